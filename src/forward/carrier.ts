@@ -1,0 +1,52 @@
+// What a forward needs of whatever carries it: something that dials and something that listens.
+// ssh/ implements this over ssh2, this folder implements it over this machine's own sockets; a forward
+// cannot tell which it has, and local, remote and dynamic are one loop with the ends swapped.
+
+import type { Duplex } from 'node:stream'
+import type { DialTarget, ListenSpec, Originator } from '../model/address.ts'
+
+/** One byte stream in both directions: a socket or an SSH channel. `stream.end()` sends EOF and no more (half-close). */
+export interface Connection {
+  readonly stream: Duplex
+  /** Ends it so that the peer cannot take it for a proper end: RST on TCP, a plain close elsewhere. Idempotent. */
+  abort(): void
+}
+
+/** Somebody knocks. Exactly one of the two is called, once; until then no byte is read from it. */
+export interface Incoming {
+  readonly from: Originator
+  accept(): Connection
+  /** A local TCP client gets RST, a local Unix client a close; behind `remote` the channel open is refused. */
+  refuse(): void
+  /** Fires when the knocking side is gone. */
+  readonly gone: AbortSignal
+}
+
+/** Rejects with a ProblemError (TARGET_*, FORWARD_PROHIBITED, HOST_*). A connection that comes up after `signal` fired is closed. */
+export type Dial = (target: DialTarget, from: Originator, signal: AbortSignal) => Promise<Connection>
+
+export interface RemoteListener {
+  /** As asked, with the port that the server chose: `localhost:7000`, `*:7000`, a path. */
+  readonly address: string
+  /** The port in use; 0 for a Unix socket. */
+  readonly port: number
+  /** Cancels it on the server; open connections live on. Never rejects. */
+  close(): Promise<void>
+}
+
+/** An established connection to a host. It never reconnects: when it is lost it is over. */
+export interface Carrier {
+  readonly dial: Dial
+  /** Rejects with a ProblemError: FORWARD_PROHIBITED or REMOTE_PORT_IN_USE, HOST_LOST. `socket.replace`: see 01, `socket`. */
+  listen(
+    listen: ListenSpec,
+    options: { replace: boolean },
+    onIncoming: (incoming: Incoming) => void,
+  ): Promise<RemoteListener>
+  /** Fires once, when it was lost or closed; `signal.reason` is then the ProblemError. */
+  readonly closed: AbortSignal
+  /** Last measured round trip; null before the first. */
+  readonly rttMs: number | null
+  /** Ends it and everything on it at once. */
+  close(): void
+}

@@ -1,0 +1,71 @@
+// What is true now: the value behind `tunnels status`, exactly as its JSON is printed (schema/status.schema.json).
+
+import type { Problem } from './problem.ts'
+
+/**
+ * opening → open ⇄ retrying (heals by itself), waiting (needs a person), failed (does not heal by itself),
+ * idle (on demand, not connected), draining → closed.
+ */
+export type State = 'opening' | 'open' | 'retrying' | 'waiting' | 'idle' | 'draining' | 'failed' | 'closed'
+
+export interface Status {
+  project: string
+  files: string[]
+  config: ConfigStatus
+  supervisor: SupervisorStatus
+  hosts: HostStatus[]
+  forwards: ForwardStatus[]
+}
+
+export interface ConfigStatus {
+  /** invalid: the file on disk is broken, the last good one runs. */
+  state: 'current' | 'invalid' | 'untrusted'
+  /** Counts the versions of the file that were taken. */
+  generation: number
+  loadedAt: string | null
+  problems: Problem[]
+}
+
+export interface SupervisorStatus {
+  pid: number
+  startedAt: string
+  version: string
+  watching: boolean
+}
+
+export interface HostStatus {
+  name: string
+  endpoint: string
+  state: State
+  since: string
+  rttMs: number | null
+  reconnects: number
+  retryAt: string | null
+  problem: Problem | null
+}
+
+export interface ForwardStatus {
+  name: string
+  kind: 'local' | 'remote' | 'dynamic'
+  via: string
+  /** What is really bound; for `remote` as asked, with the port that the server chose. */
+  listen: string[]
+  to: string
+  state: State
+  since: string
+  health: 'unknown' | 'healthy' | 'unhealthy'
+  connections: ConnectionCounts
+  bytes: { in: number; out: number }
+  problem: Problem | null
+  description?: string
+}
+
+export interface ConnectionCounts {
+  active: number
+  draining: number
+  total: number
+  /** The target could not be reached. */
+  failed: number
+  /** Turned away by allow_from, allow_to, auth or a limit. */
+  refused: number
+}

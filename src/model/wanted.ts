@@ -1,0 +1,84 @@
+// What should be open: the Project after selection, with every host resolved to something that can be
+// connected to. Plain data that the planner compares; equal Wanted means nothing to do.
+
+import type { ListenSpec, SocketAddress, Target } from './address.ts'
+import type { Reconnect } from './project.ts'
+
+export interface Wanted {
+  hosts: ReadonlyMap<string, WantedHost>
+  forwards: ReadonlyMap<string, WantedForward>
+  /** Forwards that the file has but the selection leaves out: they explain why something closes. */
+  deselected: ReadonlySet<string>
+}
+
+/** One SSH connection: whom we reach, as whom, through which other connection. */
+export interface WantedHost {
+  name: string
+  hostname: string
+  port: number
+  user: string
+  /** Name of the wanted host that this one is reached through. */
+  jump: string | null
+  identityFiles: string[]
+  /** Only the identity files (and agent keys that match them) are offered. */
+  identitiesOnly: boolean
+  /** True when the identity files were named, not ssh's default list: a missing one is then worth a word. */
+  identitiesNamed: boolean
+  /** Path of the agent's socket. */
+  agent: string | null
+  strictHostKeyChecking: 'ask' | 'accept-new' | 'yes' | 'no'
+  userKnownHostsFiles: string[]
+  globalKnownHostsFiles: string[]
+  hostKeyAlias: string | null
+  hostKeys: string[] | null
+  connectTimeoutMs: number
+  serverAliveIntervalMs: number
+  serverAliveCountMax: number
+  compression: boolean
+  ciphers: string | null
+  macs: string | null
+  kexAlgorithms: string | null
+  hostKeyAlgorithms: string | null
+  pubkeyAcceptedAlgorithms: string | null
+  preferredAuthentications: string | null
+  bindAddress: string | null
+  bindInterface: string | null
+  addressFamily: 'any' | 'inet' | 'inet6'
+  reconnect: Reconnect
+}
+
+interface WantedForwardBase {
+  name: string
+  /** Name of the wanted host. */
+  via: string
+  to: Target
+  allowFrom: string[] | null
+  allowTo: string[] | null
+  auth: { username: string; password: string } | null
+  hostHeader: string | null
+  socket: { mode: number; replace: boolean }
+  drainMs: number
+  idleTimeoutMs: number
+  maxConnections: number
+  description: string | null
+}
+
+/** `listen`: each socket that is bound on this machine (two for loopback). */
+export interface WantedLocalForward extends WantedForwardBase {
+  kind: 'local' | 'dynamic'
+  listen: SocketAddress[]
+}
+
+/** `listen`: what is asked of the host. */
+export interface WantedRemoteForward extends WantedForwardBase {
+  kind: 'remote'
+  listen: ListenSpec
+}
+
+export type WantedForward = WantedLocalForward | WantedRemoteForward
+
+/** `user@hostname:port`. */
+export function formatEndpoint(host: Pick<WantedHost, 'user' | 'hostname' | 'port'>): string {
+  const name = host.hostname.includes(':') ? `[${host.hostname}]` : host.hostname
+  return `${host.user}@${name}:${host.port}`
+}
