@@ -1,0 +1,82 @@
+// The wire contract between a supervisor and whoever asks it: one set of types for both sides of the
+// Unix socket (HTTP/1.1 with JSON, newline-delimited for streams), so that `curl --unix-socket` works too.
+
+import type { Problem } from '../model/problem.ts'
+import type { Status } from '../model/status.ts'
+import type { PlanJson } from '../plan/plan.ts'
+
+/** Bumped when an older side could misread a newer one; sent as `tunnels-protocol` by both. */
+export const PROTOCOL_VERSION = 1
+
+/** What the supervisor holds besides the files: which of them, which part, seen with whose environment. */
+export interface Selection {
+  /** Absolute paths, in merge order. */
+  files: string[]
+  envFile: string | null
+  profiles: string[]
+  /** Forwards or hosts by name; null: everything that the profiles select. */
+  names: string[] | null
+  /** Forwards stopped by name. */
+  stopped: string[]
+  /** The variables that the files mention, and the few that every host needs. Never logged. */
+  environment: Record<string, string>
+  projectName: string | null
+}
+
+/** POST /v1/reconcile: `selection` replaces what is held, but names are added to those selected; absent: look again. */
+export interface ReconcileRequest {
+  selection?: Selection
+}
+
+/** The answer to reconcile, down NAME and restart: what was done at once. What becomes of it are events. */
+export interface ReconcileAnswer {
+  plan: PlanJson
+  problems: Problem[]
+}
+
+/** POST /v1/down: without names it ends the supervisor, too; answered when the ports are free. */
+export interface DownRequest {
+  names?: string[]
+  drainMs?: number
+}
+
+/** POST /v1/restart. */
+export interface RestartRequest {
+  names?: string[]
+}
+
+/** GET /v1/plan: with the running selection. POST /v1/plan: what `up` would do with another one. */
+export interface PlanRequest {
+  selection?: Selection
+}
+
+/** One line of `GET /v1/events`, `up --json` and `logs -f --json`. */
+export type Event =
+  | {
+      time: string
+      event: 'state'
+      what: 'host' | 'forward'
+      name: string
+      state: string
+      problem: Problem | null
+    }
+  | { time: string; event: 'plan'; plan: PlanJson }
+  | { time: string; event: 'config'; state: Status['config']['state']; problems: Problem[] }
+  | { time: string; event: 'problem'; what: 'host' | 'forward'; name: string; problem: Problem }
+  | { time: string; event: 'end' }
+
+/** Any answer that is not 2xx. */
+export interface ErrorAnswer {
+  problems: Problem[]
+}
+
+/** What the server needs of a supervisor; the in-process `up` uses the same. Rejections are ProblemErrors. */
+export interface Control {
+  status(): Status
+  plan(request: PlanRequest): Promise<PlanJson>
+  reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>
+  down(request: DownRequest): Promise<void>
+  restart(request: RestartRequest): Promise<ReconcileAnswer>
+  /** Returns its stop. Listeners are called in order, never after the stop. */
+  watchEvents(listener: (event: Event) => void): () => void
+}
