@@ -1,0 +1,96 @@
+// Listeners are planned per socket address over the whole project: equal ones are kept whoever owns them,
+// those that a new one overlaps give way first, then the new ones open, then the rest close.
+
+import {
+  formatHostPort,
+  formatListenSpec,
+  formatSocketKey,
+  type SocketAddress,
+  socketsOverlap,
+} from '../model/address.ts'
+import type { WantedForward, WantedHost, WantedRemoteForward } from '../model/wanted.ts'
+
+/** One thing that listens for a forward: a socket of this machine, or a request to a host. */
+export interface Endpoint {
+  key: string
+  forward: string
+  /** A socket of this machine … */
+  local: SocketAddress | null
+  /** … or a port or path of a server, whatever host names it goes by. */
+  remote: string | null
+  /** What a listener cannot take over in place; differs: it must give way to itself. */
+  properties: string
+}
+
+export interface ListenerPlan {
+  /** `to` is the new endpoint's key; `restore` when the same forward gets both. */
+  yields: { key: string; to: string; restore: boolean }[]
+  handOvers: Endpoint[]
+  opens: Endpoint[]
+  closes: Endpoint[]
+}
+
+export function planListeners(running: Endpoint[], wanted: Endpoint[]): ListenerPlan {
+  const runningByKey = new Map(running.map((endpoint) => [endpoint.key, endpoint]))
+  const wantedByKey = new Map(wanted.map((endpoint) => [endpoint.key, endpoint]))
+  const isKept = (old: Endpoint) => wantedByKey.get(old.key)?.properties === old.properties
+  const opens = wanted.filter(
+    (endpoint) => runningByKey.get(endpoint.key)?.properties !== endpoint.properties,
+  )
+  const leaving = running.filter((endpoint) => !isKept(endpoint))
+  const yields = opens.flatMap((next) =>
+    leaving
+      .filter((old) => overlaps(old, next))
+      .map((old) => ({
+        key: old.key,
+        to: next.key,
+        restore: old.forward === next.forward && old.key !== next.key,
+      })),
+  )
+  const yielded = new Set(yields.map((step) => step.key))
+  return {
+    yields: yields.filter((step, index) => yields.findIndex((other) => other.key === step.key) === index),
+    handOvers: wanted.filter((next) => {
+      const old = runningByKey.get(next.key)
+      return old !== undefined && isKept(old) && old.forward !== next.forward
+    }),
+    opens,
+    closes: leaving.filter((old) => !yielded.has(old.key)),
+  }
+}
+
+/** Two requests for one port of one server are taken as overlapping: only the server knows its addresses. */
+function overlaps(old: Endpoint, next: Endpoint): boolean {
+  if (old.key === next.key) return true
+  if (old.local !== null && next.local !== null) return socketsOverlap(old.local, next.local)
+  return old.remote !== null && old.remote === next.remote
+}
+
+/** The endpoints of one forward. A host is asked once for `localhost`, so a remote forward has one. */
+export function endpointsOf(forward: WantedForward, hosts: ReadonlyMap<string, WantedHost>): Endpoint[] {
+  if (forward.kind === 'remote') return [remoteEndpoint(forward, hosts.get(forward.via))]
+  const socket = `${forward.socket.mode} ${forward.socket.replace}`
+  return forward.listen.map((address) => ({
+    key: formatSocketKey(address),
+    forward: forward.name,
+    local: address,
+    remote: null,
+    properties: address.kind === 'unix' ? socket : '',
+  }))
+}
+
+/** A port that the server chooses cannot be handed over, so the forward's name is part of its key. */
+function remoteEndpoint(forward: WantedRemoteForward, host: WantedHost | undefined): Endpoint {
+  const { listen } = forward
+  const isAuto = listen.kind === 'tcp' && listen.port === 'auto'
+  const key = `remote:${forward.via}:${formatListenSpec(listen)}${isAuto ? `:${forward.name}` : ''}`
+  const what = listen.kind === 'unix' ? listen.path : listen.port
+  const server = host ? formatHostPort(host.hostname, host.port) : forward.via
+  return {
+    key,
+    forward: forward.name,
+    local: null,
+    remote: isAuto ? null : `${server} ${what}`,
+    properties: '',
+  }
+}
