@@ -4,6 +4,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { DialTarget, ListenSpec, Originator } from '../model/address.ts'
+import type { WantedHost } from '../model/wanted.ts'
 
 /** One byte stream in both directions: a socket or an SSH channel. `stream.end()` sends EOF and no more (half-close). */
 export interface Connection {
@@ -47,6 +48,8 @@ export interface Carrier {
   readonly closed: AbortSignal
   /** Last measured round trip; null before the first. */
   readonly rttMs: number | null
+  /** Takes what can change on an open connection (keepalive, connect_timeout) from a new spec. */
+  update(host: WantedHost): void
   /** Ends it and everything on it at once. */
   close(): void
 }

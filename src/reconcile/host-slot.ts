@@ -1,0 +1,327 @@
+// One host's place in the world: the connection that serves, and the attempt at the next one. Reconnecting
+// lives here and is nobody else's business; a changed spec is connected to before the old one is let go.
+//
+//              ┌────────── lost, or failed and healing ──────────┐
+//   opening ──▶ open ──lost──▶ retrying ──▶ open                  │
+//      └──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
+//
+// With a new spec while open: `current` serves on until the attempt succeeds; it never comes back on the old spec.
+
+import type { Duplex } from 'node:stream'
+import type { Carrier, Connection, Dial } from '../forward/carrier.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { HostStatus, State } from '../model/status.ts'
+import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
+import { afterFailure } from './backoff.ts'
+import { HeldCarrier } from './held-carrier.ts'
+
+/** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
+export type Connect = (
+  host: WantedHost,
+  options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; signal: AbortSignal },
+) => Promise<Carrier>
+
+type Serving = { held: HeldCarrier; generation: number }
+type Waiter = { resolve: (held: HeldCarrier) => void; reject: (error: unknown) => void; newest: boolean }
+
+export class HostSlot {
+  #spec: WantedHost
+  #jump: HostSlot | null
+  readonly #connect: Connect
+  readonly #onChange: () => void
+  #generation = 0
+  #serving: Serving | null = null
+  #state: State = 'opening'
+  #since = new Date()
+  #problem: Problem | null = null
+  #retryAt: Date | null = null
+  #connected = 0
+  #attempts = 0
+  #downSince = Date.now()
+  /** Ends the attempt or the rest that is under way, so that the loop looks again. */
+  #turn = new AbortController()
+  readonly #end = new AbortController()
+  readonly #waiters = new Set<Waiter>()
+  readonly #watchers = new Set<() => void>()
+
+  constructor(spec: WantedHost, jump: HostSlot | null, connect: Connect, onChange: () => void) {
+    this.#spec = spec
+    this.#jump = jump
+    this.#connect = connect
+    this.#onChange = onChange
+    void this.#run()
+  }
+
+  get spec(): WantedHost {
+    return this.#spec
+  }
+
+  get current(): HeldCarrier | null {
+    return this.#serving?.held ?? null
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  get problem(): Problem | null {
+    return this.#problem
+  }
+
+  /** A change that needs no new connection. */
+  update(spec: WantedHost): void {
+    this.#spec = spec
+    this.#serving?.held.carrier.update(spec)
+  }
+
+  /** Make before break: the connection that is open serves until one with the new spec is. */
+  reopen(spec: WantedHost, jump: HostSlot | null): void {
+    this.#spec = spec
+    this.#jump = jump
+    this.#attempts = 0
+    this.#generation += 1
+    this.#nextTurn()
+  }
+
+  /** Looks again now, whatever it was resting on: something changed, or a person asked. */
+  wake(): void {
+    if (this.#serving?.generation === this.#generation) return
+    this.#attempts = 0
+    this.#nextTurn()
+  }
+
+  /** Nobody will ask any more. Connections that are open keep their carrier; at once cuts them. */
+  retire(atOnce: boolean): void {
+    this.#end.abort()
+    this.#turn.abort()
+    if (atOnce) this.#serving?.held.carrier.close()
+    else this.#serving?.held.retire()
+    this.#serving = null
+    this.#failWaiters({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
+    this.#enter('closed', null)
+  }
+
+  /**
+   * The connection to use, waiting for one up to connect_timeout while the host heals. Rejects with a
+   * ProblemError: at once when it will not come by itself. `newest` waits past one that is being replaced.
+   */
+  async carrier(signal: AbortSignal, newest = false): Promise<HeldCarrier> {
+    if (this.#serving && (!newest || this.#serving.generation === this.#generation)) return this.#serving.held
+    if (this.#isResting()) throw new ProblemError(this.#unavailable())
+    const { promise, resolve, reject } = withResolvers<HeldCarrier>()
+    const waiter: Waiter = { resolve, reject, newest }
+    const timer = setTimeout(() => reject(new ProblemError(this.#unavailable())), this.#spec.connectTimeoutMs)
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.add(waiter)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      this.#waiters.delete(waiter)
+    }
+  }
+
+  /** Dials through this host. The connection holds its carrier for as long as it lives. */
+  readonly dial: Dial = async (target, from, signal) => {
+    const held = await this.carrier(signal)
+    const release = held.hold()
+    try {
+      return held.holdFor(await held.carrier.dial(target, from, signal))
+    } finally {
+      release()
+    }
+  }
+
+  /** Called whenever another connection serves, or none. Returns its stop. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  status(): HostStatus {
+    return {
+      name: this.#spec.name,
+      endpoint: formatEndpoint(this.#spec),
+      state: this.#state,
+      since: this.#since.toISOString(),
+      rttMs: this.current?.carrier.rttMs ?? null,
+      reconnects: Math.max(0, this.#connected - 1),
+      retryAt: this.#retryAt?.toISOString() ?? null,
+      problem: this.#problem,
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      this.#turn = new AbortController()
+      const { signal } = this.#turn
+      try {
+        if (this.#serving?.generation === this.#generation)
+          await untilClosed(this.#serving.held.carrier, signal)
+        else await this.#attempt(this.#generation, signal)
+      } catch (error) {
+        if (!signal.aborted) await this.#rest(problemOf(error), signal)
+      }
+    }
+  }
+
+  async #attempt(generation: number, signal: AbortSignal): Promise<void> {
+    const openStream = await this.#wayThroughJump(signal)
+    if (!this.#serving && this.#state !== 'retrying') this.#enter('opening', this.#problem)
+    const carrier = await this.#connect(this.#spec, { ...(openStream && { openStream }), signal })
+    if (signal.aborted) carrier.close()
+    else this.#serve({ held: new HeldCarrier(carrier), generation })
+  }
+
+  /** Waits for the jump host as long as it takes: its own trouble is shown as ours, and never counts as a try. */
+  async #wayThroughJump(signal: AbortSignal): Promise<((signal: AbortSignal) => Promise<Duplex>) | null> {
+    const jump = this.#jump
+    if (!jump) return null
+    const held = await this.#jumpCarrier(jump, signal)
+    return async (dialSignal) => {
+      const target = { kind: 'tcp', host: this.#spec.hostname, port: this.#spec.port } as const
+      const connection: Connection = await held.carrier.dial(target, { address: null, port: 0 }, dialSignal)
+      return held.holdFor(connection).stream
+    }
+  }
+
+  async #jumpCarrier(jump: HostSlot, signal: AbortSignal): Promise<HeldCarrier> {
+    for (;;) {
+      try {
+        return await jump.carrier(signal, true)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!this.#serving)
+          this.#enter(jump.state === 'open' ? 'retrying' : jump.state, behindJump(this.#spec, jump, error))
+        else this.#setProblem(behindJump(this.#spec, jump, error))
+        if (jump.#isResting()) await jump.#changed(signal)
+      }
+    }
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        stop()
+        signal.removeEventListener('abort', done)
+        if (signal.aborted) reject(signal.reason)
+        else resolve()
+      }
+      const stop = this.watch(done)
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  #serve(next: Serving): void {
+    const previous = this.#serving
+    const { closed } = next.held.carrier
+    this.#serving = next
+    this.#connected += 1
+    this.#attempts = 0
+    closed.addEventListener('abort', () => this.#lost(next, problemOf(closed.reason)), { once: true })
+    this.#enter('open', null)
+    for (const waiter of [...this.#waiters]) waiter.resolve(next.held)
+    this.#notifyWatchers()
+    previous?.held.retire()
+  }
+
+  #lost(serving: Serving, problem: Problem): void {
+    if (this.#serving !== serving) return
+    this.#serving = null
+    this.#downSince = Date.now()
+    this.#enter('retrying', problem)
+    this.#notifyWatchers()
+  }
+
+  /** A loss is followed by a rest too: a server that drops us at once is not hammered. */
+  async #rest(problem: Problem, signal: AbortSignal): Promise<void> {
+    this.#attempts += 1
+    const failure = { code: problem.code, attempts: this.#attempts, downMs: Date.now() - this.#downSince }
+    const next = afterFailure(failure, this.#spec.reconnect, Math.random)
+    this.#retryAt = next.state === 'retrying' ? new Date(Date.now() + next.delayMs) : null
+    if (this.#serving) this.#setProblem(problem)
+    else this.#enter(next.state, problem)
+    if (next.state !== 'retrying') this.#failWaiters(this.#unavailable())
+    this.#notifyWatchers()
+    await aborted(signal, next.state === 'retrying' ? next.delayMs : undefined)
+    this.#retryAt = null
+  }
+
+  #isResting(): boolean {
+    return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
+  }
+
+  #unavailable(): Problem {
+    const summary = `The host ${this.#spec.name} is not connected`
+    return this.#problem ?? { code: 'HOST_TIMEOUT', summary }
+  }
+
+  #nextTurn(): void {
+    this.#turn.abort()
+    if (!this.#serving && !this.#end.signal.aborted) this.#enter('opening', this.#problem)
+  }
+
+  #failWaiters(problem: Problem): void {
+    for (const waiter of [...this.#waiters]) waiter.reject(new ProblemError(problem))
+  }
+
+  #notifyWatchers(): void {
+    for (const watcher of [...this.#watchers]) watcher()
+  }
+
+  #setProblem(problem: Problem): void {
+    this.#problem = problem
+    this.#onChange()
+  }
+
+  #enter(state: State, problem: Problem | null): void {
+    if (state !== this.#state) this.#since = new Date()
+    this.#state = state
+    this.#problem = problem
+    this.#onChange()
+  }
+}
+
+function behindJump(spec: WantedHost, jump: HostSlot, error: unknown): Problem {
+  const problem = problemOf(error)
+  return {
+    ...problem,
+    summary: `The host ${spec.name} waits for its jump host ${jump.spec.name}: ${problem.summary}`,
+  }
+}
+
+/** Resolves when the signal fires; rejects with the reason when the carrier is lost. */
+function untilClosed({ closed }: Carrier, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const both = AbortSignal.any([closed, signal])
+    const done = () => (closed.aborted ? reject(closed.reason) : resolve())
+    if (both.aborted) done()
+    else both.addEventListener('abort', done, { once: true })
+  })
+}
+
+/** Resolves when the signal fires, or after `delayMs`. */
+function aborted(signal: AbortSignal, delayMs?: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = delayMs === undefined ? undefined : setTimeout(done, delayMs)
+    if (signal.aborted) return done()
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
+
+function withResolvers<T>() {
+  let resolve!: (value: T) => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject }
+}
