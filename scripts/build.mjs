@@ -1,0 +1,110 @@
+// @ts-check
+// Makes dist/: two entries (the binary, the library) and the chunks that a verb loads only when it needs them,
+// then the declarations. Everything is built aside and moved in file by file, so that two builds at once, or a
+// build while the binary runs, never show half a result.
+
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+const aside = join(root, `dist.${process.pid}.tmp`)
+
+try {
+  await run(process.execPath, ['scripts/generate.mjs'], { cwd: root })
+  await Promise.all([bundle(), declarations()])
+  publish()
+} catch (error) {
+  const { stdout = '', message = String(error) } = /** @type {any} */ (error)
+  process.stderr.write(`build failed: ${message}\n${stdout}`)
+  process.exitCode = 1
+} finally {
+  rmSync(aside, { recursive: true, force: true })
+}
+
+/** What package.json names as a dependency stays outside; whatever else src/ imports becomes part of the bundle. */
+async function bundle() {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/main.ts', 'src/index.ts'],
+    outdir: aside,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
+    chunkNames: 'chunks/[name]-[hash]',
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: 'silent',
+  })
+  makeExecutable(join(aside, 'main.js'))
+}
+
+/** @param {string} file */
+function makeExecutable(file) {
+  const text = readFileSync(file, 'utf8')
+  if (!text.startsWith('#!')) writeFileSync(file, `#!/usr/bin/env node\n${text}`)
+  chmodSync(file, 0o755)
+}
+
+async function declarations() {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', join(aside, 'types')]
+  await run(process.execPath, args, { cwd: root })
+}
+
+/** Chunks before the entries that name them. A file with the same content is left alone; what is of no use any more goes last. */
+function publish() {
+  const made = filesIn(aside).sort((a, b) => Number(isEntry(a)) - Number(isEntry(b)))
+  for (const name of made) {
+    const target = join(dist, name)
+    if (hasSameContent(join(aside, name), target)) continue
+    mkdirSync(dirname(target), { recursive: true })
+    renameSync(join(aside, name), target)
+  }
+  for (const name of filesIn(dist)) {
+    if (!made.includes(name)) rmSync(join(dist, name), { force: true })
+  }
+}
+
+/** @param {string} name */
+function isEntry(name) {
+  return name === 'main.js' || name === 'index.js'
+}
+
+/**
+ * Relative paths of all files beneath a folder.
+ * @param {string} folder
+ */
+function filesIn(folder) {
+  if (!existsSync(folder)) return []
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+}
+
+/**
+ * @param {string} a
+ * @param {string} b
+ */
+function hasSameContent(a, b) {
+  return existsSync(b) && readFileSync(a).equals(readFileSync(b))
+}
