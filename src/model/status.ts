@@ -69,3 +69,10 @@ export interface ConnectionCounts {
   /** Turned away by allow_from, allow_to, auth or a limit. */
   refused: number
 }
+
+/** What `status --check` and /readyz mean by "well": each is open (or idle, or going), and none is unhealthy. */
+export function isReady(status: Pick<Status, 'forwards'>): boolean {
+  const isWell = ({ state, health }: ForwardStatus) =>
+    ['open', 'idle', 'draining', 'closed'].includes(state) && health !== 'unhealthy'
+  return status.forwards.every(isWell)
+}

@@ -1,0 +1,173 @@
+// Asks the supervisor of a project over its Unix socket. Every question has a bound in time: nothing listens
+// is NOT_RUNNING, something that listens and does not answer is SUPERVISOR_UNREACHABLE.
+
+import { type IncomingMessage, request } from 'node:http'
+import { createInterface } from 'node:readline'
+import { ProblemError } from '../model/problem.ts'
+import type { Status } from '../model/status.ts'
+import type { PlanJson } from '../plan/plan.ts'
+import { findHolder, type LockHolder } from './lock.ts'
+import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
+import {
+  type DownRequest,
+  type ErrorAnswer,
+  type Event,
+  type PlanRequest,
+  PROTOCOL_VERSION,
+  type ReconcileAnswer,
+  type ReconcileRequest,
+  type RestartRequest,
+} from './protocol.ts'
+
+/** Every call rejects with a ProblemError: NOT_RUNNING, SUPERVISOR_UNREACHABLE, or what the supervisor found wrong. */
+export interface ControlClient {
+  readonly pid: number | null
+  /** Version of the supervisor where it differs from ours. */
+  readonly otherVersion: string | null
+  status(): Promise<Status>
+  plan(request?: PlanRequest): Promise<PlanJson>
+  reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
+  down(request?: DownRequest): Promise<void>
+  restart(request?: RestartRequest): Promise<ReconcileAnswer>
+  /** Resolves once the stream is open, so that nothing later is missed. */
+  openEvents(signal: AbortSignal): Promise<EventStream>
+}
+
+export interface EventStream {
+  /** Ends after an `end` event, when the signal fires, or when the supervisor is gone. */
+  [Symbol.asyncIterator](): AsyncIterator<Event>
+}
+
+const QUICK_MS = 5_000
+/** Reading ssh_config for many hosts takes its time. */
+const WORK_MS = 60_000
+
+/** Finds the running supervisor of a project; null when there is none. */
+export async function openControlClient(options: {
+  place: ProjectPlace
+  env: Readonly<Record<string, string | undefined>>
+  version: string
+}): Promise<ControlClient | null> {
+  if (!(await checkRuntimeDir(options.env))) return null
+  const holder = await findHolder(lockDirOf(options.place))
+  return holder && clientOf(holder, options.version)
+}
+
+/** A client for a supervisor that was found by its socket. */
+export function clientOf(holder: LockHolder, version: string): ControlClient {
+  const ask = <T>(call: string, body: object | undefined, timeoutMs: number) =>
+    askJson<T>({ holder, version, call, body, timeoutMs })
+  const other = holder.info?.version
+  return {
+    pid: holder.info?.pid ?? null,
+    otherVersion: other && other !== version ? other : null,
+    status: () => ask('GET /v1/status', undefined, QUICK_MS),
+    plan: (body) => ask(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body, WORK_MS),
+    reconcile: (body = {}) => ask('POST /v1/reconcile', body, WORK_MS),
+    restart: (body = {}) => ask('POST /v1/restart', body, WORK_MS),
+    down: async (body = {}) => {
+      await ask('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
+    },
+    openEvents: async (signal) => readLines(await openStream(holder, version, signal)),
+  }
+}
+
+interface Question {
+  holder: LockHolder
+  version: string
+  /** Method and path. */
+  call: string
+  body: object | undefined
+  timeoutMs: number
+}
+
+async function askJson<T>(question: Question): Promise<T> {
+  const timeout = AbortSignal.timeout(question.timeoutMs)
+  try {
+    const response = await send(question, timeout)
+    const text = await readText(response)
+    if (response.statusCode === 200) return JSON.parse(text) as T
+    throw new ProblemError((JSON.parse(text) as ErrorAnswer).problems)
+  } catch (error) {
+    throw asProblem(error, question.holder, timeout.aborted)
+  }
+}
+
+async function openStream(
+  holder: LockHolder,
+  version: string,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const opening = new AbortController()
+  const timer = setTimeout(() => opening.abort(), QUICK_MS)
+  try {
+    const both = AbortSignal.any([signal, opening.signal])
+    const question = { holder, version, call: 'GET /v1/events', body: undefined, timeoutMs: QUICK_MS }
+    const response = await send(question, both)
+    if (response.statusCode === 200) return response
+    throw new ProblemError((JSON.parse(await readText(response)) as ErrorAnswer).problems)
+  } catch (error) {
+    throw asProblem(error, holder, opening.signal.aborted)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function send({ holder, version, call, body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
+  const [method, path] = call.split(' ') as [string, string]
+  const text = body === undefined ? '' : JSON.stringify(body)
+  const headers = {
+    host: 'tunnels',
+    'tunnels-protocol': PROTOCOL_VERSION,
+    'tunnels-version': version,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  }
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath: holder.socket, method, path, headers, signal, agent: false }, resolve)
+    sent.once('error', reject)
+    sent.end(text)
+  })
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8')
+  let text = ''
+  for await (const chunk of response) text += chunk
+  return text
+}
+
+async function* readLines(response: IncomingMessage): AsyncGenerator<Event> {
+  const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+  // A stream that breaks off is a supervisor that is gone: the same as its end.
+  response.on('error', () => lines.close())
+  for await (const line of lines) {
+    const event = JSON.parse(line) as Event
+    yield event
+    if (event.event === 'end') return
+  }
+}
+
+function asProblem(error: unknown, holder: LockHolder, timedOut: boolean): ProblemError {
+  if (error instanceof ProblemError) return error
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  if (timedOut) return unreachable(holder, 'does not answer')
+  if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(code)) return notRunning(holder)
+  return unreachable(holder, `cannot be asked (${code || 'not an answer of tunnels'})`)
+}
+
+function notRunning(holder: LockHolder): ProblemError {
+  const what = holder.info ? `${holder.info.folder}/${holder.info.file}` : 'this project'
+  return new ProblemError({ code: 'NOT_RUNNING', summary: `Nothing is running for ${what}` })
+}
+
+function unreachable(holder: LockHolder, what: string): ProblemError {
+  const pid = holder.info?.pid
+  return new ProblemError({
+    code: 'SUPERVISOR_UNREACHABLE',
+    summary: `The supervisor${pid ? ` (process ${pid})` : ''} ${what}`,
+    hint: pid
+      ? `If it stays so, end it with \`kill ${pid}\`, then \`tunnels up\``
+      : 'Try again, or end it by hand',
+  })
+}

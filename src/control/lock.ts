@@ -1,0 +1,171 @@
+// One supervisor a project, always. The lock is a folder that holds its owner's listening socket, put into
+// place by one rename(2): that succeeds only over nothing or over an empty folder, so of two that start at
+// once one wins. A socket that refuses connections belongs to a dead process; its name is random and never
+// used again, so anybody may remove it at any time: no pid is compared, no clock is read, nothing is renewed.
+
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises'
+import { connect, type Server } from 'node:net'
+import { join } from 'node:path'
+import { ProblemError } from '../model/problem.ts'
+import { lockDirOf, type ProjectPlace } from './paths.ts'
+
+/** What stands beside the socket, so that a project can be found by its name from anywhere. */
+export interface LockInfo {
+  /** The project's label; null until its file has been loaded. */
+  project: string | null
+  projectName: string | null
+  folder: string
+  file: string
+  pid: number
+  version: string
+}
+
+export interface ProjectLock {
+  /** Path of the listening socket. */
+  readonly socket: string
+  writeInfo(info: LockInfo): Promise<void>
+  /** Lets the next one in. The server stays with the caller, to answer what it already has and to close. Never rejects. */
+  release(): Promise<void>
+}
+
+export interface LockHolder {
+  socket: string
+  /** Null when its file is missing or unreadable. */
+  info: LockInfo | null
+}
+
+const ATTEMPTS = 200
+const ABANDONED_MS = 60_000
+
+/**
+ * Makes `server` listen as the project's one supervisor; null when another one is alive (the server is then
+ * closed). The runtime folder exists.
+ */
+export async function takeLock(
+  place: ProjectPlace,
+  server: Server,
+  info: LockInfo,
+): Promise<ProjectLock | null> {
+  const lockDir = lockDirOf(place)
+  const name = randomBytes(4).toString('hex')
+  const ownDir = `${lockDir}.${name}`
+  await removeAbandoned(place)
+  await prepare(ownDir, name, server, info)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await moveInto(ownDir, lockDir)) return lockIn(lockDir, name)
+    if (!(await removeDead(lockDir))) return withdraw(ownDir, server)
+  }
+  await withdraw(ownDir, server)
+  throw new ProblemError({ code: 'INTERNAL', summary: `The lock ${lockDir} could not be taken` })
+}
+
+/** Who holds the project's lock, dead or alive; null when nobody does. */
+export async function findHolder(lockDir: string): Promise<LockHolder | null> {
+  const names = await readdir(lockDir).catch(() => [])
+  const socket = names.find((name) => name.endsWith('.sock'))
+  if (!socket) return null
+  return { socket: join(lockDir, socket), info: await readInfo(join(lockDir, infoName(socket))) }
+}
+
+/** Everything that holds a lock in this runtime folder, dead or alive. */
+export async function listHolders(runtimeDir: string): Promise<LockHolder[]> {
+  const names = await readdir(runtimeDir).catch(() => [])
+  const locks = names.filter((name) => /^[0-9a-f]{12}$/.test(name))
+  const holders = await Promise.all(locks.map((name) => findHolder(join(runtimeDir, name))))
+  return holders.filter((holder) => holder !== null)
+}
+
+/** True when a process listens on this socket, also when it is too busy to answer. */
+export async function isAlive(socket: string): Promise<boolean> {
+  const client = connect(socket)
+  try {
+    await once(client, 'connect')
+    return true
+  } catch (error) {
+    return !['ENOENT', 'ECONNREFUSED'].includes(codeOf(error))
+  } finally {
+    client.destroy()
+  }
+}
+
+async function prepare(ownDir: string, name: string, server: Server, info: LockInfo): Promise<void> {
+  await mkdir(ownDir, { mode: 0o700 })
+  const socket = join(ownDir, `${name}.sock`)
+  server.listen(socket)
+  await once(server, 'listening')
+  await chmod(socket, 0o600)
+  await writeFile(join(ownDir, infoName(socket)), JSON.stringify(info), { mode: 0o600 })
+}
+
+async function moveInto(ownDir: string, lockDir: string): Promise<boolean> {
+  try {
+    await rename(ownDir, lockDir)
+    return true
+  } catch (error) {
+    if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) return false
+    throw error
+  }
+}
+
+function lockIn(lockDir: string, name: string): ProjectLock {
+  const socket = join(lockDir, `${name}.sock`)
+  const info = join(lockDir, infoName(socket))
+  return {
+    socket,
+    writeInfo: async (value) => {
+      await writeFile(`${info}.new`, JSON.stringify(value), { mode: 0o600 })
+      await rename(`${info}.new`, info)
+    },
+    release: async () => {
+      for (const path of [socket, info, `${info}.new`]) await unlink(path).catch(() => {})
+      await rmdir(lockDir).catch(() => {})
+    },
+  }
+}
+
+async function withdraw(ownDir: string, server: Server): Promise<null> {
+  server.close()
+  await rm(ownDir, { recursive: true, force: true })
+  return null
+}
+
+/** False when a living supervisor holds it. */
+async function removeDead(lockDir: string): Promise<boolean> {
+  const names = await readdir(lockDir).catch(() => [])
+  for (const name of names.filter((name) => name.endsWith('.sock')))
+    if (await isAlive(join(lockDir, name))) return false
+  for (const name of names) await unlink(join(lockDir, name)).catch(() => {})
+  return true
+}
+
+/** What a process left that was killed in the moment between making its folder and moving it into place. */
+async function removeAbandoned(place: ProjectPlace): Promise<void> {
+  const names = await readdir(place.runtimeDir).catch(() => [])
+  for (const name of names.filter((name) => name.startsWith(`${place.id}.`))) {
+    const path = join(place.runtimeDir, name)
+    const age =
+      Date.now() -
+      (await stat(path)
+        .then((found) => found.mtimeMs)
+        .catch(() => Date.now()))
+    if (age > ABANDONED_MS) await rm(path, { recursive: true, force: true })
+  }
+}
+
+async function readInfo(path: string): Promise<LockInfo | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as LockInfo
+  } catch {
+    return null
+  }
+}
+
+function infoName(socket: string): string {
+  return `${socket.slice(socket.lastIndexOf('/') + 1, -'.sock'.length)}.json`
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? ''
+}

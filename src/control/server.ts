@@ -1,0 +1,219 @@
+// Answers for a supervisor on the project's Unix socket: HTTP/1.1 with JSON, so that `curl --unix-socket`
+// works. Holding the socket is holding the project's lock; what the answers mean is the Control's business.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { isReady } from '../model/status.ts'
+import { streamEvents } from './event-stream.ts'
+import { type LockInfo, type ProjectLock, takeLock } from './lock.ts'
+import { openRuntimeDir, type ProjectPlace } from './paths.ts'
+import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
+
+export interface ControlServer {
+  readonly socket: string
+  /** From now on `control` answers. Requests that came before have waited; /healthz has not. */
+  serve(control: Control): Promise<void>
+  /** Gives the lock back, ends event streams, answers what waits with `problem`, closes. Never rejects. */
+  close(problem?: Problem): Promise<void>
+}
+
+export interface ControlServerOptions {
+  place: ProjectPlace
+  env: Readonly<Record<string, string | undefined>>
+  version: string
+}
+
+/** Becomes the project's one supervisor; null when another one is alive. */
+export async function openControlServer(options: ControlServerOptions): Promise<ControlServer | null> {
+  await openRuntimeDir(options.env)
+  const session = new ControlSession(options)
+  return (await session.open()) ? session : null
+}
+
+const BODY_BYTES = 1024 * 1024
+const REQUEST_MS = 10_000
+
+type Route = (session: ControlSession, exchange: Exchange) => Promise<void>
+
+interface Exchange {
+  request: IncomingMessage
+  response: ServerResponse
+}
+
+const routes: Readonly<Record<string, Route>> = {
+  'GET /healthz': async (session, { response }) => session.answer(response, 200, { ok: true }),
+  'GET /readyz': async (session, { response }) => {
+    const ready = isReady((await session.control).status())
+    session.answer(response, ready ? 200 : 503, { ready })
+  },
+  'GET /v1/status': async (session, { response }) =>
+    session.answer(response, 200, (await session.control).status()),
+  'GET /v1/plan': async (session, { response }) =>
+    session.answer(response, 200, await (await session.control).plan({})),
+  'POST /v1/plan': async (session, { request, response }) =>
+    session.answer(response, 200, await (await session.control).plan(await readBody(request))),
+  'POST /v1/reconcile': async (session, { request, response }) =>
+    session.answer(response, 200, await (await session.control).reconcile(await readBody(request))),
+  'POST /v1/restart': async (session, { request, response }) =>
+    session.answer(response, 200, await (await session.control).restart(await readBody(request))),
+  'POST /v1/down': async (session, { request, response }) => {
+    const body = await readBody<{ names?: string[] }>(request)
+    await (await session.control).down(body)
+    // The next `up` may begin as soon as this is answered: the lock is free before.
+    if (!body.names) await session.release()
+    session.answer(response, 200, {})
+  },
+  'GET /v1/events': async (session, { response }) => {
+    const control = await session.control
+    response.writeHead(200, { ...session.headers, 'content-type': 'application/x-ndjson' })
+    streamEvents(control, response, session.closing)
+  },
+}
+
+/** Whatever its version, a client may ask whether we live, and may end us: that is the remedy. */
+const ANY_PROTOCOL = new Set(['GET /healthz', 'GET /readyz', 'POST /v1/down'])
+
+class ControlSession implements ControlServer {
+  readonly control: Promise<Control>
+  readonly headers: Record<string, string>
+  readonly #options: ControlServerOptions
+  readonly #server: Server
+  readonly #closing = new AbortController()
+  #lock: ProjectLock | null = null
+  #serve: (control: Control) => void = () => {}
+  #refuse: (error: ProblemError) => void = () => {}
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options
+    this.headers = { 'tunnels-protocol': String(PROTOCOL_VERSION), 'tunnels-version': options.version }
+    this.control = new Promise((resolve, reject) => {
+      this.#serve = resolve
+      this.#refuse = reject
+    })
+    this.control.catch(() => {})
+    this.#server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS })
+    this.#server.on('request', (request, response) => void this.#take({ request, response }))
+  }
+
+  get socket(): string {
+    return this.#lock?.socket ?? ''
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  async open(): Promise<boolean> {
+    this.#lock = await takeLock(this.#options.place, this.#server, this.#info(null))
+    return this.#lock !== null
+  }
+
+  async serve(control: Control): Promise<void> {
+    this.#serve(control)
+    await this.#lock?.writeInfo(this.#info(control.status().project))
+  }
+
+  async release(): Promise<void> {
+    await this.#lock?.release()
+  }
+
+  async close(problem: Problem = ENDING): Promise<void> {
+    this.#refuse(new ProblemError(problem))
+    this.#closing.abort()
+    await this.release()
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeIdleConnections()
+    })
+  }
+
+  answer(response: ServerResponse, status: number, body: object): void {
+    if (response.headersSent || response.destroyed) return
+    // One request a connection: a client that lingers must not hold up the end of the process.
+    const headers = { ...this.headers, 'content-type': 'application/json', connection: 'close' }
+    response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`)
+  }
+
+  async #take(exchange: Exchange): Promise<void> {
+    const { request, response } = exchange
+    response.on('error', () => {})
+    try {
+      const route = this.#routeOf(request)
+      await route(this, exchange)
+    } catch (error) {
+      if (!(error instanceof RefusedRequest)) return this.answer(response, 500, problemsOf(error))
+      request.resume()
+      this.answer(response, error.status, { problems: [error.problem] } satisfies ErrorAnswer)
+    }
+  }
+
+  #routeOf(request: IncomingMessage): Route {
+    const path = (request.url ?? '').split('?')[0] ?? ''
+    const key = `${request.method} ${path}`
+    const protocol = request.headers['tunnels-protocol']
+    const speaksOurs = protocol === undefined || protocol === String(PROTOCOL_VERSION)
+    if (!speaksOurs && !ANY_PROTOCOL.has(key)) throw this.#otherProtocol(request)
+    const route = Object.hasOwn(routes, key) ? routes[key] : undefined
+    if (route) return route
+    throw new RefusedRequest(404, { code: 'USAGE', summary: `There is no ${key}` })
+  }
+
+  #otherProtocol(request: IncomingMessage): RefusedRequest {
+    const theirs = request.headers['tunnels-version'] ?? 'another version'
+    return new RefusedRequest(426, {
+      code: 'SUPERVISOR_UNREACHABLE',
+      summary: `The running supervisor is tunnels ${this.#options.version} and cannot talk with ${theirs}`,
+      hint: 'End it with `tunnels down`, then start it again with `tunnels up`',
+    })
+  }
+
+  #info(project: string | null): LockInfo {
+    const { folder, file, projectName } = this.#options.place
+    return { project, projectName, folder, file, pid: process.pid, version: this.#options.version }
+  }
+}
+
+const ENDING: Problem = {
+  code: 'NOT_RUNNING',
+  summary: 'The supervisor of this project is ending',
+}
+
+class RefusedRequest extends Error {
+  readonly status: number
+  readonly problem: Problem
+
+  constructor(status: number, problem: Problem) {
+    super(problem.summary)
+    this.status = status
+    this.problem = problem
+  }
+}
+
+/** The JSON body; `{}` for none. */
+async function readBody<T extends object>(request: IncomingMessage): Promise<T> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > BODY_BYTES) throw new RefusedRequest(413, tooLarge)
+    chunks.push(chunk)
+  }
+  const text = Buffer.concat(chunks).toString('utf8')
+  const value: unknown = text.trim() === '' ? {} : parse(text)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T
+  throw new RefusedRequest(400, { code: 'USAGE', summary: 'The body of a request is a JSON object' })
+}
+
+const tooLarge: Problem = { code: 'USAGE', summary: `The body of a request has at most ${BODY_BYTES} bytes` }
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new RefusedRequest(400, { code: 'USAGE', summary: 'The body of a request is not JSON' })
+  }
+}
+
+function problemsOf(error: unknown): ErrorAnswer {
+  return { problems: error instanceof ProblemError ? [...error.problems] : [problemOf(error)] }
+}
