@@ -23,9 +23,9 @@ beforeAll(async () => {
     const server = createServer((socket) => socket.end())
     process.stdin.once('data', async () => {
       const lock = await takeLock(place, server, { project: null, ...place, pid: process.pid, version: '0' })
+      process.once('SIGTERM', async () => { await lock.release(); process.exit() })
       console.log(lock ? 'held' : 'lost')
       if (!lock) process.exit()
-      process.once('SIGTERM', async () => { await lock.release(); process.exit() })
     })
     console.log('ready')
   `
