@@ -38,6 +38,7 @@ export class HostSlot {
   #connected = 0
   #attempts = 0
   #downSince = Date.now()
+  #isAtRest = false
   /** Ends the attempt or the rest that is under way, so that the loop looks again. */
   #turn = new AbortController()
   readonly #end = new AbortController()
@@ -83,22 +84,21 @@ export class HostSlot {
     this.#nextTurn()
   }
 
-  /** Looks again now, whatever it was resting on: something changed, or a person asked. */
+  /** Ends a rest, whatever it was for: something changed, or a person asked. An attempt under way goes on. */
   wake(): void {
-    if (this.#serving?.generation === this.#generation) return
+    if (!this.#isAtRest) return
     this.#attempts = 0
     this.#nextTurn()
   }
 
-  /** Nobody will ask any more. Connections that are open keep their carrier; at once cuts them. */
+  /** It connects no more. What is open stays until its last user lets go, or is cut at once. */
   retire(atOnce: boolean): void {
     this.#end.abort()
     this.#turn.abort()
-    if (atOnce) this.#serving?.held.carrier.close()
-    else this.#serving?.held.retire()
-    this.#serving = null
     this.#failWaiters({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
     this.#enter('closed', null)
+    if (atOnce) this.current?.carrier.close()
+    else this.current?.retire()
   }
 
   /**
@@ -107,7 +107,7 @@ export class HostSlot {
    */
   async carrier(signal: AbortSignal, newest = false): Promise<HeldCarrier> {
     if (this.#serving && (!newest || this.#serving.generation === this.#generation)) return this.#serving.held
-    if (this.#isResting()) throw new ProblemError(this.#unavailable())
+    if (this.#isGivenUp()) throw new ProblemError(this.#unavailable())
     const { promise, resolve, reject } = withResolvers<HeldCarrier>()
     const waiter: Waiter = { resolve, reject, newest }
     const timer = setTimeout(() => reject(new ProblemError(this.#unavailable())), this.#spec.connectTimeoutMs)
@@ -196,7 +196,7 @@ export class HostSlot {
         if (!this.#serving)
           this.#enter(jump.state === 'open' ? 'retrying' : jump.state, behindJump(this.#spec, jump, error))
         else this.#setProblem(behindJump(this.#spec, jump, error))
-        if (jump.#isResting()) await jump.#changed(signal)
+        if (jump.#isGivenUp()) await jump.#changed(signal)
       }
     }
   }
@@ -217,6 +217,7 @@ export class HostSlot {
   #serve(next: Serving): void {
     const previous = this.#serving
     const { closed } = next.held.carrier
+    closed.throwIfAborted()
     this.#serving = next
     this.#connected += 1
     this.#attempts = 0
@@ -231,7 +232,7 @@ export class HostSlot {
     if (this.#serving !== serving) return
     this.#serving = null
     this.#downSince = Date.now()
-    this.#enter('retrying', problem)
+    if (this.#state !== 'closed') this.#enter('retrying', problem)
     this.#notifyWatchers()
   }
 
@@ -245,11 +246,13 @@ export class HostSlot {
     else this.#enter(next.state, problem)
     if (next.state !== 'retrying') this.#failWaiters(this.#unavailable())
     this.#notifyWatchers()
+    this.#isAtRest = true
     await aborted(signal, next.state === 'retrying' ? next.delayMs : undefined)
+    this.#isAtRest = false
     this.#retryAt = null
   }
 
-  #isResting(): boolean {
+  #isGivenUp(): boolean {
     return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
   }
 

@@ -1,0 +1,42 @@
+// One thing that listens for a forward, and keeps trying to. Which forward that is may change while it
+// listens: connections go to whoever owns it when they arrive.
+
+import type { Incoming } from '../forward/carrier.ts'
+import type { Problem } from '../model/problem.ts'
+
+export type BindingState = 'opening' | 'open' | 'retrying' | 'failed' | 'closed'
+
+export interface Binding {
+  readonly key: string
+  readonly state: BindingState
+  readonly problem: Problem | null
+  /** What is really bound, as status shows it; null before. */
+  readonly shown: string | null
+  owner: BindingOwner
+  /** Starts to listen and goes on trying. Resolves after the first attempt on this machine; never rejects. */
+  open(): Promise<void>
+  /** Stops listening and trying; open connections live on. It can be opened again. Never rejects. */
+  close(): Promise<void>
+}
+
+export interface BindingOwner {
+  /** The forward's name. */
+  readonly name: string
+  handle(incoming: Incoming): void
+  /** Something about the binding's state changed. */
+  bindingChanged(): void
+}
+
+/** A listener that cannot be open beside a new one; `restore`: it is opened again while the new one cannot. */
+export interface GaveWay {
+  binding: Binding
+  restore: boolean
+}
+
+export async function closeAll(gaveWay: readonly GaveWay[]): Promise<void> {
+  await Promise.all(gaveWay.map(({ binding }) => binding.close()))
+}
+
+export async function restoreAll(gaveWay: readonly GaveWay[]): Promise<void> {
+  await Promise.all(gaveWay.map(({ binding, restore }) => (restore ? binding.open() : undefined)))
+}

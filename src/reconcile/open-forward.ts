@@ -1,0 +1,205 @@
+// One forward that is open: its listeners, its traffic, and the host that it goes through. Owns them, and
+// says in one word how it does.
+
+import type { Incoming } from '../forward/carrier.ts'
+import { createTraffic, type Traffic } from '../forward/traffic.ts'
+import { formatListenSpec, formatSocketAddress, formatTarget } from '../model/address.ts'
+import type { ForwardStatus, State } from '../model/status.ts'
+import type { WantedForward } from '../model/wanted.ts'
+import type { ForwardChange } from '../plan/plan.ts'
+import type { OpenConnection } from '../plan/snapshot.ts'
+import type { Binding, BindingOwner } from './binding.ts'
+import { forwardState } from './forward-state.ts'
+import type { HostSlot } from './host-slot.ts'
+import { routeOf } from './route.ts'
+
+export class OpenForward implements BindingOwner {
+  readonly bindings = new Map<string, Binding>()
+  #spec: WantedForward
+  #slot: HostSlot
+  #traffic: Traffic
+  /** Left from before a reopen. */
+  #drainingTraffic: Traffic | null = null
+  /** Listeners of before a change, which serve until all the new ones do. */
+  #predecessors: Binding[] = []
+  #stopWaitingForHost: (() => void) | null = null
+  #stopWatchingHost: () => void
+  #isClosing = false
+  #state: State = 'opening'
+  #since = new Date()
+  readonly #onChange: () => void
+
+  constructor(spec: WantedForward, slot: HostSlot, onChange: () => void) {
+    this.#spec = spec
+    this.#slot = slot
+    this.#onChange = onChange
+    this.#traffic = this.#createTraffic()
+    this.#stopWatchingHost = slot.watch(() => this.#changed())
+  }
+
+  get name(): string {
+    return this.#spec.name
+  }
+
+  get spec(): WantedForward {
+    return this.#spec
+  }
+
+  handle(incoming: Incoming): void {
+    this.#traffic.handle(incoming)
+  }
+
+  bindingChanged(): void {
+    if ([...this.bindings.values()].every((binding) => binding.state === 'open'))
+      void this.#closePredecessors()
+    this.#changed()
+  }
+
+  update(spec: WantedForward, slot: HostSlot, changed: readonly ForwardChange[]): void {
+    this.#spec = spec
+    this.#stopWaitingForHost?.()
+    this.#stopWaitingForHost = null
+    if (slot === this.#slot) this.#setRoute(changed)
+    else this.#moveTo(slot, changed)
+    this.#changed()
+  }
+
+  /** Another kind, or another address on the host: a new forward under the old name. */
+  reopen(spec: WantedForward, slot: HostSlot): void {
+    const previous = this.#traffic
+    void previous.drain(this.#spec.drainMs).then(() => {
+      if (this.#drainingTraffic === previous) this.#drainingTraffic = null
+      this.#changed()
+    })
+    this.#drainingTraffic = previous
+    this.#spec = spec
+    this.#watchHost(slot)
+    this.#traffic = this.#createTraffic()
+    this.#changed()
+  }
+
+  /** It may listen until every new listener of this forward is open. */
+  keepUntilReplaced(binding: Binding): void {
+    this.#predecessors.push(binding)
+  }
+
+  owns(key: string): boolean {
+    return this.bindings.has(key) || this.#predecessors.some((binding) => binding.key === key)
+  }
+
+  /** Somebody else takes the listener over. */
+  giveUp(key: string): Binding | undefined {
+    const binding = this.bindings.get(key) ?? this.#predecessors.find((candidate) => candidate.key === key)
+    if (this.bindings.get(key) === binding) this.bindings.delete(key)
+    this.#predecessors = this.#predecessors.filter((candidate) => candidate !== binding)
+    return binding
+  }
+
+  /** Listeners at once, connections when they end or after `drainMs`. Resolves when nothing is left; never rejects. */
+  async close(drainMs: number): Promise<void> {
+    this.#isClosing = true
+    this.#stopWaitingForHost?.()
+    const listeners = [...this.bindings.values(), ...this.#predecessors].map((binding) => binding.close())
+    this.#changed()
+    await Promise.all([...listeners, this.#traffic.drain(drainMs), this.#drainingTraffic?.drain(drainMs)])
+    this.#stopWatchingHost()
+  }
+
+  /** Tries again what rests. */
+  wake(): void {
+    for (const binding of this.bindings.values()) if (binding.state !== 'open') void binding.open()
+  }
+
+  openConnections(): OpenConnection[] {
+    return this.#traffic.connections().filter((connection) => !connection.draining)
+  }
+
+  status(): ForwardStatus {
+    const spec = this.#spec
+    const { active, draining, total, failed, refused } = this.#traffic.counts
+    const { state, problem } = this.#currentState()
+    return {
+      name: spec.name,
+      kind: spec.kind,
+      via: spec.via,
+      listen: this.#shownListeners(),
+      to: formatTarget(spec.to),
+      state,
+      since: this.#since.toISOString(),
+      health: 'unknown',
+      connections: {
+        active,
+        draining: draining + (this.#drainingTraffic?.counts.draining ?? 0),
+        total,
+        failed,
+        refused,
+      },
+      bytes: { ...this.#traffic.bytes },
+      problem: problem ?? this.#traffic.problem,
+      ...(spec.description !== null && { description: spec.description }),
+    }
+  }
+
+  #currentState() {
+    if (this.#isClosing) return { state: 'draining' as const, problem: null }
+    return forwardState(this.#slot, [...this.bindings.values()])
+  }
+
+  /** While a forward waits for its port, what it asked for is the better answer than nothing. */
+  #shownListeners(): string[] {
+    if (this.#isClosing) return []
+    const bindings = [...this.bindings.values(), ...this.#predecessors]
+    const bound = bindings.flatMap((binding) => binding.shown ?? [])
+    if (bound.length > 0) return bound
+    const { listen } = this.#spec
+    return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatListenSpec(listen)]
+  }
+
+  #setRoute(changed: readonly ForwardChange[]): void {
+    const route = routeOf(this.#spec, this.#slot)
+    for (const change of changed) if (change !== 'listen') this.#traffic.setRoute(route, change)
+  }
+
+  /** New connections go the new way once its host is open, or when the old one can carry them no more. */
+  #moveTo(slot: HostSlot, changed: readonly ForwardChange[]): void {
+    const letGo = this.#slot.current?.hold()
+    const move = () => {
+      if (!slot.current && this.#slot.current) return
+      this.#stopWaitingForHost?.()
+      this.#stopWaitingForHost = null
+      this.#watchHost(slot)
+      this.#setRoute(changed)
+      this.#changed()
+    }
+    const stops = [slot.watch(move), this.#slot.watch(move)]
+    this.#stopWaitingForHost = () => {
+      for (const stop of stops) stop()
+      letGo?.()
+    }
+    move()
+  }
+
+  #watchHost(slot: HostSlot): void {
+    this.#stopWatchingHost()
+    this.#slot = slot
+    this.#stopWatchingHost = slot.watch(() => this.#changed())
+  }
+
+  async #closePredecessors(): Promise<void> {
+    const predecessors = this.#predecessors
+    this.#predecessors = []
+    await Promise.all(predecessors.map((binding) => binding.close()))
+  }
+
+  #createTraffic(): Traffic {
+    const direction = this.#spec.kind === 'remote' ? 'remote' : 'local'
+    return createTraffic(routeOf(this.#spec, this.#slot), { direction, onChange: () => this.#onChange() })
+  }
+
+  #changed(): void {
+    const { state } = this.#currentState()
+    if (state !== this.#state) this.#since = new Date()
+    this.#state = state
+    this.#onChange()
+  }
+}

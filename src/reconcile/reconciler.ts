@@ -1,0 +1,204 @@
+// Starts what a Plan says and decides nothing. Holds the register of what is open: hosts, forwards, and who
+// owns which listener. Nothing here waits for a network.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ForwardStatus, HostStatus } from '../model/status.ts'
+import type { Wanted } from '../model/wanted.ts'
+import { type Endpoint, endpointsOf } from '../plan/listeners.ts'
+import type { Plan, Step } from '../plan/plan.ts'
+import type { Snapshot } from '../plan/snapshot.ts'
+import type { Binding, GaveWay } from './binding.ts'
+import { type Connect, HostSlot } from './host-slot.ts'
+import { LocalBinding } from './local-binding.ts'
+import { OpenForward } from './open-forward.ts'
+import { RemoteBinding } from './remote-binding.ts'
+
+/** How long `close` waits for hosts to confirm that they no longer listen. */
+const cancelMs = 2_000
+
+export class Reconciler {
+  readonly #hosts = new Map<string, HostSlot>()
+  readonly #forwards = new Map<string, OpenForward>()
+  /** Removed, with connections that drain. */
+  readonly #leaving = new Set<OpenForward>()
+  readonly #connect: Connect
+  readonly #onChange: () => void
+
+  /** `onChange`: some state may have changed; called at any time, also during a call. */
+  constructor(connect: Connect, onChange: () => void) {
+    this.#connect = connect
+    this.#onChange = onChange
+  }
+
+  snapshot(): Snapshot {
+    const forwards = [...this.#forwards.values()]
+    return {
+      hosts: new Map([...this.#hosts].map(([name, slot]) => [name, slot.spec])),
+      forwards: new Map(
+        forwards.map((forward) => [forward.name, { spec: forward.spec, open: forward.openConnections() }]),
+      ),
+    }
+  }
+
+  /** Resolves when everything has been started and this machine's own sockets were tried once. Never rejects. */
+  async apply(plan: Plan, wanted: Wanted): Promise<void> {
+    const endpoints = [...wanted.forwards.values()].flatMap((forward) => endpointsOf(forward, wanted.hosts))
+    const run: Run = {
+      endpoints: new Map(endpoints.map((endpoint) => [endpoint.key, endpoint])),
+      gaveWay: new Map(),
+      opening: [],
+    }
+    for (const step of plan.steps) this.#start(step, run)
+    await Promise.all(run.opening)
+    for (const forward of this.#forwards.values()) forward.bindingChanged()
+  }
+
+  /** Tries again now whatever rests of these forwards, and the hosts that they need. */
+  wake(names: Iterable<string>): void {
+    for (const name of names) {
+      const forward = this.#forwards.get(name)
+      if (!forward) continue
+      forward.wake()
+      for (let slot = this.#hosts.get(forward.spec.via); slot; ) {
+        slot.wake()
+        slot = slot.spec.jump === null ? undefined : this.#hosts.get(slot.spec.jump)
+      }
+    }
+  }
+
+  hosts(): HostStatus[] {
+    return [...this.#hosts.values()].map((slot) => slot.status())
+  }
+
+  forwards(): ForwardStatus[] {
+    return [...this.#forwards.values(), ...this.#leaving].map((forward) => forward.status())
+  }
+
+  /** Listeners at once, connections when they end or after `drainMs`, then the hosts. Never rejects. */
+  async close(drainMs: number): Promise<void> {
+    const forwards = [...this.#forwards.values(), ...this.#leaving]
+    const closed = Promise.all(forwards.map((forward) => forward.close(drainMs)))
+    await Promise.race([closed, delay(drainMs + cancelMs, undefined, { ref: false })])
+    for (const slot of this.#hosts.values()) slot.retire(true)
+    await closed
+    this.#forwards.clear()
+    this.#hosts.clear()
+  }
+
+  #start(step: Step, run: Run): void {
+    switch (step.do) {
+      case 'open-host':
+        this.#hosts.set(
+          step.host.name,
+          new HostSlot(step.host, this.#jumpOf(step.host.jump), this.#connect, this.#onChange),
+        )
+        return
+      case 'update-host':
+        return this.#host(step.host.name).update(step.host)
+      case 'reopen-host':
+        return this.#host(step.host.name).reopen(step.host, this.#jumpOf(step.host.jump))
+      case 'yield-listener':
+        return this.#yieldListener(step, run)
+      case 'open-forward':
+        this.#forwards.set(
+          step.forward.name,
+          new OpenForward(step.forward, this.#host(step.forward.via), this.#onChange),
+        )
+        return
+      case 'update-forward':
+        return this.#forward(step.forward.name).update(
+          step.forward,
+          this.#host(step.forward.via),
+          step.changed,
+        )
+      case 'reopen-forward':
+        return this.#forward(step.forward.name).reopen(step.forward, this.#host(step.forward.via))
+      case 'hand-over-listener':
+      case 'open-listener':
+        return this.#openListener(step.key, step.forward, run)
+      case 'close-listener':
+        return this.#closeListener(step, run)
+      case 'close-forward':
+        return this.#closeForward(step.name)
+      case 'close-host':
+        this.#host(step.name).retire(false)
+        this.#hosts.delete(step.name)
+        return
+    }
+  }
+
+  #yieldListener(step: Extract<Step, { do: 'yield-listener' }>, run: Run): void {
+    const owner = this.#ownerOf(step.key)
+    const binding = owner?.giveUp(step.key)
+    if (!owner || !binding) return
+    if (step.restore) owner.keepUntilReplaced(binding)
+    const others = run.gaveWay.get(step.to) ?? []
+    run.gaveWay.set(step.to, [...others, { binding, restore: step.restore }])
+  }
+
+  /** One that listens already, for whatever reason, is taken over and never closes. */
+  #openListener(key: string, name: string, run: Run): void {
+    const forward = this.#forward(name)
+    const existing = this.#ownerOf(key)?.giveUp(key)
+    const binding =
+      existing ?? this.#createBinding(run.endpoints.get(key)!, forward, run.gaveWay.get(key) ?? [])
+    binding.owner = forward
+    forward.bindings.set(key, binding)
+    if (!existing) run.opening.push(binding.open())
+  }
+
+  #createBinding(endpoint: Endpoint, forward: OpenForward, gaveWay: GaveWay[]): Binding {
+    const { spec } = forward
+    if (spec.kind !== 'remote') return new LocalBinding(endpoint.local!, spec.socket, forward, gaveWay)
+    return new RemoteBinding(endpoint.key, spec, this.#host(spec.via), forward, gaveWay)
+  }
+
+  /** A listener whose forward got others instead serves until they are open. */
+  #closeListener(step: Extract<Step, { do: 'close-listener' }>, run: Run): void {
+    const owner = this.#forwards.get(step.forward)
+    const binding = owner?.giveUp(step.key)
+    if (!owner || !binding) return
+    const isReplaced = [...run.endpoints.values()].some((endpoint) => endpoint.forward === step.forward)
+    if (isReplaced) owner.keepUntilReplaced(binding)
+    else void binding.close()
+  }
+
+  #closeForward(name: string): void {
+    const forward = this.#forward(name)
+    this.#forwards.delete(name)
+    this.#leaving.add(forward)
+    void forward.close(forward.spec.drainMs).then(() => {
+      this.#leaving.delete(forward)
+      this.#onChange()
+    })
+  }
+
+  #ownerOf(key: string): OpenForward | undefined {
+    return [...this.#forwards.values()].find((forward) => forward.owns(key))
+  }
+
+  #jumpOf(name: string | null): HostSlot | null {
+    return name === null ? null : this.#host(name)
+  }
+
+  #host(name: string): HostSlot {
+    return present(this.#hosts.get(name), `host ${name}`)
+  }
+
+  #forward(name: string): OpenForward {
+    return present(this.#forwards.get(name), `forward ${name}`)
+  }
+}
+
+/** What one application of a plan has to remember from step to step. */
+interface Run {
+  endpoints: ReadonlyMap<string, Endpoint>
+  gaveWay: Map<string, GaveWay[]>
+  opening: Promise<void>[]
+}
+
+/** A plan is made from this register's own snapshot, so what it names is there. */
+function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`a plan names a ${what} that is not open`)
+  return value
+}

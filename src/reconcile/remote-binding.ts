@@ -1,0 +1,152 @@
+// A port or socket that a host listens on for a forward. It is asked for again on every new connection to the
+// host, moved from one connection to the next when the host is replaced, and given back to the old one when
+// the new one does not get it.
+
+import type { Incoming, RemoteListener } from '../forward/carrier.ts'
+import type { ListenSpec } from '../model/address.ts'
+import { type Problem, problemOf } from '../model/problem.ts'
+import type { WantedRemoteForward } from '../model/wanted.ts'
+import {
+  type Binding,
+  type BindingOwner,
+  type BindingState,
+  closeAll,
+  type GaveWay,
+  restoreAll,
+} from './binding.ts'
+import type { HeldCarrier } from './held-carrier.ts'
+import type { HostSlot } from './host-slot.ts'
+
+const retryMs = 2_000
+/** Each try takes away for a moment what serves in its place, so it comes seldom. */
+const retryOverOthersMs = 30_000
+
+type Listening = { held: HeldCarrier; listener: RemoteListener; release: () => void }
+
+export class RemoteBinding implements Binding {
+  readonly key: string
+  owner: BindingOwner
+  state: BindingState = 'closed'
+  problem: Problem | null = null
+  readonly #slot: HostSlot
+  readonly #socket: { replace: boolean }
+  readonly #gaveWay: readonly GaveWay[]
+  /** With the port that the server chose at first, so that it stays the same. */
+  #listen: ListenSpec
+  #listening: Listening | null = null
+  #stopWatching: (() => void) | null = null
+  #timer: NodeJS.Timeout | undefined
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(
+    key: string,
+    spec: Pick<WantedRemoteForward, 'listen' | 'socket'>,
+    slot: HostSlot,
+    owner: BindingOwner,
+    gaveWay: readonly GaveWay[] = [],
+  ) {
+    this.key = key
+    this.#listen = spec.listen
+    this.#socket = spec.socket
+    this.#slot = slot
+    this.owner = owner
+    this.#gaveWay = gaveWay
+  }
+
+  get shown(): string | null {
+    return this.#listening?.listener.address ?? null
+  }
+
+  /** Only starts: what the host answers is an event. */
+  async open(): Promise<void> {
+    this.#enter('opening', null)
+    this.#stopWatching ??= this.#slot.watch(() => this.#lookAgain())
+    this.#lookAgain()
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#stopWatching?.()
+    this.#stopWatching = null
+    this.#enter('closed', null)
+    await this.#inTurn(() => this.#cancel())
+  }
+
+  #lookAgain(): void {
+    clearTimeout(this.#timer)
+    void this.#inTurn(() => this.#follow())
+  }
+
+  /** Brings the request to where the host's connection is now. */
+  async #follow(): Promise<void> {
+    const held = this.#slot.current
+    if (this.#listening?.held.carrier.closed.aborted) await this.#cancel()
+    if (this.state === 'closed' || this.#listening?.held === held) return
+    if (!held) return this.#listening ? undefined : this.#enter('opening', null)
+    const previous = this.#listening?.held
+    const release = previous?.hold()
+    await this.#cancel()
+    await closeAll(this.#gaveWay)
+    const problem = await this.#request(held)
+    if (problem && previous && !previous.carrier.closed.aborted) await this.#request(previous)
+    release?.()
+    if (!problem) return
+    await restoreAll(this.#gaveWay)
+    this.#failed(problem)
+  }
+
+  /** Null when the host listens. */
+  async #request(held: HeldCarrier): Promise<Problem | null> {
+    const release = held.hold()
+    try {
+      const listener = await held.carrier.listen(this.#listen, this.#socket, (incoming) =>
+        this.owner.handle(holdIncoming(incoming, held)),
+      )
+      this.#listening = { held, listener, release }
+      if (this.#listen.kind === 'tcp') this.#listen = { ...this.#listen, port: listener.port }
+      this.#enter('open', null)
+      return null
+    } catch (error) {
+      release()
+      return problemOf(error)
+    }
+  }
+
+  #failed(problem: Problem): void {
+    if (this.state === 'closed' || problem.code === 'HOST_LOST') return
+    const heals = problem.code !== 'FORWARD_PROHIBITED'
+    this.#enter(heals ? 'retrying' : 'failed', problem)
+    if (!heals) return
+    const disturbs = this.#listening !== null || this.#gaveWay.some(({ restore }) => restore)
+    this.#timer = setTimeout(() => this.#lookAgain(), disturbs ? retryOverOthersMs : retryMs)
+  }
+
+  async #cancel(): Promise<void> {
+    const listening = this.#listening
+    this.#listening = null
+    await listening?.listener.close()
+    listening?.release()
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(work)
+    return this.#turn
+  }
+
+  #enter(state: BindingState, problem: Problem | null): void {
+    const changed = state !== this.state || problem?.code !== this.problem?.code
+    this.state = state
+    this.problem = problem
+    if (changed) this.owner.bindingChanged()
+  }
+}
+
+/** A connection that came in holds the connection to the host that it came through. */
+function holdIncoming(incoming: Incoming, held: HeldCarrier): Incoming {
+  return {
+    from: incoming.from,
+    gone: incoming.gone,
+    refuse: () => incoming.refuse(),
+    accept: () => held.holdFor(incoming.accept()),
+  }
+}

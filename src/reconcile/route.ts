@@ -1,0 +1,22 @@
+// From what a forward's spec says to the route that its new connections take.
+
+import { parseAllowFrom } from '../forward/allow-from.ts'
+import { parseAllowTo } from '../forward/allow-to.ts'
+import { dialLocal } from '../forward/local-dial.ts'
+import type { Route } from '../forward/traffic.ts'
+import type { WantedForward } from '../model/wanted.ts'
+import type { HostSlot } from './host-slot.ts'
+
+/** Local and dynamic dial through the host, remote dials from this machine. */
+export function routeOf(spec: WantedForward, slot: HostSlot): Route {
+  return {
+    to: spec.to,
+    dial: spec.kind === 'remote' ? dialLocal : slot.dial,
+    allowFrom: spec.allowFrom && parseAllowFrom(spec.allowFrom),
+    allowTo: spec.allowTo && parseAllowTo(spec.allowTo),
+    auth: spec.auth,
+    hostHeader: spec.hostHeader,
+    maxConnections: spec.maxConnections,
+    drainMs: spec.drainMs,
+  }
+}

@@ -1,0 +1,54 @@
+// Free ports for `local: auto`, remembered for the project, so that a forward keeps its port. Owns the file
+// in the state folder that holds them.
+
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname } from 'node:path'
+
+export type AutoPorts = ReadonlyMap<string, number>
+
+/** Ports for these forwards: the remembered ones, else free ones, which are then remembered in `file`. */
+export async function chooseAutoPorts(file: string, forwards: readonly string[]): Promise<AutoPorts> {
+  if (forwards.length === 0) return new Map()
+  const remembered = await readPorts(file)
+  const ports = new Map(Object.entries(remembered))
+  const missing = forwards.filter((name) => !ports.has(name))
+  for (const name of missing) ports.set(name, await freePort(new Set(ports.values())))
+  if (missing.length > 0) await writePorts(file, ports)
+  return new Map(forwards.map((name) => [name, ports.get(name)!]))
+}
+
+/** Unreadable or damaged counts as empty: the ports are then chosen anew. */
+async function readPorts(file: string): Promise<Record<string, number>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
+    if (typeof value !== 'object' || value === null) return {}
+    return Object.fromEntries(Object.entries(value).filter(([, port]) => isPort(port)))
+  } catch {
+    return {}
+  }
+}
+
+async function writePorts(file: string, ports: ReadonlyMap<string, number>): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const fresh = `${file}.${process.pid}`
+  await writeFile(fresh, `${JSON.stringify(Object.fromEntries(ports), null, 2)}\n`, { mode: 0o600 })
+  await rename(fresh, file)
+}
+
+async function freePort(taken: ReadonlySet<number>): Promise<number> {
+  for (;;) {
+    const port = await new Promise<number>((resolve, reject) => {
+      const server = createServer().once('error', reject)
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+      })
+    })
+    if (!taken.has(port)) return port
+  }
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) < 65_536
+}

@@ -1,0 +1,81 @@
+// Project → Wanted: the impure part of deciding. Chooses what is selected, resolves its hosts, turns listen
+// addresses into the sockets that this machine has, and fetches the secrets that variables hold.
+
+import { networkInterfaces } from 'node:os'
+import type { ListenSpec, SocketAddress } from '../model/address.ts'
+import type { ForwardSpec, Project } from '../model/project.ts'
+import type { Wanted, WantedForward } from '../model/wanted.ts'
+import { type AutoPorts, chooseAutoPorts } from './auto-ports.ts'
+import { resolveHosts, type Surroundings } from './hosts.ts'
+
+/** `autoPortsFile`: where this project's chosen ports are remembered. */
+export async function resolve(
+  project: Project,
+  selected: ReadonlySet<string>,
+  surroundings: Surroundings & { autoPortsFile: string },
+): Promise<Wanted> {
+  const specs = [...project.forwards.values()].filter((spec) => selected.has(spec.name))
+  const hosts = resolveHosts(
+    project,
+    specs.map((spec) => spec.via),
+    surroundings,
+  )
+  const ports = await chooseAutoPorts(
+    surroundings.autoPortsFile,
+    specs.filter(needsPort).map((spec) => spec.name),
+  )
+  const hasIpv6 = hasLoopbackIpv6()
+  const forwards = specs.map((spec) => toWanted(spec, ports, hasIpv6, surroundings))
+  return {
+    hosts,
+    forwards: new Map(forwards.map((forward) => [forward.name, forward])),
+    deselected: new Set([...project.forwards.keys()].filter((name) => !selected.has(name))),
+  }
+}
+
+function toWanted(
+  spec: ForwardSpec,
+  ports: AutoPorts,
+  hasIpv6: boolean,
+  { environment }: Surroundings,
+): WantedForward {
+  const base = {
+    name: spec.name,
+    via: spec.via,
+    to: spec.to,
+    allowFrom: spec.allowFrom ?? null,
+    allowTo: spec.allowTo ?? null,
+    auth: spec.auth
+      ? { username: spec.auth.username, password: environment[spec.auth.passwordEnv] ?? '' }
+      : null,
+    hostHeader: spec.hostHeader ?? null,
+    socket: spec.socket,
+    drainMs: spec.drainMs,
+    idleTimeoutMs: spec.idleTimeoutMs,
+    maxConnections: spec.maxConnections,
+    description: spec.description ?? null,
+  }
+  if (spec.kind === 'remote') return { ...base, kind: 'remote', listen: spec.listen }
+  return { ...base, kind: spec.kind, listen: socketsOf(spec.listen, ports.get(spec.name), hasIpv6) }
+}
+
+function needsPort(spec: ForwardSpec): boolean {
+  return spec.kind !== 'remote' && spec.listen.kind === 'tcp' && spec.listen.port === 'auto'
+}
+
+/** Loopback is both families where the machine has them, as ssh(1) does for `localhost`. */
+function socketsOf(listen: ListenSpec, autoPort: number | undefined, hasIpv6: boolean): SocketAddress[] {
+  if (listen.kind === 'unix') return [listen]
+  const port = listen.port === 'auto' ? (autoPort ?? 0) : listen.port
+  const socket = (host: string): SocketAddress => ({ kind: 'tcp', host, port })
+  if (listen.bind === 'loopback')
+    return hasIpv6 ? [socket('127.0.0.1'), socket('::1')] : [socket('127.0.0.1')]
+  if (listen.bind === 'any') return [socket(hasIpv6 ? '::' : '0.0.0.0')]
+  return [socket(listen.bind.address)]
+}
+
+function hasLoopbackIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === '::1'),
+  )
+}
