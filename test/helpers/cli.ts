@@ -22,8 +22,8 @@ export interface CliOptions {
   timeoutMs?: number
   /** Default: the project's folder. */
   cwd?: string
-  /** The Node that runs the binary; default: this one, or $TUNNELS_TEST_NODE. */
-  node?: string
+  /** A command in front of it all, such as setpriv(1) with its options. */
+  prefix?: string[]
 }
 
 export interface CliResult {
@@ -102,9 +102,10 @@ function privateFolders(folder: string): Record<string, string> {
 }
 
 function startCli(folder: string, args: string[], options: CliOptions): RunningCli {
-  const node = options.node ?? process.env.TUNNELS_TEST_NODE ?? process.execPath
+  const node = process.env.TUNNELS_TEST_NODE ?? process.execPath
+  const [command, ...words] = [...(options.prefix ?? []), node, MAIN, ...args] as [string, ...string[]]
   const user = userInfo().username
-  const child = spawn(node, [MAIN, ...args], {
+  const child = spawn(command, words, {
     cwd: options.cwd ?? folder,
     env: { PATH: process.env.PATH, USER: user, LOGNAME: user, LANG: 'C.UTF-8', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
