@@ -1,7 +1,7 @@
 // What runs, as the planner sees it: what was last applied, not how well it does. A host that retries and a
 // listener that waits for its port are present, so network noise never becomes plan noise.
 
-import type { Originator } from '../model/address.ts'
+import type { DialTarget, Originator } from '../model/address.ts'
 import type { WantedForward, WantedHost } from '../model/wanted.ts'
 
 export interface Snapshot {
@@ -17,8 +17,8 @@ export interface RunningForward {
 
 export interface OpenConnection {
   from: Originator
-  /** As the client asked for it, `host:port` or a path. */
-  target: string
+  /** As the client asked for it; null while a SOCKS client has not asked yet. */
+  target: DialTarget | null
 }
 
 export const nothingRuns: Snapshot = { hosts: new Map(), forwards: new Map() }

@@ -77,6 +77,12 @@ export class LocalBinding implements Binding {
     }
   }
 
+  #gone(listener: LocalListener): void {
+    if (this.#listener !== listener) return
+    this.#listener = null
+    this.#failed(problemOf(listener.failed.reason))
+  }
+
   #failed(problem: Problem): void {
     if (this.state === 'closed') return
     const heals = problem.code !== 'LISTEN_FORBIDDEN'

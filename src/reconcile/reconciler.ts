@@ -40,12 +40,16 @@ export class Reconciler {
     }
   }
 
-  /** Resolves when everything has been started and this machine's own sockets were tried once. Never rejects. */
-  async apply(plan: Plan, wanted: Wanted): Promise<void> {
+  /**
+   * Resolves when everything has been started and this machine's own sockets were tried once. Never rejects.
+   * `drainMs`: for what this plan closes, instead of each forward's own.
+   */
+  async apply(plan: Plan, wanted: Wanted, drainMs?: number): Promise<void> {
     const endpoints = [...wanted.forwards.values()].flatMap((forward) => endpointsOf(forward, wanted.hosts))
     const run: Run = {
       endpoints: new Map(endpoints.map((endpoint) => [endpoint.key, endpoint])),
       gaveWay: new Map(),
+      drainMs,
       opening: [],
     }
     for (const step of plan.steps) this.#start(step, run)
@@ -119,7 +123,7 @@ export class Reconciler {
       case 'close-listener':
         return this.#closeListener(step, run)
       case 'close-forward':
-        return this.#closeForward(step.name)
+        return this.#closeForward(step.name, run)
       case 'close-host':
         this.#host(step.name).retire(false)
         this.#hosts.delete(step.name)
@@ -163,11 +167,11 @@ export class Reconciler {
     else void binding.close()
   }
 
-  #closeForward(name: string): void {
+  #closeForward(name: string, run: Run): void {
     const forward = this.#forward(name)
     this.#forwards.delete(name)
     this.#leaving.add(forward)
-    void forward.close(forward.spec.drainMs).then(() => {
+    void forward.close(run.drainMs ?? forward.spec.drainMs).then(() => {
       this.#leaving.delete(forward)
       this.#onChange()
     })
@@ -194,6 +198,7 @@ export class Reconciler {
 interface Run {
   endpoints: ReadonlyMap<string, Endpoint>
   gaveWay: Map<string, GaveWay[]>
+  drainMs: number | undefined
   opening: Promise<void>[]
 }
 

@@ -5,6 +5,7 @@ import { parseAllowTo } from '../forward/allow-to.ts'
 import { dialLocal } from '../forward/local-dial.ts'
 import type { Route } from '../forward/traffic.ts'
 import type { WantedForward } from '../model/wanted.ts'
+import type { OpenConnection } from '../plan/snapshot.ts'
 import type { HostSlot } from './host-slot.ts'
 
 /** Local and dynamic dial through the host, remote dials from this machine. */
@@ -19,4 +20,11 @@ export function routeOf(spec: WantedForward, slot: HostSlot): Route {
     maxConnections: spec.maxConnections,
     drainMs: spec.drainMs,
   }
+}
+
+/** Whether `allow_from` or `allow_to` turns away somebody who is connected already. */
+export function refuses(spec: WantedForward, { from, target }: OpenConnection): boolean {
+  if (spec.allowFrom && !parseAllowFrom(spec.allowFrom)(from.address)) return true
+  if (!spec.allowTo || target?.kind !== 'tcp') return false
+  return !parseAllowTo(spec.allowTo)(target.host, target.port)
 }

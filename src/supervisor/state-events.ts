@@ -1,0 +1,38 @@
+// Turns two looks at the world into events: what is in another state, or has another problem, than before.
+
+import type { Event } from '../control/protocol.ts'
+import type { Problem } from '../model/problem.ts'
+import type { ForwardStatus, HostStatus, State } from '../model/status.ts'
+
+export type Seen = ReadonlyMap<string, { state: State; problem: Problem | null }>
+
+export interface World {
+  hosts: readonly HostStatus[]
+  forwards: readonly ForwardStatus[]
+}
+
+export function see(world: World): Seen {
+  return new Map([
+    ...world.hosts.map((host) => [`host ${host.name}`, host] as const),
+    ...world.forwards.map((forward) => [`forward ${forward.name}`, forward] as const),
+  ])
+}
+
+export function stateEvents(before: Seen, world: World, time: string): Event[] {
+  const events: Event[] = []
+  const now = see(world)
+  for (const [key, { state, problem }] of now) {
+    const previous = before.get(key)
+    if (previous?.state === state && previous.problem?.code === problem?.code) continue
+    events.push({ time, event: 'state', ...split(key), state, problem })
+  }
+  for (const key of before.keys()) {
+    if (!now.has(key)) events.push({ time, event: 'state', ...split(key), state: 'closed', problem: null })
+  }
+  return events
+}
+
+function split(key: string): { what: 'host' | 'forward'; name: string } {
+  const [what, name] = [key.slice(0, key.indexOf(' ')), key.slice(key.indexOf(' ') + 1)]
+  return { what: what === 'host' ? 'host' : 'forward', name }
+}

@@ -1,0 +1,263 @@
+// The loop that makes it so: poke → load → resolve → snapshot → plan → reconcile. Holds the selection and the
+// last good project; a file that is broken changes nothing. What becomes of a run are events.
+
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { loadProject } from '../config/load.ts'
+import { identifyProject, placeProject } from '../control/paths.ts'
+import type {
+  Control,
+  DownRequest,
+  Event,
+  PlanRequest,
+  ReconcileAnswer,
+  ReconcileRequest,
+  RestartRequest,
+  Selection,
+} from '../control/protocol.ts'
+import { isError, type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { Project } from '../model/project.ts'
+import type { ConfigStatus, Status } from '../model/status.ts'
+import type { Wanted } from '../model/wanted.ts'
+import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
+import { makePlan } from '../plan/planner.ts'
+import { Reconciler } from '../reconcile/reconciler.ts'
+import { refuses } from '../reconcile/route.ts'
+import { resolve } from '../resolve/resolve.ts'
+import { selectForwards } from '../resolve/select.ts'
+import { connect } from '../ssh/connect.ts'
+import { createQueue } from './queue.ts'
+import { addSelection, stopForwards } from './selection.ts'
+import { see, stateEvents } from './state-events.ts'
+import { type FileWatch, watchFiles } from './watch.ts'
+
+export interface Supervisor extends Control {
+  /** Resolves when everything is closed. */
+  readonly ended: Promise<void>
+}
+
+export interface SupervisorOptions {
+  selection: Selection
+  /** Follow the files. */
+  watch: boolean
+  version: string
+}
+
+/** What a look at the files gave. */
+interface Loaded {
+  project: Project
+  selected: ReadonlySet<string>
+  wanted: Wanted
+  warnings: Problem[]
+}
+
+/** Rejects with a ProblemError, and leaves nothing behind, when the files are not right at the start. */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const supervisor = new RunningSupervisor(options)
+  await supervisor.start()
+  return supervisor
+}
+
+class RunningSupervisor implements Supervisor {
+  readonly ended: Promise<void>
+  #selection: Selection
+  #project: Project | null = null
+  #config: ConfigStatus = { state: 'current', generation: 0, loadedAt: null, problems: [] }
+  #watch: FileWatch | null = null
+  #isLookDue = false
+  #isEventDue = false
+  #seen = see({ hosts: [], forwards: [] })
+  #isEnding = false
+  readonly #options: SupervisorOptions
+  readonly #startedAt = new Date().toISOString()
+  readonly #inOrder = createQueue()
+  readonly #listeners = new Set<(event: Event) => void>()
+  readonly #reconciler = new Reconciler(connect, () => this.#worldChanged())
+  #end!: () => void
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#selection = options.selection
+    this.ended = new Promise((done) => {
+      this.#end = done
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.#inOrder(() => this.#take(this.#selection))
+  }
+
+  status(): Status {
+    return {
+      project: this.#project?.name ?? '',
+      files: this.#selection.files,
+      config: this.#config,
+      supervisor: {
+        pid: process.pid,
+        startedAt: this.#startedAt,
+        version: this.#options.version,
+        watching: this.#options.watch,
+      },
+      hosts: this.#reconciler.hosts(),
+      forwards: this.#reconciler.forwards(),
+    }
+  }
+
+  async plan(request: PlanRequest): Promise<PlanJson> {
+    const { selection } = request
+    const loaded = await this.#load(selection ? addSelection(this.#selection, selection) : this.#selection)
+    return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
+  }
+
+  reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {
+    return this.#inOrder(async () => {
+      const { selection } = request
+      return this.#take(selection ? addSelection(this.#selection, selection) : this.#selection)
+    })
+  }
+
+  async down({ names, drainMs = 0 }: DownRequest): Promise<void> {
+    if (!names) return this.#close(drainMs)
+    await this.#inOrder(async () => {
+      const forwards = this.#forwardsNamed(names)
+      await this.#take(stopForwards(this.#selection, forwards), drainMs)
+    })
+  }
+
+  restart({ names }: RestartRequest): Promise<ReconcileAnswer> {
+    return this.#inOrder(async () => {
+      const selection = this.#selection
+      const forwards = names ? this.#forwardsNamed(names) : this.#reconciler.snapshot().forwards.keys()
+      await this.#take(stopForwards(selection, forwards), 0)
+      return this.#take(selection)
+    })
+  }
+
+  watchEvents(listener: (event: Event) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Says "look again": doubled or lost pokes are harmless. */
+  #poke(): void {
+    if (this.#isLookDue || this.#isEnding) return
+    this.#isLookDue = true
+    void this.#inOrder(async () => {
+      this.#isLookDue = false
+      await this.#take(this.#selection)
+    }).catch(() => {})
+  }
+
+  /** One run. A selection is held only once its files have proven themselves. */
+  async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
+    if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+    const loaded = await this.#load(selection).catch((error: unknown) => {
+      this.#refused(selection, error)
+      throw error
+    })
+    this.#selection = selection
+    this.#project = loaded.project
+    const plan = this.#planFor(loaded.wanted)
+    this.#accepted(loaded, plan)
+    await this.#reconciler.apply(plan, loaded.wanted, drainMs)
+    this.#reconciler.wake(loaded.selected)
+    await this.#follow(loaded.project)
+    return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
+  }
+
+  async #load(selection: Selection): Promise<Loaded> {
+    const { project, problems } = await loadProject({
+      files: selection.files,
+      env: selection.environment,
+      cwd: process.cwd(),
+      profiles: selection.profiles,
+      names: selection.names,
+      ...(selection.envFile !== null && { envFile: selection.envFile }),
+      ...(selection.projectName !== null && { projectName: selection.projectName }),
+    })
+    if (!project) throw new ProblemError(problems.filter(isError))
+    const { selected } = selectForwards(project, selection)
+    const wanted = await resolve(project, selected, {
+      environment: selection.environment,
+      home: selection.environment.HOME ?? homedir(),
+      user: userInfo().username,
+      autoPortsFile: join(await this.#stateDir(selection), 'ports.json'),
+    })
+    return { project, selected, wanted, warnings: problems }
+  }
+
+  #planFor(wanted: Wanted): Plan {
+    return makePlan(wanted, this.#reconciler.snapshot(), refuses)
+  }
+
+  async #stateDir({ files, projectName }: Selection): Promise<string> {
+    const identity = await identifyProject(files[0] ?? '-', { cwd: process.cwd(), projectName })
+    return placeProject(identity, process.env).stateDir
+  }
+
+  #accepted(loaded: Loaded, plan: Plan): void {
+    const { generation, state } = this.#config
+    const isNew = generation === 0 || !isEmpty(plan) || state !== 'current'
+    const loadedAt = new Date().toISOString()
+    const problems = loaded.warnings
+    this.#config = { state: 'current', generation: isNew ? generation + 1 : generation, loadedAt, problems }
+    if (isNew) this.#emit({ time: loadedAt, event: 'config', state: 'current', problems })
+    if (isEmpty(plan)) return
+    this.#emit({ time: loadedAt, event: 'plan', plan: toPlanJson(loaded.project.name, plan) })
+  }
+
+  /** What runs goes on; only a file that is held, not one that `up` brought, is worth a word in status. */
+  #refused(selection: Selection, error: unknown): void {
+    if (selection !== this.#selection || this.#config.generation === 0) return
+    const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
+    this.#config = { ...this.#config, state: 'invalid', problems }
+    this.#emit({ time: new Date().toISOString(), event: 'config', state: 'invalid', problems })
+  }
+
+  async #follow(project: Project): Promise<void> {
+    if (!this.#options.watch) return
+    const files = [...project.files, this.#selection.envFile ?? join(project.folder, '.env')]
+    if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
+    await this.#watch?.stop()
+    this.#watch = await watchFiles(files, () => this.#poke())
+  }
+
+  #forwardsNamed(names: readonly string[]): Set<string> {
+    const { selected, unknown } = selectForwards(this.#project!, { ...this.#selection, names, stopped: [] })
+    if (unknown.length === 0) return selected
+    throw new ProblemError(
+      unknown.map((name) => ({ code: 'USAGE', summary: `There is no forward or host named ${name}` })),
+    )
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    if (this.#isEnding) return this.ended
+    this.#isEnding = true
+    await this.#inOrder(async () => {
+      await this.#watch?.stop()
+      await this.#reconciler.close(drainMs)
+    })
+    this.#emitStates()
+    this.#emit({ time: new Date().toISOString(), event: 'end' })
+    this.#end()
+  }
+
+  /** Many changes at once become one look. */
+  #worldChanged(): void {
+    if (this.#isEventDue) return
+    this.#isEventDue = true
+    setImmediate(() => this.#emitStates())
+  }
+
+  #emitStates(): void {
+    this.#isEventDue = false
+    const world = { hosts: this.#reconciler.hosts(), forwards: this.#reconciler.forwards() }
+    const events = stateEvents(this.#seen, world, new Date().toISOString())
+    this.#seen = see(world)
+    for (const event of events) this.#emit(event)
+  }
+
+  #emit(event: Event): void {
+    for (const listener of [...this.#listeners]) listener(event)
+  }
+}
