@@ -1,0 +1,243 @@
+// Proving who we are: which keys are offered, in which order (that of ssh_config(5), IdentitiesOnly and
+// IdentityAgent), and what a refusal says. Public keys only; files are read by identity.ts, the agent asked by agent.ts.
+
+import ssh2, { type AnyAuthMethod, type ParsedKey, type SigningRequestOptions } from 'ssh2'
+import type { Problem } from '../model/problem.ts'
+import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
+import { type AgentKeys, listAgentKeys, type SignatureHash, signWithAgent } from './agent.ts'
+import { userKeyAlgorithms } from './algorithms.ts'
+import { fingerprint } from './host-key.ts'
+import { type KeyFile, loadKeyFiles } from './identity.ts'
+
+/** Something that can be offered. `sign` rejects with a sentence for a person. */
+export interface Identity {
+  publicKey: ParsedKey
+  /** Where it comes from: a path, or `agent: comment`. */
+  from: string
+  /** Signing needs a passphrase. */
+  encrypted: boolean
+  sign(data: Buffer, hash: SignatureHash): Promise<Buffer>
+}
+
+/** What one attempt may offer, found out before connecting. */
+export interface Credentials {
+  identities: Identity[]
+  /** Files whose public key only a passphrase would show: they cannot even be offered. */
+  locked: string[]
+  /** What a person should know when it fails: missing files, silent agents. */
+  notes: string[]
+  /** Signature algorithms that may be used. */
+  algorithms: string[]
+}
+
+/** Reads key files and asks the agent, once. `signal` ends signatures still waited for. Throws a ProblemError for pubkey_accepted_algorithms that leave nothing. */
+export async function loadCredentials(host: WantedHost, signal: AbortSignal): Promise<Credentials> {
+  const algorithms = userKeyAlgorithms(host)
+  const none: AgentKeys = { keys: [], note: null }
+  const [{ files, notes }, agent] = await Promise.all([
+    loadKeyFiles(host),
+    host.agent === null ? none : listAgentKeys(host.agent),
+  ])
+  const held = agent.keys.map((key) => agentIdentity(host.agent!, key, signal))
+  const identities = orderIdentities(held, files, host.identitiesOnly)
+  return {
+    identities: identities.filter(({ publicKey }) => isAccepted(publicKey, algorithms)),
+    locked: files.filter((file) => file.encrypted && !file.publicKey).map((file) => file.path),
+    notes: [...notes, ...files.flatMap((file) => file.note ?? []), ...(agent.note ? [agent.note] : [])],
+    algorithms,
+  }
+}
+
+/** Keys of the agent that are in the identity files, then its others, then files that can be used without it. */
+export function orderIdentities(held: Identity[], files: KeyFile[], identitiesOnly: boolean): Identity[] {
+  const named = (identity: Identity) => files.some((file) => isSameKey(file.publicKey, identity.publicKey))
+  const alone = files.flatMap(fileIdentity)
+  const inAgent = (identity: Identity) => held.some((other) => isSameKey(other.publicKey, identity.publicKey))
+  return [
+    ...held.filter(named),
+    ...(identitiesOnly ? [] : held.filter((identity) => !named(identity))),
+    ...alone.filter((identity) => !inAgent(identity)),
+  ]
+}
+
+/** One attempt's state: what was offered and what the server said to it. */
+export class Authentication {
+  readonly #host: WantedHost
+  readonly #credentials: Credentials
+  readonly #tried: string[] = []
+  readonly #notes: string[]
+  #left: Identity[]
+  #methods: string[] = []
+  #begun = false
+  #partial = false
+  #passphraseFor: string | null = null
+
+  constructor(host: WantedHost, credentials: Credentials) {
+    this.#host = host
+    this.#credentials = credentials
+    this.#left = allowsPublicKey(host) ? [...credentials.identities] : []
+    this.#notes = [...credentials.notes]
+    if (!allowsPublicKey(host)) this.#notes.push('preferred_authentications leaves publickey out.')
+  }
+
+  /** What to try next; false: nothing is left. `none` comes first, to hear what the server takes (RFC 4252 5.2). */
+  next(methods: readonly string[] | null): AnyAuthMethod | false {
+    const username = this.#host.user
+    if (!this.#begun) {
+      this.#begun = true
+      return { type: 'none', username }
+    }
+    if (this.#methods.length === 0) this.#methods = [...(methods ?? [])]
+    const identity = this.#methods.includes('publickey') ? this.#left.shift() : undefined
+    if (!identity) return false
+    this.#tried.push(describe(identity))
+    return { type: 'agent', username, agent: new OneKeyAgent(identity, this) }
+  }
+
+  /** A USERAUTH_FAILURE: the methods that can go on, and whether what was tried counted. */
+  refused(methods: string[], partial: boolean): void {
+    this.#methods = methods
+    this.#partial ||= partial
+  }
+
+  /** RSA signs with SHA-2 or not at all, whatever ssh2 makes of the server's silence. */
+  rsaAlgorithm(algorithm: string): string {
+    const allowed = this.#credentials.algorithms.filter((name) => name.startsWith('rsa-'))
+    return allowed.includes(algorithm) ? algorithm : (allowed[0] ?? 'rsa-sha2-512')
+  }
+
+  async sign(identity: Identity, data: Buffer, hash: SignatureHash): Promise<Buffer> {
+    if (identity.encrypted) this.#passphraseFor = identity.from
+    try {
+      return await identity.sign(data, hash)
+    } catch (error) {
+      if (!identity.encrypted) this.#notes.push(`${identity.from} did not sign.`)
+      throw error
+    }
+  }
+
+  /** Why the server did not let us in; `said` is the server's own last word. */
+  problem(said: string | null): Problem {
+    const file = this.#passphraseFor ?? (this.#tried.length === 0 ? this.#credentials.locked[0] : undefined)
+    if (this.#partial) return secondFactorProblem(this.#host, this.#methods)
+    if (file) return passphraseProblem(this.#host, file, this.#detail(said))
+    return {
+      code: 'AUTH_FAILED',
+      summary: `${this.#host.name} does not let ${this.#host.user} in`,
+      detail: this.#detail(said),
+      hint: this.#hint(said),
+    }
+  }
+
+  #detail(said: string | null): string {
+    const offers = this.#methods.join(', ') || 'nothing'
+    const tried = this.#tried.length > 0 ? `Keys tried:\n  ${this.#tried.join('\n  ')}` : 'No key was tried.'
+    return [
+      `${formatEndpoint(this.#host)} takes: ${offers}.`,
+      tried,
+      ...this.#notes,
+      ...(said ? [said] : []),
+    ].join('\n')
+  }
+
+  #hint(said: string | null): string {
+    const { user, name } = this.#host
+    if (said !== null && /too many/i.test(said))
+      return `Set identities_only: true and identity_file in hosts.${name}, so that only the right key is offered`
+    if (this.#methods.length > 0 && !this.#methods.includes('publickey'))
+      return 'Only keys can be used so far: ask for a key to be set up on the server'
+    if (this.#tried.length === 0)
+      return `Name a key with identity_file in hosts.${name}, or load one with \`ssh-add\``
+    return `Check the user name, and that one of these keys is in ${user}'s authorized_keys on the server`
+  }
+}
+
+/** An agent that holds one key, so that each attempt is ours to choose and to count. */
+class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
+  readonly #identity: Identity
+  readonly #authentication: Authentication
+
+  constructor(identity: Identity, authentication: Authentication) {
+    super()
+    this.#identity = identity
+    this.#authentication = authentication
+  }
+
+  override getIdentities(callback: (error: undefined, keys: ParsedKey[]) => void): void {
+    callback(undefined, [this.#identity.publicKey])
+  }
+
+  override sign(
+    key: ParsedKey,
+    data: Buffer,
+    options: SigningRequestOptions | ((error?: Error | null, signature?: Buffer) => void),
+    callback: (error?: Error | null, signature?: Buffer) => void = () => {},
+  ): void {
+    const hash = key.type === 'ssh-rsa' ? this.#rsaHash(options) : null
+    this.#authentication.sign(this.#identity, data, hash).then(
+      (signature) => callback(null, signature),
+      (error: Error) => callback(error),
+    )
+  }
+
+  /** The hash that goes with the algorithm that `rsaAlgorithm` put into the request. */
+  #rsaHash(options: unknown): SignatureHash {
+    const { hash } = options as { hash?: string }
+    const named = hash === 'sha256' || hash === 'sha512' ? `rsa-sha2-${hash.slice(3)}` : 'ssh-rsa'
+    return this.#authentication.rsaAlgorithm(named) === 'rsa-sha2-256' ? 'sha256' : 'sha512'
+  }
+}
+
+function agentIdentity(socketPath: string, publicKey: ParsedKey, signal: AbortSignal): Identity {
+  return {
+    publicKey,
+    from: `agent: ${publicKey.comment || 'no comment'}`,
+    encrypted: false,
+    sign: (data, hash) => signWithAgent(socketPath, publicKey, data, hash, signal),
+  }
+}
+
+/** None when the file is of use only together with an agent. */
+function fileIdentity({ path, publicKey, privateKey, encrypted }: KeyFile): Identity[] {
+  if (!publicKey || (!privateKey && !encrypted)) return []
+  const sign = async (data: Buffer, hash: SignatureHash): Promise<Buffer> => {
+    const signature = privateKey?.sign(data, hash ?? undefined)
+    if (!Buffer.isBuffer(signature)) throw new Error(`${path} cannot sign`)
+    return signature
+  }
+  return [{ publicKey, from: path, encrypted: !privateKey, sign }]
+}
+
+function isSameKey(a: ParsedKey | null, b: ParsedKey): boolean {
+  return a?.getPublicSSH().equals(b.getPublicSSH()) ?? false
+}
+
+function isAccepted(key: ParsedKey, algorithms: string[]): boolean {
+  if (key.type === 'ssh-rsa') return algorithms.some((name) => name.startsWith('rsa-'))
+  return algorithms.includes(key.type)
+}
+
+function allowsPublicKey(host: WantedHost): boolean {
+  return host.preferredAuthentications?.split(',').some((name) => name.trim() === 'publickey') ?? true
+}
+
+function describe({ publicKey, from }: Identity): string {
+  return `${publicKey.type} ${fingerprint(publicKey.getPublicSSH())} (${from})`
+}
+
+function passphraseProblem(host: WantedHost, file: string, detail: string): Problem {
+  return {
+    code: 'AUTH_NEEDS_PERSON',
+    summary: `The key ${file} for ${host.name} is protected by a passphrase`,
+    detail,
+    hint: `Load it into the agent: \`ssh-add ${file}\``,
+  }
+}
+
+function secondFactorProblem(host: WantedHost, methods: string[]): Problem {
+  return {
+    code: 'AUTH_NEEDS_PERSON',
+    summary: `${host.name} took the key of ${host.user} and wants more: ${methods.join(', ')}`,
+    hint: 'A second step cannot be answered yet: ask for an account that a key alone opens',
+  }
+}

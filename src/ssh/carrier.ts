@@ -1,0 +1,109 @@
+// An established connection to a host, until it is lost or closed: what it knows of itself, and the end of
+// everything on it. Opening channels is channels.ts's, listening over there remote-listen.ts's.
+
+import type { Duplex } from 'node:stream'
+import type { Channel, Client } from 'ssh2'
+import type { Carrier, Connection, Dial, Incoming, RemoteListener } from '../forward/carrier.ts'
+import type { ListenSpec } from '../model/address.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { WantedHost } from '../model/wanted.ts'
+import { ChannelStream } from './channel-stream.ts'
+import { dial } from './channels.ts'
+import { Liveness } from './liveness.ts'
+import { Pressure } from './pressure.ts'
+import { RemoteListening } from './remote-listen.ts'
+
+/** How long the farewell may take to leave before the socket is taken away. */
+const FAREWELL_MS = 1_000
+
+export class SshCarrier implements Carrier {
+  host: WantedHost
+  readonly client: Client
+  readonly #socket: Duplex
+  readonly #pressure: Pressure
+  readonly #liveness: Liveness
+  readonly #listening: RemoteListening
+  readonly #closed = new AbortController()
+  /** ssh2 says nothing on an idle channel when the connection is lost. */
+  readonly #streams = new Set<ChannelStream>()
+  /** The first thing that went wrong: it is why the connection ends a moment later. */
+  #trouble: string | null = null
+
+  constructor(host: WantedHost, client: Client, socket: Duplex) {
+    this.host = host
+    this.client = client
+    this.#socket = socket
+    this.#pressure = new Pressure(socket)
+    this.#listening = new RemoteListening(this)
+    client.on('error', (error) => this.#lose(describeError(error)))
+    client.on('end', () => this.#lose('the server closed the connection'))
+    client.on('close', () => this.#lose('the connection ended'))
+    this.#liveness = new Liveness(host, client, socket, (cause) => this.#lose(cause))
+  }
+
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  get rttMs(): number | null {
+    return this.#liveness.rttMs
+  }
+
+  dial: Dial = (target, from, signal) => dial(this, target, from, signal)
+
+  listen(
+    listen: ListenSpec,
+    options: { replace: boolean },
+    onIncoming: (incoming: Incoming) => void,
+  ): Promise<RemoteListener> {
+    return this.#listening.listen(listen, options, onIncoming)
+  }
+
+  /** A channel becomes a connection that ends with this carrier. */
+  adopt(channel: Channel): Connection {
+    const stream = new ChannelStream(channel, this.#pressure)
+    this.#streams.add(stream)
+    stream.once('close', () => this.#streams.delete(stream))
+    return { stream, abort: () => stream.destroy() }
+  }
+
+  update(host: WantedHost): void {
+    this.host = host
+    if (!this.closed.aborted) this.#liveness.start(host)
+  }
+
+  close(): void {
+    if (this.closed.aborted) return
+    this.#end({ code: 'HOST_LOST', summary: `The connection to ${this.host.name} was closed` })
+    try {
+      this.client.end()
+    } catch {
+      // Gone already.
+    }
+    const destroy = () => this.#socket.destroy()
+    const timer = setTimeout(destroy, FAREWELL_MS).unref()
+    this.#socket.once('finish', destroy).once('close', () => clearTimeout(timer))
+  }
+
+  #lose(cause: string): void {
+    this.#trouble ??= cause
+    if (this.closed.aborted) return
+    this.#end({
+      code: 'HOST_LOST',
+      summary: `The connection to ${this.host.name} was lost: ${this.#trouble}`,
+    })
+    this.#socket.destroy()
+  }
+
+  #end(problem: Problem): void {
+    const error = new ProblemError(problem)
+    this.#liveness.stop()
+    for (const stream of this.#streams) stream.destroy(error)
+    this.#closed.abort(error)
+  }
+}
+
+function describeError(error: Error & { level?: string; code?: unknown }): string {
+  if (error.level === 'client-socket' && typeof error.code === 'string') return error.code
+  return error.message.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
+}

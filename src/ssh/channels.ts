@@ -1,0 +1,112 @@
+// Connections from the host to a target: direct-tcpip (RFC 4254 7.2) and direct-streamlocal@openssh.com (OpenSSH
+// PROTOCOL 2.4), bounded in time, with the server's reason as a problem.
+
+import type { Channel } from 'ssh2'
+import type { Connection } from '../forward/carrier.ts'
+import { type DialTarget, formatTarget, type Originator } from '../model/address.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { SshCarrier } from './carrier.ts'
+import { discard } from './channel-stream.ts'
+
+type Opened = (error: (Error & { reason?: unknown }) | undefined, channel: Channel) => void
+
+/** See `Dial`. Bounded by the host's connectTimeoutMs: what opens later is closed. */
+export function dial(
+  carrier: SshCarrier,
+  target: DialTarget,
+  from: Originator,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { host, closed } = carrier
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    const finish = (settle: () => void) => {
+      if (isOver) return
+      isOver = true
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+      closed.removeEventListener('abort', lost)
+      settle()
+    }
+    const abort = () => finish(() => reject(signal.reason))
+    const lost = () => finish(() => reject(closed.reason))
+    const fail = (problem: Problem) => finish(() => reject(new ProblemError(problem)))
+    const expire = () => fail(timeoutProblem(host.name, target, host.connectTimeoutMs))
+    const timer = setTimeout(expire, host.connectTimeoutMs)
+    if (closed.aborted) return lost()
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    closed.addEventListener('abort', lost, { once: true })
+    const opened: Opened = (error, channel) => {
+      if (isOver) {
+        if (channel) discard(channel)
+      } else if (error) fail(openProblem(host.name, target, error.reason, error.message))
+      else finish(() => resolve(carrier.adopt(channel)))
+    }
+    try {
+      open(carrier, target, from, opened)
+    } catch {
+      fail(lostProblem(host.name))
+    }
+  })
+}
+
+function open({ client }: SshCarrier, target: DialTarget, from: Originator, opened: Opened): void {
+  if (target.kind === 'unix') client.openssh_forwardOutStreamLocal(target.path, opened)
+  // ssh, too, names loopback for a client that has no address.
+  else client.forwardOut(from.address ?? '127.0.0.1', from.port, target.host, target.port, opened)
+}
+
+/** `reason`: RFC 4254 5.1; what went wrong behind reason 2 only the server's text tells. */
+function openProblem(name: string, target: DialTarget, reason: unknown, message: string): Problem {
+  const said = message.replace(/^\(SSH\) Channel open failure: ?/, '').replace(/[^\x20-\x7e]/g, '?')
+  switch (reason) {
+    case 1:
+      return prohibitedProblem(name, target, said)
+    case 3:
+      return {
+        ...prohibitedProblem(name, target, said),
+        hint: 'The server does not know this kind of forwarding',
+      }
+    case 2:
+    case 4:
+      return targetProblem(name, target, said)
+    default:
+      return lostProblem(name)
+  }
+}
+
+function prohibitedProblem(name: string, target: DialTarget, said: string): Problem {
+  const settings = target.kind === 'unix' ? 'AllowStreamLocalForwarding' : 'AllowTcpForwarding and PermitOpen'
+  return {
+    code: 'FORWARD_PROHIBITED',
+    summary: `${name} does not allow connections to ${formatTarget(target)}`,
+    detail: `The server says: ${said || 'administratively prohibited'}.`,
+    hint: `Look at ${settings} (and DisableForwarding) in its sshd_config, and at restrict, permitopen and no-port-forwarding in its authorized_keys`,
+  }
+}
+
+function targetProblem(name: string, target: DialTarget, said: string): Problem {
+  const to = formatTarget(target)
+  const detail = `The server says: ${said || 'connect failed'}.`
+  if (
+    /name or service not known|name resolution|nodename|unknown host|no address associated|not resolve/i.test(
+      said,
+    )
+  )
+    return { code: 'TARGET_UNRESOLVED', summary: `${name} does not know the name of ${to}`, detail }
+  if (target.kind === 'unix' || /refused/i.test(said))
+    return { code: 'TARGET_REFUSED', summary: `Nobody answers on ${to}, seen from ${name}`, detail }
+  return { code: 'TARGET_UNREACHABLE', summary: `${to} cannot be reached from ${name}`, detail }
+}
+
+function timeoutProblem(name: string, target: DialTarget, timeoutMs: number): Problem {
+  return {
+    code: 'TARGET_UNREACHABLE',
+    summary: `${formatTarget(target)} did not answer ${name} within ${timeoutMs / 1000} s`,
+  }
+}
+
+function lostProblem(name: string): Problem {
+  return { code: 'HOST_LOST', summary: `The connection to ${name} was lost` }
+}

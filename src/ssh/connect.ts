@@ -1,0 +1,111 @@
+// One attempt to reach a host: socket, host key, login, each with its own problem, all within ConnectTimeout.
+// Trying again is left to whoever wants the host; what an open connection can do is carrier.ts's.
+
+import type { Duplex } from 'node:stream'
+import type { Carrier } from '../forward/carrier.ts'
+import { formatHostPort } from '../model/address.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { WantedHost } from '../model/wanted.ts'
+import { algorithmsFor } from './algorithms.ts'
+import { Authentication, loadCredentials } from './auth.ts'
+import { SshCarrier } from './carrier.ts'
+import { handshake, type Step } from './handshake.ts'
+import { loadHostKeyCheck } from './host-key.ts'
+import { openSocket } from './socket.ts'
+
+export interface ConnectOptions {
+  /** Through a jump host: a stream to hostname:port. Absent: a socket of our own. It belongs to the connection from then on. */
+  openStream?: (signal: AbortSignal) => Promise<Duplex>
+  signal: AbortSignal
+}
+
+/**
+ * One attempt, bounded as a whole by `host.connectTimeoutMs`. Rejects with a ProblemError (HOST_*, AUTH_*; through
+ * a jump host also FORWARD_PROHIBITED), or with `signal`'s reason. The caller closes the carrier.
+ */
+export async function connect(host: WantedHost, options: ConnectOptions): Promise<Carrier> {
+  const progress: { step: Step } = { step: 'connecting' }
+  const deadline = new AbortController()
+  const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress.step)))
+  const timer = setTimeout(expire, host.connectTimeoutMs)
+  const signal = AbortSignal.any([options.signal, deadline.signal])
+  try {
+    return await attempt(host, options, signal, progress)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Whether something answered: a server that did is asked again less often (01, `reconnect`). */
+export function reachedServer(problem: Problem): boolean {
+  return !['HOST_UNRESOLVED', 'HOST_UNREACHABLE', 'HOST_TIMEOUT'].includes(problem.code)
+}
+
+async function attempt(
+  host: WantedHost,
+  options: ConnectOptions,
+  signal: AbortSignal,
+  progress: { step: Step },
+): Promise<Carrier> {
+  const hostKey = await loadHostKeyCheck(host)
+  const credentials = await loadCredentials(host, signal)
+  const algorithms = algorithmsFor(host, hostKey.knownTypes)
+  signal.throwIfAborted()
+  const stream = await openStream(host, options, signal)
+  const authentication = new Authentication(host, credentials)
+  try {
+    const client = await handshake({ host, stream, hostKey, authentication, algorithms, signal, progress })
+    await hostKey.remember()
+    return new SshCarrier(host, client, stream)
+  } catch (error) {
+    stream.destroy()
+    throw error
+  }
+}
+
+async function openStream(host: WantedHost, options: ConnectOptions, signal: AbortSignal): Promise<Duplex> {
+  if (!options.openStream) return openSocket(host, signal)
+  try {
+    return await options.openStream(signal)
+  } catch (error) {
+    throw new ProblemError(behindJump(host, problemOf(error)))
+  }
+}
+
+/** What the jump host said of its target is said of a host here. */
+function behindJump(host: WantedHost, problem: Problem): Problem {
+  const endpoint = formatHostPort(host.hostname, host.port)
+  const seen = `Seen from ${host.jump ?? 'the jump host'}: ${problem.summary}.`
+  switch (problem.code) {
+    case 'TARGET_UNRESOLVED':
+      return {
+        code: 'HOST_UNRESOLVED',
+        summary: `The name ${host.hostname} of ${host.name} is not known`,
+        detail: seen,
+      }
+    case 'TARGET_REFUSED':
+    case 'TARGET_UNREACHABLE':
+      return {
+        code: 'HOST_UNREACHABLE',
+        summary: `${host.name} cannot be reached at ${endpoint}`,
+        detail: seen,
+      }
+    default:
+      return problem
+  }
+}
+
+function timeoutProblem(host: WantedHost, step: Step): Problem {
+  const endpoint = formatHostPort(host.hostname, host.port)
+  return {
+    code: 'HOST_TIMEOUT',
+    summary: `${host.name} (${endpoint}) did not answer within ${host.connectTimeoutMs / 1000} s: timed out while ${step}`,
+    hint:
+      step === 'connecting'
+        ? 'A firewall that drops, a wrong address, or a machine that is off'
+        : `Something listens there, but is stuck or slow; connect_timeout in hosts.${host.name} gives it more time`,
+  }
+}

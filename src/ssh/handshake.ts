@@ -1,0 +1,185 @@
+// From a byte stream to an authenticated ssh2 client. ssh2 may report one failure twice, or none at all:
+// the first terminal cause wins, and `ready` counts only after a host key that we have accepted.
+
+import type { Duplex } from 'node:stream'
+import ssh2, { type Algorithms, type Client, type ConnectConfig } from 'ssh2'
+import { formatHostPort } from '../model/address.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { WantedHost } from '../model/wanted.ts'
+import type { Authentication } from './auth.ts'
+import type { HostKeyCheck } from './host-key.ts'
+import { chooseRsaAlgorithm, silence, watchAuthFailures } from './internals.ts'
+
+export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
+
+export interface HandshakeOptions {
+  host: WantedHost
+  stream: Duplex
+  hostKey: HostKeyCheck
+  authentication: Authentication
+  algorithms: Algorithms
+  signal: AbortSignal
+  /** Kept up to date, for who limits the time. */
+  progress: { step: Step }
+}
+
+/** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
+export function handshake(options: HandshakeOptions): Promise<Client> {
+  const { stream, hostKey, authentication, signal, progress } = options
+  const client = new ssh2.Client()
+  const heard = new Heard(progress)
+  return new Promise((resolve, reject) => {
+    const fail = (problem: Problem) => finish(() => reject(new ProblemError(problem)))
+    const abort = () => finish(() => reject(signal.reason))
+    const finish = (settle: () => void) => {
+      signal.removeEventListener('abort', abort)
+      stream.off('data', heard.onData)
+      settle()
+    }
+    let isProven = false
+    progress.step = 'waiting for the banner'
+    signal.addEventListener('abort', abort, { once: true })
+    stream.on('error', () => {})
+    // Stays for ever: ssh2 may emit errors long after the first.
+    client.on('error', (error: Ssh2Error) => {
+      if (error.level !== 'agent') fail(hostKey.problem ?? explain(options, heard, error))
+    })
+    client.on('end', () => fail(hostKey.problem ?? endedProblem(options, heard)))
+    client.on('close', () => fail(hostKey.problem ?? endedProblem(options, heard)))
+    client.once('handshake', () => {
+      isProven = hostKey.problem === null
+      progress.step = 'authentication'
+    })
+    client.once('ready', () => {
+      if (!isProven) return fail(hostKey.problem ?? explain(options, heard, new Error('logged in too early')))
+      silence(client)
+      finish(() => resolve(client))
+    })
+    try {
+      client.connect(configFor(options, heard))
+    } catch (error) {
+      return fail(explain(options, heard, error as Error))
+    }
+    stream.on('data', heard.onData)
+    watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
+    chooseRsaAlgorithm(client, (algorithm) => authentication.rsaAlgorithm(algorithm))
+    if (signal.aborted) abort()
+  })
+}
+
+interface Ssh2Error extends Error {
+  level?: string
+  code?: string | number
+}
+
+function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
+  const { host, stream, hostKey, authentication, algorithms } = options
+  const next = (methods: string[] | null) => authentication.next(methods)
+  return {
+    sock: stream,
+    username: host.user,
+    algorithms,
+    hostVerifier: (key: Buffer) => hostKey.accept(key) === true,
+    authHandler: next as unknown as NonNullable<ConnectConfig['authHandler']>,
+    ident: 'tunnels',
+    // Ours bounds the attempt as a whole, and our own clock notices a dead connection.
+    readyTimeout: 0,
+    keepaliveInterval: 0,
+    // Forwarding of Unix sockets is asked for by name; a server that does not know it says so.
+    strictVendor: false,
+    debug: (message: string) => heard.onDebug(message),
+  } as ConnectConfig
+}
+
+/** What the other side has said so far, for problems that would otherwise be guesses. */
+class Heard {
+  #progress: { step: Step }
+  #start = Buffer.alloc(0)
+  #lists: { side: string; what: string; names: string }[] = []
+
+  constructor(progress: { step: Step }) {
+    this.#progress = progress
+  }
+
+  onData = (chunk: Buffer): void => {
+    if (this.#start.length < 256) this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
+  }
+
+  onDebug(message: string): void {
+    if (message.startsWith('Remote ident:')) this.#progress.step = 'key exchange'
+    const [, side, what, names] = /^Handshake: \((local|remote)\) ([^:]+): (.*)$/.exec(message) ?? []
+    if (side && what && names !== undefined) this.#lists.push({ side, what, names })
+  }
+
+  get nothing(): boolean {
+    return this.#start.length === 0
+  }
+
+  get firstLine(): string {
+    const line = this.#start.toString('latin1').split(/\r?\n/)[0] ?? ''
+    return line.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)
+  }
+
+  /** The last pair of lists compared: where they have nothing in common, this is why. */
+  get lastLists(): string {
+    const last = this.#lists.slice(-2)
+    return last
+      .map(
+        ({ side, what, names }) =>
+          `${side === 'local' ? 'Offered here' : 'The server has'} (${what}): ${names}`,
+      )
+      .join('\n')
+  }
+}
+
+function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Problem {
+  const { host, authentication, progress } = options
+  if (error.level === 'client-authentication') return authentication.problem(null)
+  if (progress.step === 'authentication' && typeof error.code === 'number')
+    return authentication.problem(`The server ended it: ${printable(error.message)}.`)
+  if (error.level === 'client-socket' || typeof error.code === 'string')
+    return lostProblem(host, progress.step, String(error.code ?? printable(error.message)))
+  if (typeof error.code === 'number') return lostProblem(host, progress.step, printable(error.message))
+  if (progress.step === 'waiting for the banner') return endedProblem(options, heard)
+  return mismatchProblem(host, heard, error)
+}
+
+function endedProblem({ host, progress }: HandshakeOptions, heard: Heard): Problem {
+  if (progress.step !== 'waiting for the banner' || heard.nothing)
+    return lostProblem(host, progress.step, 'the server closed the connection')
+  return {
+    code: 'HOST_PROTOCOL',
+    summary: `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
+    detail: `It says: ${heard.firstLine}`,
+    hint: `Check the port of hosts.${host.name}`,
+  }
+}
+
+function lostProblem(host: WantedHost, step: Step, cause: string): Problem {
+  return {
+    code: 'HOST_LOST',
+    summary: `The connection to ${host.name} ended while ${step}: ${cause}`,
+    detail: `With ${formatHostPort(host.hostname, host.port)}.`,
+  }
+}
+
+function mismatchProblem(host: WantedHost, heard: Heard, error: Error): Problem {
+  const matching = /no matching (.+)$/i.exec(error.message)?.[1]
+  return {
+    code: 'HOST_PROTOCOL',
+    summary: matching
+      ? `${host.name} and tunnels have no ${printable(matching)} in common`
+      : `${host.name} and tunnels do not understand each other: ${printable(error.message)}`,
+    ...(matching ? { detail: heard.lastLists } : {}),
+    ...(matching
+      ? {
+          hint: `ciphers, macs, kex_algorithms and host_key_algorithms of hosts.${host.name} decide what is offered`,
+        }
+      : {}),
+  }
+}
+
+/** Text of the server, safe to show on a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
+}

@@ -1,0 +1,210 @@
+// Whether the key that a server shows is the right one. Everything that decides is read before the connection
+// is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
+
+import { createHash } from 'node:crypto'
+import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { formatHostPort } from '../model/address.ts'
+import type { Problem } from '../model/problem.ts'
+import type { WantedHost } from '../model/wanted.ts'
+import {
+  judge,
+  type KnownHost,
+  knownTypes,
+  lookupNames,
+  parseKnownHosts,
+  typeInside,
+  type Verdict,
+} from './known-hosts.ts'
+
+/** One attempt's judge. `accept` is called by the handshake, again at each rekey. */
+export interface HostKeyCheck {
+  /** Key types (`ssh-ed25519`) that are on file: to be asked of the server first. */
+  readonly knownTypes: ReadonlySet<string>
+  /** Synchronous; true only for a key that may be trusted. Never throws. */
+  accept(key: Buffer): boolean
+  /** Why the last key was not accepted. */
+  readonly problem: Problem | null
+  /** To be called after the server has proven that it holds the key: writes down a new one (accept-new, no). */
+  remember(): Promise<void>
+}
+
+/** Reads the known_hosts files of `host`; a missing one is empty, as for ssh. Never rejects. */
+export async function loadHostKeyCheck(host: WantedHost): Promise<HostKeyCheck> {
+  if (host.hostKeys) return new PinnedCheck(host, host.hostKeys)
+  const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
+  const entries = await Promise.all(files.map(readKnownHosts))
+  return new KnownHostsCheck(host, entries.flat())
+}
+
+/** `SHA256:…`, as ssh-keygen -l prints it. */
+export function fingerprint(key: Buffer): string {
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
+}
+
+async function readKnownHosts(file: string): Promise<KnownHost[]> {
+  try {
+    return parseKnownHosts(await readFile(file, 'utf8'), file)
+  } catch {
+    return []
+  }
+}
+
+/** `host_keys` of the file alone decide. */
+class PinnedCheck implements HostKeyCheck {
+  readonly knownTypes: ReadonlySet<string>
+  problem: Problem | null = null
+  #host: WantedHost
+  #pins: Set<string>
+
+  constructor(host: WantedHost, hostKeys: string[]) {
+    const keys = hostKeys.filter((line) => !line.startsWith('SHA256:')).map(keyOfLine)
+    this.#host = host
+    this.#pins = new Set([
+      ...hostKeys.filter((line) => line.startsWith('SHA256:')).map((line) => line.replace(/=+$/, '')),
+      ...keys.map(fingerprint),
+    ])
+    this.knownTypes = new Set(keys.flatMap((key) => typeInside(key) ?? []))
+  }
+
+  accept(key: Buffer): boolean {
+    if (this.#pins.has(fingerprint(key))) return true
+    this.problem = notPinnedProblem(this.#host, key, [...this.#pins])
+    return false
+  }
+
+  async remember(): Promise<void> {}
+}
+
+class KnownHostsCheck implements HostKeyCheck {
+  readonly knownTypes: ReadonlySet<string>
+  problem: Problem | null = null
+  #host: WantedHost
+  #entries: KnownHost[]
+  #names: string[]
+  #accepted: Buffer | null = null
+  #isNew = false
+
+  constructor(host: WantedHost, entries: KnownHost[]) {
+    this.#host = host
+    this.#entries = entries
+    this.#names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+    this.knownTypes = knownTypes(entries, this.#names)
+  }
+
+  accept(key: Buffer): boolean {
+    // A rekey must show the key that the connection began with.
+    if (this.#accepted) return this.#accepted.equals(key)
+    const verdict = judge(this.#entries, this.#names, key)
+    if (!isAcceptable(verdict, this.#host.strictHostKeyChecking)) {
+      this.problem = refusal(this.#host, this.#names[0]!, key, verdict)
+      return false
+    }
+    this.#accepted = Buffer.from(key)
+    this.#isNew = verdict.kind === 'unknown'
+    return true
+  }
+
+  async remember(): Promise<void> {
+    const file = this.#host.userKnownHostsFiles[0]
+    if (!this.#accepted || !this.#isNew || !file) return
+    this.#isNew = false
+    await appendKnownHost(file, this.#names[0]!, this.#accepted)
+  }
+}
+
+function isAcceptable(verdict: Verdict, strict: WantedHost['strictHostKeyChecking']): boolean {
+  switch (verdict.kind) {
+    case 'known':
+      return true
+    case 'unknown':
+      return strict === 'accept-new' || strict === 'no'
+    case 'changed':
+      return strict === 'no'
+    case 'revoked':
+      return false
+  }
+}
+
+/** Best effort, as ssh: a file that cannot be written does not end the connection. */
+async function appendKnownHost(file: string, name: string, key: Buffer): Promise<void> {
+  try {
+    const before = await readFile(file, 'utf8').catch(() => '')
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    const line = `${name} ${typeInside(key)} ${key.toString('base64')}\n`
+    await appendFile(file, before === '' || before.endsWith('\n') ? line : `\n${line}`, { mode: 0o600 })
+  } catch {
+    // The key is asked about again next time.
+  }
+}
+
+function refusal(host: WantedHost, name: string, key: Buffer, verdict: Verdict): Problem {
+  switch (verdict.kind) {
+    case 'changed':
+      return changedProblem(host, name, key, verdict.entry)
+    case 'revoked':
+      return revokedProblem(host, key, verdict.entry)
+    default:
+      return unknownProblem(host, key, verdict.kind === 'unknown' && verdict.authority)
+  }
+}
+
+function unknownProblem(host: WantedHost, key: Buffer, authority: boolean): Problem {
+  const port = host.port === 22 ? '' : `-p ${host.port} `
+  const lines = [`The server shows ${describeKey(key)}, and no known_hosts file has a key for it.`]
+  if (authority)
+    lines.push(
+      'A @cert-authority line covers this host, but host certificates cannot be checked here: its plain key has to be known.',
+    )
+  return {
+    code: 'HOST_KEY_UNKNOWN',
+    summary: `The host key of ${describeHost(host)} is not known`,
+    detail: lines.join('\n'),
+    hint:
+      `Connect once with \`ssh ${port}${host.user}@${host.hostname}\` and answer its question, or put ` +
+      `\`host_keys: ["${fingerprint(key)}"]\` into hosts.${host.name} after comparing it with what the server's owner says`,
+  }
+}
+
+function changedProblem(host: WantedHost, name: string, key: Buffer, entry: KnownHost): Problem {
+  return {
+    code: 'HOST_KEY_CHANGED',
+    summary: `The host key of ${describeHost(host)} is not the one on file: somebody may be in between, or the server was set up anew`,
+    detail: `The server shows ${describeKey(key)}; ${entry.file}:${entry.line} has ${describeKey(entry.key)}.`,
+    hint: `Ask the server's owner. If the change is theirs: \`ssh-keygen -R '${name}' -f '${entry.file}'\`, then connect once with ssh`,
+  }
+}
+
+function revokedProblem(host: WantedHost, key: Buffer, entry: KnownHost): Problem {
+  return {
+    code: 'HOST_KEY_REVOKED',
+    summary: `The host key of ${describeHost(host)} is revoked`,
+    detail: `The server shows ${describeKey(key)}, which ${entry.file}:${entry.line} marks @revoked.`,
+    hint: "Ask the server's owner for its new key; never connect to it with this one",
+  }
+}
+
+function notPinnedProblem(host: WantedHost, key: Buffer, pins: string[]): Problem {
+  return {
+    code: 'HOST_KEY_CHANGED',
+    summary: `The host key of ${describeHost(host)} is not among its host_keys`,
+    detail: `The server shows ${describeKey(key)}; pinned: ${pins.join(', ') || 'none'}.`,
+    hint:
+      `Compare \`${fingerprint(key)}\` with what the server's owner says before it goes into hosts.${host.name}.host_keys. ` +
+      'Where another key type of this server is pinned, say so with host_key_algorithms',
+  }
+}
+
+function describeKey(key: Buffer): string {
+  return `${typeInside(key) ?? 'a key of unknown type'} ${fingerprint(key)}`
+}
+
+function describeHost(host: WantedHost): string {
+  return `${host.name} (${formatHostPort(host.hostname, host.port)})`
+}
+
+/** `ssh-ed25519 AAAA… comment`, or a known_hosts line's worth of it. */
+function keyOfLine(line: string): Buffer {
+  const words = line.trim().split(/\s+/)
+  return Buffer.from(words.find((word) => word.startsWith('AAAA')) ?? '', 'base64')
+}

@@ -1,0 +1,128 @@
+// The only place that touches what ssh2 1.17.0 does not publish. Each access checks the shape it relies on and
+// has a fallback, so that another version costs precision, never correctness.
+
+import { createRequire } from 'node:module'
+import type { Client } from 'ssh2'
+
+export interface SupportedAlgorithms {
+  kex: string[]
+  serverHostKey: string[]
+  cipher: string[]
+  hmac: string[]
+}
+
+type AuthFailure = (methods: string[], partialSuccess: boolean) => void
+type AuthPublicKey = (user: string, key: unknown, algorithm?: unknown, sign?: unknown) => void
+
+interface Protocol {
+  ping?: () => void
+  authPK?: AuthPublicKey
+  _handlers?: Record<string, ((...args: never[]) => unknown) | undefined>
+  _debug?: unknown
+}
+
+interface Insides {
+  _protocol?: Protocol
+  _callbacks?: unknown[]
+}
+
+/** What this ssh2 can do here (it depends on Node's OpenSSL), best first; `defaults` leaves out the old ones. */
+export function algorithmsOfSsh2(): { supported: SupportedAlgorithms; defaults: SupportedAlgorithms } {
+  const constants = readConstants()
+  const lists = (prefix: string): SupportedAlgorithms => ({
+    kex: listOf(constants[`${prefix}_KEX`]) ?? FALLBACK.kex,
+    serverHostKey: listOf(constants[`${prefix}_SERVER_HOST_KEY`]) ?? FALLBACK.serverHostKey,
+    cipher: listOf(constants[`${prefix}_CIPHER`]) ?? FALLBACK.cipher,
+    hmac: listOf(constants[`${prefix}_MAC`]) ?? FALLBACK.hmac,
+  })
+  return { supported: lists('SUPPORTED'), defaults: lists('DEFAULT') }
+}
+
+/** Calls `onFailure` for every USERAUTH_FAILURE (RFC 4252 5.1); ssh2 itself passes only some on. */
+export function watchAuthFailures(client: Client, onFailure: AuthFailure): void {
+  const handlers = insides(client)._protocol?._handlers
+  const original = handlers?.USERAUTH_FAILURE as ((...args: unknown[]) => unknown) | undefined
+  if (!handlers || typeof original !== 'function') return
+  handlers.USERAUTH_FAILURE = (...args: unknown[]) => {
+    const [, methods, partial] = args
+    if (Array.isArray(methods)) onFailure(methods as string[], partial === true)
+    return original.apply(handlers, args)
+  }
+}
+
+/**
+ * Lets `choose` replace the algorithm that ssh2 names for an RSA key (it falls back to SHA-1 when a server says nothing).
+ * Where ssh2 has another shape its own choice stays, and the signer refuses SHA-1.
+ */
+export function chooseRsaAlgorithm(client: Client, choose: (algorithm: string) => string): void {
+  const protocol = insides(client)._protocol
+  const original = protocol?.authPK
+  if (!protocol || typeof original !== 'function' || original.length < 4) return
+  protocol.authPK = (user, key, algorithm, sign) => {
+    const isRsa = (key as { type?: unknown } | null)?.type === 'ssh-rsa'
+    const name = typeof algorithm === 'string' ? algorithm : 'ssh-rsa'
+    original.call(protocol, user, key, isRsa ? choose(name) : algorithm, sign)
+  }
+}
+
+/** Ends the debug output, which costs a formatted string a packet. */
+export function silence(client: Client): void {
+  const protocol = insides(client)._protocol
+  if (protocol && '_debug' in protocol) protocol._debug = undefined
+}
+
+/**
+ * Asks the server something that it has to answer (either answer is a sign of life), and calls back when it does.
+ * Throws when the connection has ended.
+ */
+export function ping(client: Client, onAnswer: () => void): void {
+  const { _protocol: protocol, _callbacks: callbacks } = insides(client)
+  if (protocol && typeof protocol.ping === 'function' && Array.isArray(callbacks)) {
+    // Replies come in the order of the requests (RFC 4254 4), and ssh2 keeps one callback for each.
+    callbacks.push(onAnswer)
+    protocol.ping()
+    return
+  }
+  client.unforwardIn('localhost', 0, onAnswer)
+}
+
+function insides(client: Client): Insides {
+  return client as unknown as Insides
+}
+
+function readConstants(): Record<string, unknown> {
+  try {
+    return createRequire(import.meta.url)('ssh2/lib/protocol/constants.js') as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
+
+function listOf(value: unknown): string[] | null {
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return null
+  return [...(value as string[])]
+}
+
+const FALLBACK: SupportedAlgorithms = {
+  kex: [
+    'curve25519-sha256@libssh.org',
+    'curve25519-sha256',
+    'ecdh-sha2-nistp256',
+    'ecdh-sha2-nistp384',
+    'ecdh-sha2-nistp521',
+    'diffie-hellman-group-exchange-sha256',
+    'diffie-hellman-group14-sha256',
+    'diffie-hellman-group16-sha512',
+    'diffie-hellman-group18-sha512',
+  ],
+  serverHostKey: [
+    'ssh-ed25519',
+    'ecdsa-sha2-nistp256',
+    'ecdsa-sha2-nistp384',
+    'ecdsa-sha2-nistp521',
+    'rsa-sha2-512',
+    'rsa-sha2-256',
+  ],
+  cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes192-ctr', 'aes256-ctr'],
+  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+}

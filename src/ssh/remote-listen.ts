@@ -1,0 +1,194 @@
+// Listening on the host: tcpip-forward (RFC 4254 7.1) and streamlocal-forward@openssh.com, and the channels that
+// come of them. The server never says why it refuses; finding that out is remote-refusal.ts's.
+
+import type { Channel, Client } from 'ssh2'
+import type { Connection, Incoming, RemoteListener } from '../forward/carrier.ts'
+import { type Bind, formatHostPort, type ListenSpec, type Originator } from '../model/address.ts'
+import { ProblemError } from '../model/problem.ts'
+import type { SshCarrier } from './carrier.ts'
+import { closedStream } from './channel-stream.ts'
+import { tcpRefusal, unixRefusal } from './remote-refusal.ts'
+import { removeSocket } from './remote-socket-file.ts'
+
+type OnIncoming = (incoming: Incoming) => void
+
+/** A cancel is bounded, because closing must end even when the server is stuck. */
+const CANCEL_TIMEOUT_MS = 5_000
+
+export class RemoteListening {
+  readonly #carrier: SshCarrier
+  readonly #listeners = new Map<string, OnIncoming>()
+
+  constructor(carrier: SshCarrier) {
+    this.#carrier = carrier
+    // Channels for anything that was not asked for are refused by ssh2, and by the lookups here.
+    carrier.client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
+      const from = { address: srcIP.replace(/^::ffff:(?=\d+\.)/, ''), port: srcPort }
+      this.#offer(tcpKey(destIP, destPort), from, accept, reject)
+    })
+    carrier.client.on('unix connection', ({ socketPath }, accept, reject) => {
+      this.#offer(socketPath, { address: null, port: 0 }, accept, reject)
+    })
+  }
+
+  /** See `Carrier.listen`. */
+  listen(listen: ListenSpec, options: { replace: boolean }, onIncoming: OnIncoming): Promise<RemoteListener> {
+    this.#carrier.closed.throwIfAborted()
+    return listen.kind === 'tcp'
+      ? this.#listenTcp(listen, onIncoming)
+      : this.#listenUnix(listen.path, options.replace, onIncoming)
+  }
+
+  async #listenTcp(
+    listen: Extract<ListenSpec, { kind: 'tcp' }>,
+    onIncoming: OnIncoming,
+  ): Promise<RemoteListener> {
+    const address = wireAddress(listen.bind)
+    const wanted = listen.port === 'auto' ? 0 : listen.port
+    const port = await this.#request<number>((done) => {
+      this.#carrier.client.forwardIn(address, wanted, (error, chosen) => {
+        // In the same turn: a connection may be in the next packet.
+        if (!error) this.#listeners.set(tcpKey(address, chosen), onIncoming)
+        done(error ? null : chosen)
+      })
+    })
+    if (port === null) throw new ProblemError(await tcpRefusal(this.#carrier, listen, address))
+    return {
+      address: shownAddress(listen.bind, port),
+      port,
+      close: async () => {
+        await this.#cancel(tcpKey(address, port), (done) => this.#client.unforwardIn(address, port, done))
+      },
+    }
+  }
+
+  async #listenUnix(path: string, replace: boolean, onIncoming: OnIncoming): Promise<RemoteListener> {
+    if (!(await this.#requestUnix(path, onIncoming))) {
+      const problem = await unixRefusal(this.#carrier, path, replace)
+      if (problem) throw new ProblemError(problem)
+      if (!(await this.#requestUnix(path, onIncoming)))
+        throw new ProblemError((await unixRefusal(this.#carrier, path, false))!)
+    }
+    const cancel = (done: () => void) => this.#client.openssh_unforwardInStreamLocal(path, done)
+    return {
+      address: path,
+      port: 0,
+      close: async () => {
+        if (!(await this.#cancel(path, cancel))) return
+        // OpenSSH leaves the file behind.
+        await removeSocket(this.#carrier, path)
+      },
+    }
+  }
+
+  #requestUnix(path: string, onIncoming: OnIncoming): Promise<true | null> {
+    return this.#request((done) => {
+      this.#client.openssh_forwardInStreamLocal(path, (error) => {
+        if (!error) this.#listeners.set(path, onIncoming)
+        done(error ? null : true)
+      })
+    })
+  }
+
+  get #client(): Client {
+    return this.#carrier.client
+  }
+
+  /** Null: the server said no. Rejects when the connection ends meanwhile. */
+  #request<T>(send: (done: (value: T | null) => void) => void): Promise<T | null> {
+    const { closed } = this.#carrier
+    return new Promise((resolve, reject) => {
+      const lost = () => reject(closed.reason)
+      if (closed.aborted) return lost()
+      closed.addEventListener('abort', lost, { once: true })
+      const done = (value: T | null) => {
+        closed.removeEventListener('abort', lost)
+        // ssh2 also fails what is open when the connection ends: that is no answer of the server.
+        if (closed.aborted) lost()
+        else resolve(value)
+      }
+      try {
+        send(done)
+      } catch {
+        closed.removeEventListener('abort', lost)
+        reject(
+          new ProblemError({
+            code: 'HOST_LOST',
+            summary: `The connection to ${this.#carrier.host.name} was lost`,
+          }),
+        )
+      }
+    })
+  }
+
+  /** False: nothing was cancelled. Never rejects. */
+  async #cancel(key: string, send: (done: () => void) => void): Promise<boolean> {
+    if (!this.#listeners.delete(key) || this.#carrier.closed.aborted) return false
+    const late = new Promise<null>((resolve) => setTimeout(resolve, CANCEL_TIMEOUT_MS, null).unref())
+    const answered = this.#request<true>((done) => send(() => done(true))).catch(() => null)
+    return (await Promise.race([answered, late])) !== null
+  }
+
+  #offer(key: string, from: Originator, accept: () => Channel, reject: () => void): void {
+    const onIncoming = this.#listeners.get(key)
+    if (!onIncoming) return reject()
+    onIncoming(new IncomingChannel(this.#carrier, from, accept, reject))
+  }
+}
+
+/** Until it is answered the server holds its client back: nothing has been read. */
+class IncomingChannel implements Incoming {
+  readonly from: Originator
+  readonly #carrier: SshCarrier
+  readonly #accept: () => Channel
+  readonly #reject: () => void
+  readonly #gone = new AbortController()
+  readonly #lost = () => this.#gone.abort(this.#carrier.closed.reason)
+
+  constructor(carrier: SshCarrier, from: Originator, accept: () => Channel, reject: () => void) {
+    this.from = from
+    this.#carrier = carrier
+    this.#accept = accept
+    this.#reject = reject
+    carrier.closed.addEventListener('abort', this.#lost, { once: true })
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  accept(): Connection {
+    this.#answered()
+    if (this.#carrier.closed.aborted) return closedConnection(this.#carrier.closed.reason as Error)
+    const connection = this.#carrier.adopt(this.#accept())
+    connection.stream.once('close', () => this.#gone.abort())
+    return connection
+  }
+
+  refuse(): void {
+    this.#answered()
+    if (!this.#carrier.closed.aborted) this.#reject()
+  }
+
+  #answered(): void {
+    this.#carrier.closed.removeEventListener('abort', this.#lost)
+  }
+}
+
+function closedConnection(reason: Error): Connection {
+  return { stream: closedStream(reason), abort: () => {} }
+}
+
+/** RFC 4254 7.1: "localhost" is both loopbacks, the empty string all interfaces. */
+function wireAddress(bind: Bind): string {
+  if (bind === 'loopback') return 'localhost'
+  return bind === 'any' ? '' : bind.address
+}
+
+function shownAddress(bind: Bind, port: number): string {
+  return formatHostPort(bind === 'any' ? '*' : wireAddress(bind), port)
+}
+
+function tcpKey(address: string, port: number): string {
+  return `${address}:${port}`
+}

@@ -1,0 +1,194 @@
+// The TCP connection to a host: name to addresses, then the addresses side by side until one answers
+// (RFC 8305, in the small), from the address or interface that BindAddress / BindInterface name.
+
+import { lookup } from 'node:dns/promises'
+import { connect, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { formatHostPort } from '../model/address.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { WantedHost } from '../model/wanted.ts'
+
+/** How long an address has before the next one is tried beside it (RFC 8305 section 5). */
+const STAGGER_MS = 250
+
+const FAMILY = { any: 0, inet: 4, inet6: 6 } as const
+
+interface Address {
+  address: string
+  family: number
+}
+
+/**
+ * Rejects with a ProblemError (HOST_UNRESOLVED, HOST_UNREACHABLE, HOST_TIMEOUT), or with `signal`'s reason. The caller
+ * closes the socket; those that lost are closed here.
+ */
+export async function openSocket(host: WantedHost, signal: AbortSignal): Promise<Socket> {
+  const from = sourceAddresses(host)
+  const addresses = usable(await resolve(host, signal), from)
+  if (addresses.length === 0) throw new ProblemError(noSourceProblem(host))
+  return race(host, addresses, from, signal)
+}
+
+async function resolve(host: WantedHost, signal: AbortSignal): Promise<Address[]> {
+  try {
+    const found = lookup(host.hostname, { all: true, family: FAMILY[host.addressFamily], verbatim: true })
+    return interleave(await unlessAborted(found, signal))
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new ProblemError(unresolvedProblem(host, error as NodeJS.ErrnoException))
+  }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+/** Families in turn, the system's first choice first. */
+function interleave(addresses: Address[]): Address[] {
+  const first = addresses.filter(({ family }) => family === addresses[0]?.family)
+  const other = addresses.filter(({ family }) => family !== addresses[0]?.family)
+  const length = Math.max(first.length, other.length)
+  return Array.from({ length }, (_, index) => [first[index], other[index]])
+    .flat()
+    .filter((address) => address !== undefined)
+}
+
+/** Null: any. */
+function sourceAddresses(host: WantedHost): Address[] | null {
+  if (host.bindAddress !== null)
+    return [{ address: host.bindAddress, family: host.bindAddress.includes(':') ? 6 : 4 }]
+  if (host.bindInterface === null) return null
+  const found = networkInterfaces()[host.bindInterface] ?? []
+  return found.map(({ address, family }) => ({ address, family: family === 'IPv6' ? 6 : 4 }))
+}
+
+function usable(addresses: Address[], from: Address[] | null): Address[] {
+  return addresses.filter(({ family }) => from === null || from.some((source) => source.family === family))
+}
+
+function race(
+  host: WantedHost,
+  addresses: Address[],
+  from: Address[] | null,
+  signal: AbortSignal,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const attempts: Socket[] = []
+    const failures: NodeJS.ErrnoException[] = []
+    let timer: NodeJS.Timeout | undefined
+    const end = (winner?: Socket) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+      for (const socket of attempts) if (socket !== winner) socket.destroy()
+    }
+    const abort = () => {
+      end()
+      reject(signal.reason)
+    }
+    const tryNext = () => {
+      clearTimeout(timer)
+      const address = addresses[attempts.length]
+      if (!address) return
+      const socket = dial(host, address, from)
+      attempts.push(socket)
+      socket.once('connect', () => {
+        end(socket)
+        socket.removeListener('error', fail)
+        resolve(socket)
+      })
+      socket.on('error', fail)
+      timer = setTimeout(tryNext, STAGGER_MS)
+    }
+    const fail = (error: NodeJS.ErrnoException) => {
+      failures.push(error)
+      if (failures.length < addresses.length) return tryNext()
+      end()
+      reject(new ProblemError(unreachableProblem(host, addresses, failures)))
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    else tryNext()
+  })
+}
+
+function dial(host: WantedHost, { address, family }: Address, from: Address[] | null): Socket {
+  const source = from?.find((candidate) => candidate.family === family)
+  const socket = connect({
+    host: address,
+    port: host.port,
+    family,
+    noDelay: true,
+    keepAlive: true,
+    ...(source ? { localAddress: source.address } : {}),
+  })
+  // A socket that lost the race may still fail.
+  return socket.on('error', () => {})
+}
+
+function unresolvedProblem(host: WantedHost, error: NodeJS.ErrnoException): Problem {
+  const temporary = error.code === 'EAI_AGAIN'
+  return {
+    code: 'HOST_UNRESOLVED',
+    summary: `The name ${host.hostname} of ${host.name} is not known`,
+    detail: temporary
+      ? 'The name server does not answer.'
+      : `Looked up here, without an answer (${error.code}).`,
+    hint: temporary
+      ? 'Look whether this machine is on the network'
+      : `Check the spelling, or set hostname in hosts.${host.name}`,
+  }
+}
+
+function unreachableProblem(
+  host: WantedHost,
+  addresses: Address[],
+  failures: NodeJS.ErrnoException[],
+): Problem {
+  const endpoint = formatHostPort(host.hostname, host.port)
+  const lines = addresses.map(({ address }, index) => {
+    return `${formatHostPort(address, host.port)}: ${describeErrno(failures[index]?.code)}`
+  })
+  const timedOut = failures.every(({ code }) => code === 'ETIMEDOUT')
+  return {
+    code: timedOut ? 'HOST_TIMEOUT' : 'HOST_UNREACHABLE',
+    summary: timedOut
+      ? `${host.name} (${endpoint}) did not answer: timed out while connecting`
+      : `${host.name} cannot be reached at ${endpoint}: ${describeErrno(failures[0]?.code)}`,
+    detail: lines.join('\n'),
+  }
+}
+
+function noSourceProblem(host: WantedHost): Problem {
+  const source = host.bindAddress ?? `interface ${host.bindInterface}`
+  return {
+    code: 'HOST_UNREACHABLE',
+    summary: `${host.name} cannot be reached from ${source}: there is no address to connect from`,
+    detail: `${host.hostname} has no address of a family that ${source} has here.`,
+    hint: `Check bind_address, bind_interface and address_family of hosts.${host.name}`,
+  }
+}
+
+function describeErrno(code: string | undefined): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'connection refused (nobody listens there)'
+    case 'EHOSTUNREACH':
+      return 'no route to host'
+    case 'ENETUNREACH':
+      return 'network is unreachable'
+    case 'ETIMEDOUT':
+      return 'timed out'
+    case 'EADDRNOTAVAIL':
+      return 'the address to connect from is not on this machine'
+    case 'EACCES':
+    case 'EPERM':
+      return 'not permitted here (a firewall?)'
+    default:
+      return code ?? 'failed'
+  }
+}
