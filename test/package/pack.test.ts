@@ -1,0 +1,80 @@
+// The package as somebody gets it: packed, installed into an empty folder, used from there.
+
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, expect, test } from 'vitest'
+import { type TestFolder, testFolder } from '../helpers/folder.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }
+
+let folder: TestFolder
+
+beforeAll(async () => {
+  folder = testFolder()
+  await npm(root, 'pack', '--pack-destination', folder.path)
+  const [tarball] = readdirSync(folder.path).filter((name) => name.endsWith('.tgz'))
+  folder.write('user/package.json', '{ "private": true, "type": "module" }\n')
+  await npm(
+    folder.join('user'),
+    'install',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    folder.join(tarball!),
+  )
+}, 180_000)
+
+test('the installed binary runs', async () => {
+  expect((await tunnels('--version')).trim()).toContain(version)
+  expect(JSON.parse(await tunnels('schema'))).toMatchObject({ properties: { forwards: {} } })
+  folder.write('user/tunnels.yaml', 'forwards:\n  web: -L 8080:zaiste.net:80 acme\n')
+  await tunnels('validate')
+})
+
+test('npm ls is clean there', async () => {
+  const { stdout } = await npm(folder.join('user'), 'ls', '--all')
+  expect(stdout).not.toMatch(/invalid|missing|extraneous|deduped invalid/)
+})
+
+test('only what a user needs is inside', () => {
+  const installed = folder.join('user/node_modules/tunnels')
+  expect(readdirSync(installed).sort()).toEqual(
+    expect.arrayContaining(['LICENSE', 'dist', 'examples', 'schema']),
+  )
+  expect(readdirSync(installed)).not.toEqual(
+    expect.arrayContaining([expect.stringMatching(/^(src|test|scripts|bench)$/)]),
+  )
+})
+
+test('the library can be imported, with its types', async () => {
+  folder.write(
+    'user/use.ts',
+    "import * as tunnels from 'tunnels'\nexport const names: string[] = Object.keys(tunnels)\n",
+  )
+  const options = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022']
+  const lenient = ['--skipLibCheck', 'false', '--types', 'node', '--typeRoots', `${root}node_modules/@types`]
+  await run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, ...options, ...lenient, 'use.ts'], {
+    cwd: folder.join('user'),
+  })
+  const { stdout } = await run(
+    process.execPath,
+    ['-e', "import('tunnels').then((all) => console.log(typeof all))"],
+    {
+      cwd: folder.join('user'),
+    },
+  )
+  expect(stdout.trim()).toBe('object')
+})
+
+async function tunnels(...args: string[]): Promise<string> {
+  const { stdout } = await run('npx', ['--no-install', 'tunnels', ...args], { cwd: folder.join('user') })
+  return stdout
+}
+
+function npm(cwd: string, ...args: string[]): Promise<{ stdout: string }> {
+  return run('npm', args, { cwd, maxBuffer: 64 << 20 })
+}
