@@ -1,0 +1,78 @@
+// Text becomes a Tree with all that is wrong in it, in bounded time and memory. Where one of YAML's traps
+// broke the file, a repaired copy is read instead, so that its other mistakes are told in the same run.
+
+import type { Problem } from '../model/problem.ts'
+import { type Lines, measureLines } from './lines.ts'
+import { buildTree, emptyTree } from './nodes.ts'
+import type { SourceFile } from './read.ts'
+import { repairText } from './repair.ts'
+import { salvage } from './salvage.ts'
+import { syntaxProblems } from './syntax.ts'
+import { findTraps, type Token, type Trap, trapProblems } from './traps.ts'
+import type { Result, Tree } from './tree.ts'
+import { type Composed, composeYaml, lexYaml } from './yaml.ts'
+
+/** People nest five levels; each level costs the library some stack. */
+const MAX_DEPTH = 64
+/** 256 KiB that people write have some 80,000 tokens; each costs the library up to a kilobyte. */
+const MAX_TOKENS = 150_000
+
+/** Always gives a tree: what can be read of a broken file, at worst the empty map. Never throws. */
+export function parseDocument(source: SourceFile): Result<Tree> {
+  const { path, text } = source
+  const lines = measureLines(path, text)
+  const tokens = lexYaml(text, MAX_TOKENS)
+  const refused = refuse(tokens, lines)
+  if (refused) return { value: emptyTree(lines), problems: [refused] }
+
+  const composed = composeYaml(tokens, text.length, MAX_DEPTH)
+  const traps = realTraps(findTraps(tokens, text), composed)
+  if (traps.length === 0) return read(composed, text, lines)
+  const rest = readRepaired(source, traps)
+  return { value: rest.value, problems: [...trapProblems(traps, text, lines), ...rest.problems] }
+}
+
+function refuse(tokens: Token[], lines: Lines): Problem | null {
+  const tooDeep = findTooDeep(tokens)
+  if (tooDeep) {
+    const summary = `Lists and maps are nested more than ${MAX_DEPTH} levels deep here`
+    return { code: 'CONFIG_SYNTAX', summary, at: lines.position(tooDeep.offset) }
+  }
+  if (tokens.length <= MAX_TOKENS) return null
+  return { code: 'CONFIG_SYNTAX', summary: 'The file holds far too many values', at: lines.position(0) }
+}
+
+/** Brackets, and `- - -` on one line: these nest without limit. Indentation cannot, within 256 KiB. */
+function findTooDeep(tokens: Token[]): Token | undefined {
+  let brackets = 0
+  let dashes = 0
+  return tokens.find(({ type }) => {
+    if (type === 'flow-seq-start' || type === 'flow-map-start') brackets++
+    if (type === 'flow-seq-end' || type === 'flow-map-end') brackets--
+    if (type === 'seq-item-ind' || type === 'explicit-key-ind') dashes++
+    if (type === 'newline') dashes = 0
+    return brackets + dashes > MAX_DEPTH
+  })
+}
+
+/** Brackets, tabs and reserved characters can be good YAML; only where it is not are they traps. */
+function realTraps(traps: Trap[], { complaints }: Composed): Trap[] {
+  return complaints.length > 0 ? traps : traps.filter(({ kind }) => kind === 'alias')
+}
+
+function readRepaired({ path, text }: SourceFile, traps: Trap[]): Result<Tree> {
+  const repaired = repairText(text, traps)
+  const tokens = lexYaml(repaired.text, MAX_TOKENS)
+  const composed = composeYaml(tokens, repaired.text.length, MAX_DEPTH)
+  const lines = measureLines(path, text, repaired.original)
+  const isGuess = traps.some(({ kind }) => kind === 'tab') && composed.complaints.length > 0
+  return isGuess ? { value: emptyTree(lines), problems: [] } : read(composed, repaired.text, lines)
+}
+
+function read({ root, complaints }: Composed, text: string, lines: Lines): Result<Tree> {
+  const problems = syntaxProblems(complaints, text, lines)
+  const readable = salvage(root, complaints)
+  if (!readable) return { value: emptyTree(lines), problems }
+  const built = buildTree(readable, lines)
+  return { value: built.value, problems: [...problems, ...built.problems] }
+}

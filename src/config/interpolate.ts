@@ -1,0 +1,98 @@
+// Fills variables into the strings of a tree, after merging. Keys, numbers and `x-` subtrees stay as they are,
+// and a value never becomes structure: what it holds is text, whatever it looks like.
+
+import type { Position, Problem } from '../model/problem.ts'
+import { formatPointer, type Place, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
+import { fillTemplate, type Lookup, type Missing, namesIn, type Part, parseTemplate } from './variable.ts'
+
+export interface Interpolated {
+  value: Tree
+  problems: Problem[]
+  /** Every name that the tree mentions, sorted. */
+  variables: string[]
+}
+
+/** A string with a problem keeps what could be filled in of it. Places stay those of the text as written. */
+export function interpolateTree(tree: Tree, lookup: Lookup): Interpolated {
+  const run: Run = { lookup, places: tree.places, problems: [], variables: new Set() }
+  const value = interpolate(run, tree.value, '')
+  return {
+    value: { value, places: tree.places },
+    problems: run.problems,
+    variables: [...run.variables].sort(),
+  }
+}
+
+interface Run {
+  lookup: Lookup
+  places: ReadonlyMap<string, Place>
+  problems: Problem[]
+  variables: Set<string>
+}
+
+function interpolate(run: Run, value: Plain, path: string): Plain {
+  if (typeof value === 'string') return interpolateText(run, value, path)
+  if (Array.isArray(value)) return value.map((item, index) => interpolate(run, item, path + pointer(index)))
+  if (typeof value !== 'object' || value === null) return value
+  const result = Object.create(null) as PlainMap
+  for (const [key, child] of Object.entries(value)) {
+    result[key] = key.startsWith('x-') ? child : interpolate(run, child, path + pointer(key))
+  }
+  return result
+}
+
+function interpolateText(run: Run, text: string, path: string): string {
+  if (!text.includes('$')) return text
+  const parts: Part[] = parseTemplate(text)
+  for (const name of namesIn(parts)) run.variables.add(name)
+  const missing: Missing[] = []
+  const filled = fillTemplate(parts, run.lookup, missing)
+  run.problems.push(...missing.map((one) => describe(one, text, path, run.places.get(path))))
+  return filled
+}
+
+function describe(missing: Missing, text: string, path: string, place: Place | undefined): Problem {
+  const written = text.slice(missing.start, missing.end)
+  return {
+    code: 'CONFIG_VARIABLE',
+    ...(missing.kind === 'broken' ? brokenWording(written) : unsetWording(missing)),
+    path: formatPointer(path),
+    ...(place && pointAt(missing, text, place)),
+  }
+}
+
+function brokenWording(written: string): Pick<Problem, 'summary' | 'hint'> {
+  return {
+    summary: `"${written}" is no variable`,
+    hint: 'write ${NAME}, ${NAME:-default} or ${NAME:?message}; $$ is a plain dollar',
+  }
+}
+
+function unsetWording({
+  name,
+  isEmpty,
+  message,
+}: Extract<Missing, { kind: 'unset' }>): Pick<Problem, 'summary' | 'hint'> {
+  const state = isEmpty ? 'is empty' : 'is not set'
+  if (message !== '') return { summary: `The variable ${name} ${state}: ${message}` }
+  return {
+    summary: `The variable ${name} ${state}`,
+    hint: `set it in the environment or in .env, or write \${${name}:-default}`,
+  }
+}
+
+/** At the variable itself where the file has the value as it is, bare or in quotes; else at the value. */
+function pointAt(missing: Missing, text: string, { value, span }: Place): { at: Position; span: number } {
+  const length = countCharacters(text)
+  const isBare = span === length
+  if (!isBare && span !== length + 2) return { at: value, span }
+  const before = countCharacters(text.slice(0, missing.start)) + (isBare ? 0 : 1)
+  return {
+    at: { ...value, column: value.column + before },
+    span: countCharacters(text.slice(missing.start, missing.end)),
+  }
+}
+
+function countCharacters(text: string): number {
+  return [...text].length
+}

@@ -1,0 +1,114 @@
+// Several files become one tree: maps merge by key, everything else is replaced, and in a later file
+// null takes away what earlier files set. Short forms are expanded before, interpolation comes after.
+
+import { type Place, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
+
+/**
+ * In order, later trees win; at least one. A merged map keeps the place of the first file that has it, anything
+ * else has the place that won. A null in the first file stays, for the schema to judge, but for two kinds: a
+ * section without content is left out, and a host without content is declared: `{}`.
+ */
+export function mergeTrees(trees: Tree[]): Tree {
+  const places = new Map<string, Place>()
+  const first = { value: emptyMap(), places: new Map(), isFirst: true }
+  const merged = trees.reduce<Layer>((below, tree, index) => {
+    const above = { value: tree.value, places: tree.places, isFirst: index === 0 }
+    return { ...above, value: mergeValue(below.value, above, '', places) ?? emptyMap() }
+  }, first)
+  return { value: merged.value, places }
+}
+
+interface Layer {
+  value: Plain
+  places: ReadonlyMap<string, Place>
+  isFirst: boolean
+}
+
+/** Undefined: nothing is left of it. */
+function mergeValue(
+  below: Plain | undefined,
+  above: Layer,
+  path: string,
+  places: Map<string, Place>,
+): Plain | undefined {
+  const { value } = above
+  if (value === null) return mergeNull(below, above, path, places)
+  if (!isMap(value)) {
+    forget(places, path, below)
+    return copy(above, path, places)
+  }
+  if (!isMap(below)) {
+    forget(places, path, below)
+    place(above, path, places)
+  } else if (!places.has(path)) place(above, path, places)
+  return mergeMaps(isMap(below) ? below : emptyMap(), { ...above, value }, path, places)
+}
+
+function mergeNull(
+  below: Plain | undefined,
+  above: Layer,
+  path: string,
+  places: Map<string, Place>,
+): Plain | undefined {
+  if (below === undefined && isHost(path)) {
+    place(above, path, places)
+    return emptyMap()
+  }
+  if (above.isFirst && !SECTIONS.has(path)) {
+    place(above, path, places)
+    return null
+  }
+  forget(places, path, below)
+  return undefined
+}
+
+/** Empty when everything below them is commented out: as good as absent. */
+const SECTIONS = new Set(['', '/hosts', '/forwards', '/defaults', '/defaults/hosts', '/defaults/forwards'])
+
+function isHost(path: string): boolean {
+  return /^\/hosts\/[^/]+$/.test(path)
+}
+
+function mergeMaps(
+  below: PlainMap,
+  above: Layer & { value: PlainMap },
+  path: string,
+  places: Map<string, Place>,
+): PlainMap {
+  const merged = Object.assign(emptyMap(), below)
+  for (const [key, value] of Object.entries(above.value)) {
+    const entry = mergeValue(below[key], { ...above, value }, path + pointer(key), places)
+    if (entry === undefined) delete merged[key]
+    else merged[key] = entry
+  }
+  return merged
+}
+
+/** A list, with the places of everything in it; a scalar likewise. */
+function copy(layer: Layer, path: string, places: Map<string, Place>): Plain {
+  place(layer, path, places)
+  for (const [key, value] of childrenOf(layer.value)) copy({ ...layer, value }, path + pointer(key), places)
+  return layer.value
+}
+
+function place(layer: Layer, path: string, places: Map<string, Place>): void {
+  const found = layer.places.get(path)
+  if (found) places.set(path, found)
+}
+
+function forget(places: Map<string, Place>, path: string, value: Plain | undefined): void {
+  places.delete(path)
+  for (const [key, child] of childrenOf(value)) forget(places, path + pointer(key), child)
+}
+
+function childrenOf(value: Plain | undefined): [string, Plain][] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : []
+}
+
+function isMap(value: Plain | undefined): value is PlainMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function emptyMap(): PlainMap {
+  return Object.create(null) as PlainMap
+}

@@ -1,0 +1,114 @@
+// The one place that knows the YAML library: text to tokens, tokens to syntax nodes of our own, data to text.
+// Decides nothing: what anchors mean is in nodes.ts, what is refused in document.ts, the words are in syntax.ts.
+
+import {
+  Composer,
+  CST,
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  Lexer,
+  Parser,
+  type Scalar,
+  stringify,
+} from 'yaml'
+import type { Pair, SyntaxNode } from './nodes.ts'
+import type { SyntaxComplaint } from './syntax.ts'
+import type { Token } from './traps.ts'
+import type { Plain } from './tree.ts'
+
+/** Stops soon after `maxTokens`: the list is then longer than that. */
+export function lexYaml(text: string, maxTokens: number): Token[] {
+  const tokens: Token[] = []
+  let offset = 0
+  for (const source of new Lexer().lex(text)) {
+    const type = tokens.at(-1)?.type === 'scalar-mark' ? 'scalar' : tokenType(source)
+    tokens.push({ type, source, offset })
+    if (!MARKS.has(type)) offset += source.length
+    if (tokens.length > maxTokens) break
+  }
+  return tokens
+}
+
+/** Characters that the lexer puts between the tokens, and that stand nowhere in the text. */
+const MARKS = new Set(['scalar-mark', 'doc-mode', 'flow-error-end'])
+
+function tokenType(source: string): string {
+  const type = CST.tokenType(source)
+  return type === 'scalar' ? 'scalar-mark' : (type ?? 'unknown')
+}
+
+/** `root` is what the library made of the first document, however many complaints it had. */
+export interface Composed {
+  root: SyntaxNode
+  complaints: SyntaxComplaint[]
+}
+
+/** Recurses as deep as brackets and dashes nest: bound them first. Maps deeper than `maxDepth` are complained of. */
+export function composeYaml(tokens: Token[], textLength: number, maxDepth: number): Composed {
+  // merge keys are ours (nodes.ts), and the library's own check for duplicates takes quadratic time
+  const composer = new Composer({
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: false,
+    resolveKnownTags: false,
+  })
+  const documents = [...composer.compose(parse(tokens), true, textLength)]
+  const complaints = documents.flatMap((document) => complaintsOf(document))
+  complaints.push(...documents.slice(1).map(complainOfSecond))
+  return { root: toSyntax(documents[0]!.contents, 0, maxDepth, complaints), complaints }
+}
+
+function* parse(tokens: Token[]): Generator<CST.Token> {
+  const parser = new Parser()
+  for (const { source } of tokens) yield* parser.next(source)
+  yield* parser.end()
+}
+
+function complaintsOf(document: Document.Parsed): SyntaxComplaint[] {
+  const found = [...document.errors, ...document.warnings]
+  if (document.directives.yaml.version === '1.2') return found
+  return [...found, { code: 'BAD_DIRECTIVE', message: 'Only YAML 1.2 is understood', pos: [0, 1] }]
+}
+
+function complainOfSecond({ contents, range }: Document.Parsed): SyntaxComplaint {
+  const start = contents?.range[0] ?? range[0]
+  return { code: 'MULTIPLE_DOCS', message: 'A second YAML document begins here', pos: [start, start + 1] }
+}
+
+function toSyntax(node: unknown, depth: number, maxDepth: number, complaints: SyntaxComplaint[]): SyntaxNode {
+  const { range, anchor } = (node ?? {}) as { range?: [number, number, number] | null; anchor?: string }
+  const place = { start: range?.[0] ?? 0, end: range?.[1] ?? 0, ...(anchor !== undefined && { anchor }) }
+  const inner = (child: unknown) => toSyntax(child, depth + 1, maxDepth, complaints)
+  if (depth > maxDepth) {
+    const message = `Maps are nested more than ${maxDepth} levels deep here`
+    complaints.push({ code: 'TOO_DEEP', message, pos: [place.start, place.start + 1] })
+  } else if (isAlias(node)) {
+    return { ...place, kind: 'alias', name: node.source }
+  } else if (isScalar(node)) {
+    return { ...place, ...scalarSyntax(node) }
+  } else if (isSeq(node)) {
+    return { ...place, kind: 'list', items: node.items.map((item) => inner(isPair(item) ? null : item)) }
+  } else if (isMap(node)) {
+    const pairs = node.items.map(({ key, value }): Pair => ({ key: inner(key), value: inner(value) }))
+    return { ...place, kind: 'map', pairs }
+  }
+  return { ...place, kind: 'scalar', value: null, source: '', quoted: false }
+}
+
+/** A number keeps its spelling: 0600, 012, 5e3 and 0x10 become text, so that each key can judge them itself. */
+function scalarSyntax(scalar: Scalar) {
+  const source = scalar.source ?? ''
+  const quoted = scalar.type !== 'PLAIN'
+  const isRespelled = typeof scalar.value === 'number' && !quoted && String(scalar.value) !== source
+  const value = isRespelled ? source : (scalar.value as null | boolean | number | string)
+  return { kind: 'scalar' as const, value, source, quoted }
+}
+
+/** Plain data as a YAML document; long values stay on their line. */
+export function formatYaml(value: Plain): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.2', schema: 'core' })
+}
