@@ -6,9 +6,15 @@ import type { Duplex } from 'node:stream'
 import type { DialTarget, ListenSpec, Originator } from '../model/address.ts'
 import type { WantedHost } from '../model/wanted.ts'
 
-/** One byte stream in both directions: a socket or an SSH channel. `stream.end()` sends EOF and no more (half-close). */
+/**
+ * One byte stream in both directions: a socket or an SSH channel. `stream.end()` sends EOF and no more (half-close);
+ * when the connection is lost the stream has an error or closes without an `end`. Bytes that nobody reads yet wait in it,
+ * and an error that nobody listens to is not thrown.
+ */
 export interface Connection {
   readonly stream: Duplex
+  /** Asked after the stream's `end`: false when it was a reset after all. Absent: an end is an end. */
+  readonly endedWell?: () => Promise<boolean>
   /** Ends it so that the peer cannot take it for a proper end: RST on TCP, a plain close elsewhere. Idempotent. */
   abort(): void
 }

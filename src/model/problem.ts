@@ -36,6 +36,7 @@ export type ProblemCode =
   | 'TARGET_REFUSED'
   | 'TARGET_UNRESOLVED'
   | 'TARGET_UNREACHABLE'
+  | 'TARGET_TIMEOUT'
   // us
   | 'UNTRUSTED'
   | 'NOT_RUNNING'

@@ -1,0 +1,101 @@
+// Listens on this machine, TCP or Unix socket, and hands over whoever knocks. It keeps no connection: those
+// it took live on when it closes.
+
+import { createServer, type Server, type Socket } from 'node:net'
+import { formatSocketAddress, type SocketAddress } from '../model/address.ts'
+import { ProblemError } from '../model/problem.ts'
+import type { Incoming } from './carrier.ts'
+import { explainListenError } from './listen-problem.ts'
+import { openLocalSocket } from './local-socket.ts'
+import { placeUnixSocket } from './unix-place.ts'
+
+export interface LocalListener {
+  /** What is really bound: with the port that port 0 became. */
+  readonly address: SocketAddress
+  /** Stops listening at once and removes its own socket file; open connections live on. Never rejects, idempotent. */
+  close(): Promise<void>
+  /** Fires when the listener fails later by itself; `reason` is then the ProblemError. */
+  readonly failed: AbortSignal
+}
+
+export interface UnixSocketOptions {
+  mode: number
+  replace: boolean
+  /** The folder in which missing folders may be made; absent: anywhere. */
+  project?: string
+}
+
+/** `socket` is for Unix sockets only. Rejects with a ProblemError: PORT_IN_USE, LISTEN_FORBIDDEN or LISTEN_FAILED. */
+export async function listenLocal(
+  address: SocketAddress,
+  socket: UnixSocketOptions,
+  onIncoming: (incoming: Incoming) => void,
+): Promise<LocalListener> {
+  const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (client) =>
+    onIncoming(incomingOf(client, address.kind)),
+  )
+  try {
+    if (address.kind === 'tcp') return listenerOf(server, await listenTcp(server, address))
+    const place = await placeUnixSocket(address.path, socket, (path) => listen(server, { path }))
+    return listenerOf(server, address, place.remove)
+  } catch (error) {
+    server.close()
+    throw error instanceof ProblemError ? error : await explainListenError(error, address)
+  }
+}
+
+async function listenTcp(
+  server: Server,
+  { host, port }: { host: string; port: number },
+): Promise<SocketAddress> {
+  let bound = host
+  try {
+    await listen(server, { host, port })
+  } catch (error) {
+    if (host !== '::' || !isWithoutIpv6(error)) throw error
+    bound = '0.0.0.0'
+    await listen(server, { host: bound, port })
+  }
+  const { port: boundPort } = server.address() as { port: number }
+  return { kind: 'tcp', host: bound, port: boundPort }
+}
+
+/** All interfaces of a machine that has no IPv6 are those of IPv4. */
+function isWithoutIpv6(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'
+}
+
+function listen(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ ...where, backlog: 4096 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function listenerOf(server: Server, address: SocketAddress, remove = async () => {}): LocalListener {
+  const failed = new AbortController()
+  server.on('error', (error) => {
+    const summary = `${formatSocketAddress(address)} no longer listens`
+    failed.abort(new ProblemError({ code: 'LISTEN_FAILED', summary, detail: String(error) }))
+  })
+  const close = async () => {
+    // The callback of close() waits for open connections; the port is free as soon as it returns.
+    server.close()
+    await remove()
+  }
+  return { address, close, failed: failed.signal }
+}
+
+/** Reading into the socket's own bounded buffer begins at once: otherwise nobody would notice a RST. */
+function incomingOf(client: Socket, kind: SocketAddress['kind']): Incoming {
+  const gone = new AbortController()
+  const connection = openLocalSocket(client, kind)
+  const from = { address: client.remoteAddress ?? null, port: client.remotePort ?? 0 }
+  client.once('close', () => gone.abort())
+  client.read(0)
+  return { from, accept: () => connection, refuse: connection.abort, gone: gone.signal }
+}

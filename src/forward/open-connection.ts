@@ -1,0 +1,101 @@
+// One connection that a forward carries, from the knock to its end: what status shows of it, and the one
+// signal that ends all that belongs to it.
+
+import type { DialTarget, Originator } from '../model/address.ts'
+
+export interface ConnectionView {
+  from: Originator
+  /** As the client asked for it; null until a SOCKS client has. */
+  target: DialTarget | null
+  /** ISO 8601, UTC. */
+  since: string
+  bytes: Bytes
+  draining: boolean
+}
+
+/** `in` came to this machine through SSH, `out` left it through SSH. */
+export interface Bytes {
+  in: number
+  out: number
+}
+
+/** setTimeout(3) of Node takes no more, and would fire at once. */
+const longestMs = 2 ** 31 - 1
+
+export class OpenConnection {
+  readonly from: Originator
+  /** Of the route that it began with. */
+  readonly drainMs: number
+  readonly since = new Date()
+  readonly bytes: Bytes = { in: 0, out: 0 }
+  /** Null until a SOCKS client has asked. */
+  target: DialTarget | null = null
+  draining = false
+  readonly ended: Promise<void>
+  readonly #whole: Bytes
+  readonly #direction: 'local' | 'remote'
+  readonly #controller = new AbortController()
+  #resolveEnded = () => {}
+  #timer: NodeJS.Timeout | undefined
+  #cutAtMs = Number.POSITIVE_INFINITY
+
+  /** `whole`: the forward's own count, kept along with this one's. */
+  constructor(from: Originator, drainMs: number, direction: 'local' | 'remote', whole: Bytes) {
+    this.from = from
+    this.drainMs = drainMs
+    this.#direction = direction
+    this.#whole = whole
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve
+    })
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Bytes from the side that knocked. */
+  countForth(bytes: number): void {
+    this.#count(this.#direction === 'local' ? 'out' : 'in', bytes)
+  }
+
+  /** Bytes from the side that was dialled. */
+  countBack(bytes: number): void {
+    this.#count(this.#direction === 'local' ? 'in' : 'out', bytes)
+  }
+
+  cut(): void {
+    this.#controller.abort()
+  }
+
+  /** Of several deadlines the earliest counts. */
+  drain(ms: number): void {
+    this.draining = true
+    const cutAtMs = performance.now() + ms
+    if (cutAtMs >= this.#cutAtMs) return
+    this.#cutAtMs = cutAtMs
+    clearTimeout(this.#timer)
+    if (ms <= 0) return this.cut()
+    this.#timer = setTimeout(() => this.cut(), Math.min(ms, longestMs))
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#resolveEnded()
+  }
+
+  view(): ConnectionView {
+    return {
+      from: this.from,
+      target: this.target,
+      since: this.since.toISOString(),
+      bytes: { ...this.bytes },
+      draining: this.draining,
+    }
+  }
+
+  #count(way: keyof Bytes, bytes: number): void {
+    this.bytes[way] += bytes
+    this.#whole[way] += bytes
+  }
+}

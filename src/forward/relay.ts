@@ -1,0 +1,117 @@
+// Joins two connections until both have said all they had to say: EOF passes on by itself while the other
+// direction flows, a slow reader slows the writer, and what goes wrong on one side never looks like an end
+// on the other. It owns both connections; how they were opened is not its business.
+
+import type { Duplex } from 'node:stream'
+import type { Connection } from './carrier.ts'
+
+export interface RelayOptions {
+  /** Aborts both sides. */
+  signal: AbortSignal
+  /** Bytes that came from `a`. */
+  onForth: (bytes: number) => void
+  /** Bytes that came from `b`. */
+  onBack: (bytes: number) => void
+  filter?: Filter
+}
+
+/** Changes what passes from `a` to `b`, and sees what comes back; see http-host.ts. */
+export interface Filter {
+  forth(chunk: Buffer): Buffer
+  /** What is still held when `a` has ended. */
+  rest(): Buffer
+  back(chunk: Buffer): void
+}
+
+/** Never rejects. When it resolves both streams are ended or aborted, and nothing of the relay listens to them any more. */
+export function relay(a: Connection, b: Connection, options: RelayOptions): Promise<'ended' | 'aborted'> {
+  const { signal, filter } = options
+  return new Promise((resolve) => {
+    const abort = () => {
+      a.abort()
+      b.abort()
+      leave('aborted')
+    }
+    const closed = new Set<Duplex>()
+    const endIfDone = () => {
+      if (!isDone(a.stream, b.stream, closed)) return
+      a.stream.destroy()
+      b.stream.destroy()
+      leave('ended')
+    }
+    const onForth = (chunk: Buffer) => {
+      options.onForth(chunk.length)
+      return filter ? filter.forth(chunk) : chunk
+    }
+    const onBack = (chunk: Buffer) => {
+      options.onBack(chunk.length)
+      filter?.back(chunk)
+      return chunk
+    }
+    const leave = (how: 'ended' | 'aborted') => {
+      signal.removeEventListener('abort', abort)
+      stopForth()
+      stopBack()
+      resolve(how)
+    }
+    const shared = { closed, endIfDone, abort }
+    const stopForth = pump(a, b.stream, { ...shared, onChunk: onForth, rest: () => filter?.rest() })
+    const stopBack = pump(b, a.stream, { ...shared, onChunk: onBack, rest: () => undefined })
+    signal.addEventListener('abort', abort)
+    if (signal.aborted || a.stream.destroyed || b.stream.destroyed) abort()
+  })
+}
+
+/** A side that is closed, after an end and without an error, takes nothing more: then the other side's end is enough. */
+function isDone(a: Duplex, b: Duplex, closed: ReadonlySet<Duplex>): boolean {
+  const isRead = (from: Duplex, to: Duplex) => from.readableEnded || closed.has(to)
+  const isWritten = (to: Duplex) => to.writableFinished || closed.has(to)
+  return isRead(a, b) && isRead(b, a) && isWritten(a) && isWritten(b)
+}
+
+interface Pump {
+  /** An SSH channel's `closed` property says nothing, its `close` event does. */
+  closed: Set<Duplex>
+  onChunk: (chunk: Buffer) => Buffer
+  rest: () => Buffer | undefined
+  endIfDone: () => void
+  abort: () => void
+}
+
+/** One direction: `from` is read, and its events decide. Returns what takes all listeners away. */
+function pump(source: Connection, to: Duplex, each: Pump): () => void {
+  const { onChunk, rest, closed, endIfDone, abort } = each
+  const from = source.stream
+  const data = (chunk: Buffer) => {
+    const passed = onChunk(chunk)
+    if (passed.length > 0 && !to.write(passed)) from.pause()
+  }
+  const drain = () => from.resume()
+  const passOnEnd = () => {
+    const held = rest()
+    if (held && held.length > 0) to.write(held)
+    to.end()
+    endIfDone()
+  }
+  const end = async () => {
+    if (source.endedWell && !(await source.endedWell())) abort()
+    else passOnEnd()
+  }
+  const close = () => {
+    closed.add(from)
+    if (from.errored || !from.readableEnded) abort()
+    else endIfDone()
+  }
+  from.on('data', data).on('end', end).on('error', abort).on('close', close)
+  to.on('drain', drain).on('finish', endIfDone)
+  if (from.readableEnded) void end()
+  else from.resume()
+  return () => {
+    from.on('error', ignoreLate)
+    from.off('data', data).off('end', end).off('error', abort).off('close', close)
+    to.off('drain', drain).off('finish', endIfDone)
+  }
+}
+
+/** What a stream says after it was aborted. */
+function ignoreLate(): void {}

@@ -1,0 +1,133 @@
+// What one forward carries: takes whoever knocks, by the route of that moment, and knows every connection
+// until it has ended. Local, remote and dynamic are the same here; who listens is not its business.
+
+import type { Target } from '../model/address.ts'
+import type { Problem } from '../model/problem.ts'
+import type { ConnectionCounts } from '../model/status.ts'
+import type { AllowFrom } from './allow-from.ts'
+import { type AllowTo, isTargetAllowed } from './allow-to.ts'
+import type { Dial, Incoming } from './carrier.ts'
+import { carry } from './carry.ts'
+import { type ConnectionView, OpenConnection } from './open-connection.ts'
+import type { SocksAuth } from './socks-handshake.ts'
+
+/** The way that new connections go. Each keeps the one it began with. */
+export interface Route {
+  to: Target
+  dial: Dial
+  allowFrom: AllowFrom | null
+  allowTo: AllowTo | null
+  auth: SocksAuth | null
+  hostHeader: string | null
+  maxConnections: number
+  /** How long connections may go on after the route has changed; 0 cuts them at once. */
+  drainMs: number
+}
+
+export interface TrafficOptions {
+  /** `local`: whoever knocks is on this machine; `remote`: comes through SSH. */
+  direction: 'local' | 'remote'
+  /** Counts, connections or the problem may be other than before. Called often: look, do not work. */
+  onChange?: () => void
+}
+
+export interface Traffic {
+  /**
+   * limits: nothing is interrupted. policy: open connections that are no longer allowed are cut. route: those open
+   * keep the old way and drain. For an edit of several kinds it is called once for each.
+   */
+  setRoute(route: Route, change: 'limits' | 'policy' | 'route'): void
+  handle(incoming: Incoming): void
+  /** Those open now drain, and are cut after `ms`; resolves when none of them is left. Never rejects. */
+  drain(ms: number): Promise<void>
+  /** Cuts all. */
+  cut(): void
+  /** `total`: all that ever knocked; `active` and `draining` are different ones. */
+  readonly counts: ConnectionCounts
+  /** `in` came to this machine through SSH, `out` left it through SSH. */
+  readonly bytes: { in: number; out: number }
+  connections(): ConnectionView[]
+  /** Of the last connection: why it failed, or that the limit is reached. The next that succeeds clears it. */
+  readonly problem: Problem | null
+}
+
+export function createTraffic(initial: Route, { direction, onChange = () => {} }: TrafficOptions): Traffic {
+  const open = new Set<OpenConnection>()
+  const counts = { total: 0, failed: 0, refused: 0 }
+  const bytes = { in: 0, out: 0 }
+  let route = initial
+  let problem: Problem | null = null
+
+  const handle = (incoming: Incoming) => {
+    counts.total++
+    const refusal = whyRefused(incoming, route, open.size)
+    if (refusal) {
+      counts.refused++
+      if (refusal !== 'allow_from') problem = refusal
+      incoming.refuse()
+      return onChange()
+    }
+    const connection = new OpenConnection(incoming.from, route.drainMs, direction, bytes)
+    open.add(connection)
+    onChange()
+    const reached = () => {
+      problem = null
+      onChange()
+    }
+    void carry(connection, incoming, { ...route, allowTo: () => route.allowTo, reached }).then((outcome) => {
+      open.delete(connection)
+      connection.end()
+      if (outcome.kind === 'refused') counts.refused++
+      if (outcome.kind === 'failed') counts.failed++
+      if (outcome.kind === 'failed' && isOfForward(outcome.problem)) problem = outcome.problem
+      if (problem?.code === 'LIMIT_REACHED' && open.size < route.maxConnections) problem = null
+      onChange()
+    })
+  }
+  const setRoute: Traffic['setRoute'] = (next, change) => {
+    route = next
+    if (change === 'policy') for (const each of open) if (!isStillAllowed(each, next)) each.cut()
+    if (change === 'route') for (const each of open) each.drain(each.drainMs)
+    onChange()
+  }
+  const drain = async (ms: number) => {
+    const leaving = [...open]
+    for (const each of leaving) each.drain(ms)
+    onChange()
+    await Promise.all(leaving.map((each) => each.ended))
+  }
+  return {
+    setRoute,
+    handle,
+    drain,
+    cut: () => {
+      for (const each of open) each.cut()
+    },
+    get counts() {
+      const draining = [...open].filter((each) => each.draining).length
+      return { active: open.size - draining, draining, ...counts }
+    },
+    bytes,
+    connections: () => [...open].map((each) => each.view()),
+    get problem() {
+      return problem
+    },
+  }
+}
+
+function whyRefused(incoming: Incoming, route: Route, open: number): 'allow_from' | Problem | null {
+  if (route.allowFrom && !route.allowFrom(incoming.from.address)) return 'allow_from'
+  if (open < route.maxConnections) return null
+  const summary = `All ${route.maxConnections} connections are in use (max_connections)`
+  return { code: 'LIMIT_REACHED', summary, hint: 'Close some of them, or raise max_connections' }
+}
+
+function isStillAllowed({ from, target }: OpenConnection, { allowFrom, allowTo }: Route): boolean {
+  const isFromAllowed = !allowFrom || allowFrom(from.address)
+  return isFromAllowed && (target === null || isTargetAllowed(target, allowTo))
+}
+
+/** A host that is down says so itself: it is not this forward's problem. */
+function isOfForward({ code }: Problem): boolean {
+  return !code.startsWith('HOST_')
+}

@@ -1,0 +1,141 @@
+// Where a Unix socket's file stands. It comes into being with its mode, never a moment without: bound inside
+// a folder that only we can enter, then linked to its place. It takes the place of a dead socket of ours at
+// most, and goes away only while it is still the one we made.
+
+import { chmod, link, lstat, mkdir, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { basename, dirname, join, relative } from 'node:path'
+import { type Problem, type ProblemCode, ProblemError } from '../model/problem.ts'
+import { checkUnixPath } from './unix-path.ts'
+
+interface PlaceOptions {
+  mode: number
+  replace: boolean
+  project?: string
+}
+
+/**
+ * Calls `bind` with the path at which to listen. `remove` takes the file away if it is still ours; it never rejects.
+ * Rejects with a ProblemError, or with the system's error for what is not special to socket files.
+ */
+export async function placeUnixSocket(
+  path: string,
+  options: PlaceOptions,
+  bind: (path: string) => Promise<void>,
+): Promise<{ remove: () => Promise<void> }> {
+  const tooLong = checkUnixPath(path)
+  if (tooLong) throw problem('LISTEN_FAILED', `Cannot listen on ${path}: ${tooLong}`)
+  const folder = dirname(path)
+  await makeFolder(path, folder, options.project)
+  const hidden = await mkdtemp(join(folder, '.tunnels-'))
+  try {
+    const born = join(hidden, 's')
+    await withShortPath(hidden, born, bind)
+    await chmod(born, options.mode)
+    const { ino, dev } = await lstat(born)
+    await moveIn(born, path, hidden, options.replace)
+    return { remove: () => removeIfSame(path, ino, dev) }
+  } finally {
+    await rm(hidden, { recursive: true, force: true })
+  }
+}
+
+async function makeFolder(path: string, folder: string, project: string | undefined): Promise<void> {
+  const isThere = await lstat(folder).then(
+    () => true,
+    () => false,
+  )
+  if (isThere) return
+  const isInside = project === undefined || !relative(project, folder).startsWith('..')
+  if (!isInside) {
+    throw problem('LISTEN_FAILED', `Cannot listen on ${path}: the folder ${folder} does not exist`, {
+      hint: 'Make the folder: tunnels makes only those inside the project',
+    })
+  }
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+}
+
+/** The hidden folder may make the path too long to bind; Linux has a short name for every open folder. */
+async function withShortPath(folder: string, path: string, bind: (path: string) => Promise<void>) {
+  if (!checkUnixPath(path)) return bind(path)
+  const handle = await open(folder)
+  try {
+    await bind(`/proc/self/fd/${handle.fd}/${basename(path)}`)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** link(2) never overwrites: whoever puts a socket there in between wins, and we say so. */
+async function moveIn(born: string, path: string, hidden: string, replace: boolean): Promise<void> {
+  if (await linked(born, path)) return
+  await setAside(path, hidden, replace)
+  if (await linked(born, path)) return
+  throw problem('PORT_IN_USE', `${path} is already in use: somebody else just began to listen there`)
+}
+
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Moves a dead socket of ours out of the way; anything else there is a problem, and stays. */
+async function setAside(path: string, hidden: string, replace: boolean): Promise<void> {
+  const old = await lstat(path).catch(() => null)
+  if (!old) return
+  if (!old.isSocket()) {
+    throw problem('LISTEN_FAILED', `Cannot listen on ${path}: a file that is no socket is there`, {
+      hint: 'Choose another path, or remove it yourself: only sockets are ever replaced',
+    })
+  }
+  if (await isAnswered(path))
+    throw problem('PORT_IN_USE', `${path} is already in use: somebody listens on it`)
+  if (old.uid !== process.getuid?.()) {
+    throw problem('PORT_IN_USE', `${path} is a socket that belongs to another user`)
+  }
+  if (!replace) {
+    throw problem('PORT_IN_USE', `${path} is a socket that was left behind`, {
+      hint: 'Remove it, or set `socket: { replace: true }`',
+    })
+  }
+  await moveAway(path, join(hidden, 'old'), old.ino)
+}
+
+/** Somebody may have replaced it since we looked: then it goes back. */
+async function moveAway(path: string, aside: string, ino: number): Promise<void> {
+  try {
+    await rename(path, aside)
+  } catch {
+    return
+  }
+  if ((await lstat(aside)).ino === ino) return
+  await linked(aside, path)
+  throw problem('PORT_IN_USE', `${path} is already in use: somebody else just began to listen there`)
+}
+
+/** Only a refused connection proves that nobody listens. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path }, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    )
+  })
+}
+
+async function removeIfSame(path: string, ino: number, dev: number): Promise<void> {
+  const now = await lstat(path).catch(() => null)
+  if (now?.ino === ino && now.dev === dev) await unlink(path).catch(() => {})
+}
+
+function problem(code: ProblemCode, summary: string, more: Partial<Problem> = {}): ProblemError {
+  return new ProblemError({ code, summary, ...more })
+}
