@@ -79,8 +79,7 @@ function closingQuote(text: string, quote: string): number {
 }
 
 function assign(statement: Statement, values: Record<string, string>, known: Lookup): Problem | null {
-  const [, name, rest] =
-    /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*(?:[=:]\s*([^]*))?$/.exec(statement.text) ?? []
+  const [, name, rest] = /^(?:export\s+)?(\w[\w.-]*)\s*(?:[=:]\s*([^]*))?$/.exec(statement.text) ?? []
   if (name === undefined) {
     return syntax('This line is no variable', 'write NAME=value')
   }

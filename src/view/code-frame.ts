@@ -1,0 +1,61 @@
+// The line that a problem is about, with the line before it and a caret below it.
+
+import { makePrintable } from './printable.ts'
+import { paint } from './state.ts'
+
+const MAX_CHARACTERS = 100
+
+/** Empty where the text has no such line: the file has changed since. `column` and `span` count characters. */
+export function formatFrame(
+  text: string,
+  at: { line: number; column: number },
+  span: number,
+  { color }: { color: boolean },
+): string[] {
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
+  const line = lines[at.line - 1]
+  if (line === undefined) return []
+  const before = lines[at.line - 2] ?? ''
+  const gutter = (label: string) => paint(`  ${label.padStart(String(at.line).length)} |`, 'dim', color)
+  const { shown, indent, caret } = markLine([...line], at.column - 1, span)
+  return [
+    ...(before.trim() === '' ? [] : [`${gutter(String(at.line - 1))} ${cut([...before], 0)}`]),
+    `${gutter(String(at.line))} ${shown}`,
+    `${gutter('')} ${' '.repeat(indent)}${paint('^'.repeat(caret), 'red', color)}`,
+  ]
+}
+
+/** A long line is cut around the place. */
+function markLine(characters: string[], column: number, span: number) {
+  const from = column > MAX_CHARACTERS - 20 ? column - 40 : 0
+  const marked = characters.slice(column, Math.min(column + span, from + MAX_CHARACTERS))
+  return {
+    shown: cut(characters, from),
+    indent: columns(characters.slice(from, column)) + (from > 0 ? 1 : 0),
+    caret: Math.max(1, columns(marked)),
+  }
+}
+
+function cut(characters: string[], from: number): string {
+  const end = from + MAX_CHARACTERS
+  const shown = characters.slice(from, end).map(show).join('')
+  return `${from > 0 ? '…' : ''}${shown}${characters.length > end ? '…' : ''}`
+}
+
+/** A tab must be seen, and be as wide as what stands above the caret. */
+function show(character: string): string {
+  return character === '\t' ? '→' : makePrintable(character)
+}
+
+/** As terminals count: East Asian wide characters and emoji take two columns, combining marks none. */
+function columns(characters: string[]): number {
+  return [...characters.map(show).join('')].reduce((sum, character) => sum + columnsOf(character), 0)
+}
+
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]/u
+
+function columnsOf(character: string): number {
+  if (/^\p{M}/u.test(character)) return 0
+  return WIDE.test(character) ? 2 : 1
+}
