@@ -64,13 +64,15 @@ export class LocalBinding implements Binding {
   }
 
   async #attempt(): Promise<void> {
-    if (this.state === 'closed' || this.#listener) return
+    if (this.#isClosed() || this.#listener) return
     await closeAll(this.#gaveWay)
     try {
-      this.#listener = await listenLocal(this.#address, this.#socket, (incoming) =>
+      const listener = await listenLocal(this.#address, this.#socket, (incoming) =>
         this.owner.handle(incoming),
       )
-      this.#enter('open', null)
+      listener.failed.addEventListener('abort', () => this.#gone(listener), { once: true })
+      this.#listener = listener
+      if (!this.#isClosed()) this.#enter('open', null)
     } catch (error) {
       await restoreAll(this.#gaveWay)
       this.#failed(problemOf(error))
@@ -84,12 +86,16 @@ export class LocalBinding implements Binding {
   }
 
   #failed(problem: Problem): void {
-    if (this.state === 'closed') return
+    if (this.#isClosed()) return
     const heals = problem.code !== 'LISTEN_FORBIDDEN'
     this.#enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
     const delayMs = this.#gaveWay.some(({ restore }) => restore) ? retryOverOthersMs : retryMs
     this.#timer = setTimeout(() => void this.#inTurn(() => this.#attempt()), delayMs)
+  }
+
+  #isClosed(): boolean {
+    return this.state === 'closed'
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

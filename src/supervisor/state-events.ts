@@ -12,10 +12,10 @@ export interface World {
 }
 
 export function see(world: World): Seen {
-  return new Map([
-    ...world.hosts.map((host) => [`host ${host.name}`, host] as const),
-    ...world.forwards.map((forward) => [`forward ${forward.name}`, forward] as const),
-  ])
+  const seen = new Map<string, { state: State; problem: Problem | null }>()
+  for (const host of world.hosts) seen.set(`host ${host.name}`, host)
+  for (const forward of world.forwards) seen.set(`forward ${forward.name}`, forward)
+  return seen
 }
 
 export function stateEvents(before: Seen, world: World, time: string): Event[] {

@@ -1,10 +1,7 @@
 // The loop that makes it so: poke → load → resolve → snapshot → plan → reconcile. Holds the selection and the
 // last good project; a file that is broken changes nothing. What becomes of a run are events.
 
-import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { loadProject } from '../config/load.ts'
-import { identifyProject, placeProject } from '../control/paths.ts'
 import type {
   Control,
   DownRequest,
@@ -15,17 +12,18 @@ import type {
   RestartRequest,
   Selection,
 } from '../control/protocol.ts'
-import { isError, type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { ProblemError, problemOf } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { ConfigStatus, Status } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
+import { nothingRuns } from '../plan/snapshot.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
-import { resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { connect } from '../ssh/connect.ts'
+import { type Loaded, loadWanted } from './load-wanted.ts'
 import { createQueue } from './queue.ts'
 import { addSelection, stopForwards } from './selection.ts'
 import { see, stateEvents } from './state-events.ts'
@@ -43,19 +41,20 @@ export interface SupervisorOptions {
   version: string
 }
 
-/** What a look at the files gave. */
-interface Loaded {
-  project: Project
-  selected: ReadonlySet<string>
-  wanted: Wanted
-  warnings: Problem[]
-}
+/** Changes of state within this time are told together, so that a burst of connections costs one look. */
+const gatherMs = 20
 
 /** Rejects with a ProblemError, and leaves nothing behind, when the files are not right at the start. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const supervisor = new RunningSupervisor(options)
   await supervisor.start()
   return supervisor
+}
+
+/** What `up` would do where nothing runs. */
+export async function planFirst(selection: Selection): Promise<PlanJson> {
+  const { project, wanted } = await loadWanted(selection)
+  return toPlanJson(project.name, makePlan(wanted, nothingRuns))
 }
 
 class RunningSupervisor implements Supervisor {
@@ -105,7 +104,7 @@ class RunningSupervisor implements Supervisor {
 
   async plan(request: PlanRequest): Promise<PlanJson> {
     const { selection } = request
-    const loaded = await this.#load(selection ? addSelection(this.#selection, selection) : this.#selection)
+    const loaded = await loadWanted(selection ? addSelection(this.#selection, selection) : this.#selection)
     return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
   }
 
@@ -151,7 +150,7 @@ class RunningSupervisor implements Supervisor {
   /** One run. A selection is held only once its files have proven themselves. */
   async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
     if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
-    const loaded = await this.#load(selection).catch((error: unknown) => {
+    const loaded = await loadWanted(selection).catch((error: unknown) => {
       this.#refused(selection, error)
       throw error
     })
@@ -165,34 +164,8 @@ class RunningSupervisor implements Supervisor {
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
 
-  async #load(selection: Selection): Promise<Loaded> {
-    const { project, problems } = await loadProject({
-      files: selection.files,
-      env: selection.environment,
-      cwd: process.cwd(),
-      profiles: selection.profiles,
-      names: selection.names,
-      ...(selection.envFile !== null && { envFile: selection.envFile }),
-      ...(selection.projectName !== null && { projectName: selection.projectName }),
-    })
-    if (!project) throw new ProblemError(problems.filter(isError))
-    const { selected } = selectForwards(project, selection)
-    const wanted = await resolve(project, selected, {
-      environment: selection.environment,
-      home: selection.environment.HOME ?? homedir(),
-      user: userInfo().username,
-      autoPortsFile: join(await this.#stateDir(selection), 'ports.json'),
-    })
-    return { project, selected, wanted, warnings: problems }
-  }
-
   #planFor(wanted: Wanted): Plan {
     return makePlan(wanted, this.#reconciler.snapshot(), refuses)
-  }
-
-  async #stateDir({ files, projectName }: Selection): Promise<string> {
-    const identity = await identifyProject(files[0] ?? '-', { cwd: process.cwd(), projectName })
-    return placeProject(identity, process.env).stateDir
   }
 
   #accepted(loaded: Loaded, plan: Plan): void {
@@ -246,7 +219,7 @@ class RunningSupervisor implements Supervisor {
   #worldChanged(): void {
     if (this.#isEventDue) return
     this.#isEventDue = true
-    setImmediate(() => this.#emitStates())
+    setTimeout(() => this.#emitStates(), gatherMs)
   }
 
   #emitStates(): void {

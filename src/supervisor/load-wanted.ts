@@ -1,0 +1,47 @@
+// One look at the files: load, select, resolve. Changes nothing but the remembered ports of `auto`.
+
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { loadProject } from '../config/load.ts'
+import { identifyProject, placeProject } from '../control/paths.ts'
+import type { Selection } from '../control/protocol.ts'
+import { isError, type Problem, ProblemError } from '../model/problem.ts'
+import type { Project } from '../model/project.ts'
+import type { Wanted } from '../model/wanted.ts'
+import { resolve } from '../resolve/resolve.ts'
+import { selectForwards } from '../resolve/select.ts'
+
+export interface Loaded {
+  project: Project
+  /** Names of forwards. */
+  selected: ReadonlySet<string>
+  wanted: Wanted
+  warnings: Problem[]
+}
+
+/** Rejects with a ProblemError that holds every error of the files. */
+export async function loadWanted(selection: Selection): Promise<Loaded> {
+  const { project, problems } = await loadProject({
+    files: selection.files,
+    env: selection.environment,
+    cwd: process.cwd(),
+    profiles: selection.profiles,
+    names: selection.names,
+    ...(selection.envFile !== null && { envFile: selection.envFile }),
+    ...(selection.projectName !== null && { projectName: selection.projectName }),
+  })
+  if (!project) throw new ProblemError(problems.filter(isError))
+  const { selected } = selectForwards(project, selection)
+  const wanted = await resolve(project, selected, {
+    environment: selection.environment,
+    home: selection.environment.HOME ?? homedir(),
+    user: userInfo().username,
+    autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
+  })
+  return { project, selected, wanted, warnings: problems }
+}
+
+async function stateDirOf({ files, projectName }: Selection): Promise<string> {
+  const identity = await identifyProject(files[0] ?? '-', { cwd: process.cwd(), projectName })
+  return placeProject(identity, process.env).stateDir
+}

@@ -1,0 +1,359 @@
+import { once } from 'node:events'
+import { connect as dial, type Socket } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Problem } from '../../src/model/problem.ts'
+import type { Wanted, WantedForward } from '../../src/model/wanted.ts'
+import { formatSteps } from '../../src/plan/plan.ts'
+import { makePlan } from '../../src/plan/planner.ts'
+import { Reconciler } from '../../src/reconcile/reconciler.ts'
+import { refuses } from '../../src/reconcile/route.ts'
+import { atEnd } from '../helpers/cleanup.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { freePort, freePorts } from '../helpers/ports.ts'
+import { startEcho, startServer, startSource, type TestServer } from '../helpers/servers.ts'
+import { everywhere, host, local, remote, wanted } from '../plan/wanted.ts'
+import { plainNetwork } from './plain-carrier.ts'
+
+function world() {
+  const network = plainNetwork()
+  const reconciler = new Reconciler(network.connect, () => {})
+  atEnd(() => reconciler.close(0))
+  const planFor = (target: Wanted) => makePlan(target, reconciler.snapshot(), refuses)
+  return {
+    ...network,
+    reconciler,
+    planFor,
+    async apply(target: Wanted) {
+      const plan = planFor(target)
+      await reconciler.apply(plan, target)
+      expect(formatSteps(planFor(target))).toBe('')
+      return plan
+    },
+    forward: (name: string) => reconciler.forwards().find((status) => status.name === name)!,
+    host: (name: string) => reconciler.hosts().find((status) => status.name === name)!,
+    isOpen: (name: string) =>
+      eventually(() =>
+        expect(reconciler.forwards()).toContainEqual(expect.objectContaining({ name, state: 'open' })),
+      ),
+  }
+}
+
+function to(server: TestServer): Partial<WantedForward> {
+  return { to: { kind: 'tcp', host: '127.0.0.1', port: server.port } }
+}
+
+/** What a server that greets says to whoever connects to `port`. */
+async function greeting(port: number): Promise<string> {
+  const socket = dial(port, '127.0.0.1')
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+  })
+  socket.on('error', () => {})
+  await once(socket, 'close').catch(() => {})
+  socket.destroy()
+  return text
+}
+
+async function openEcho(port: number): Promise<Socket & { says(text: string): Promise<string> }> {
+  const socket = dial(port, '127.0.0.1')
+  atEnd(() => void socket.destroy())
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return Object.assign(socket, {
+    async says(text: string) {
+      socket.write(text)
+      const [chunk] = await once(socket, 'data')
+      return String(chunk)
+    },
+  })
+}
+
+const unreachable: Problem = { code: 'HOST_UNREACHABLE', summary: 'nobody is there' }
+
+describe('an edit', () => {
+  test('to one forward does not disturb the others, nor its own open connections', async () => {
+    const { apply, isOpen, forward, made } = world()
+    const [one, two, echo] = [await startSource('one'), await startSource('two'), await startEcho()]
+    const [a, b] = await freePorts(2)
+    await apply(wanted([local('a', a!, to(echo) as never), local('b', b!, to(one) as never)]))
+    await isOpen('a')
+    const open = await openEcho(a!)
+    expect(await open.says('hello')).toBe('hello')
+    await apply(wanted([local('a', a!, to(two) as never), local('b', b!, to(one) as never)]))
+    expect(await greeting(a!)).toBe('two')
+    expect(await greeting(b!)).toBe('one')
+    expect(await open.says('still here')).toBe('still here')
+    expect(forward('a').connections).toMatchObject({ draining: 1, failed: 0 })
+    expect(made).toHaveLength(1)
+  })
+
+  test('that removes a forward closes its listener at once and lets connections drain', async () => {
+    const { apply, isOpen, reconciler } = world()
+    const echo = await startEcho()
+    const port = await freePort()
+    await apply(wanted([local('a', port, to(echo) as never)]))
+    await isOpen('a')
+    const open = await openEcho(port)
+    expect(await open.says('x')).toBe('x')
+    await apply(wanted([]))
+    await eventually(() => greeting(port).then((text) => expect(text).toBe('')))
+    expect(await open.says('y')).toBe('y')
+    expect(reconciler.forwards()).toMatchObject([
+      { name: 'a', state: 'draining', connections: { draining: 1 } },
+    ])
+    open.end()
+    await eventually(() => expect(reconciler.forwards()).toEqual([]))
+    expect(reconciler.hosts()).toEqual([])
+  })
+
+  test('that narrows allow_from cuts those who are no longer allowed', async () => {
+    const { apply, isOpen } = world()
+    const echo = await startEcho()
+    const port = await freePort()
+    await apply(wanted([local('a', port, to(echo) as never)]))
+    await isOpen('a')
+    const open = await openEcho(port)
+    await open.says('x')
+    const closed = once(open, 'close')
+    await apply(wanted([local('a', port, { ...to(echo), allowFrom: ['10.9.9.9'] } as never)]))
+    await closed
+  })
+
+  test('that swaps two ports hands the listeners over', async () => {
+    const { apply, isOpen } = world()
+    const [one, two] = [await startSource('one'), await startSource('two')]
+    const [p, q] = await freePorts(2)
+    await apply(wanted([local('a', p!, to(one) as never), local('b', q!, to(two) as never)]))
+    await isOpen('a')
+    await apply(wanted([local('a', q!, to(one) as never), local('b', p!, to(two) as never)]))
+    expect(await greeting(q!)).toBe('one')
+    expect(await greeting(p!)).toBe('two')
+  })
+
+  test('that renames a forward keeps its listener', async () => {
+    const { apply, isOpen, reconciler } = world()
+    const one = await startSource('one')
+    const port = await freePort()
+    await apply(wanted([local('old', port, to(one) as never)]))
+    await isOpen('old')
+    await apply(wanted([local('new', port, to(one) as never)]))
+    expect(await greeting(port)).toBe('one')
+    expect(reconciler.forwards().map(({ name }) => name)).toEqual(['new'])
+  })
+
+  test('to a port that somebody holds leaves the old one listening, and moves when it is free', async () => {
+    const { apply, isOpen, forward } = world()
+    const one = await startSource('one')
+    const port = await freePort()
+    const holder = await startServer((socket) => socket.destroy())
+    await apply(wanted([local('a', port, to(one) as never)]))
+    await isOpen('a')
+    await apply(wanted([local('a', holder.port, to(one) as never)]))
+    expect(forward('a')).toMatchObject({ state: 'retrying', problem: { code: 'PORT_IN_USE' } })
+    expect(await greeting(port)).toBe('one')
+    await holder.stop()
+    await isOpen('a')
+    expect(await greeting(holder.port)).toBe('one')
+    await eventually(async () => expect(await greeting(port)).toBe(''))
+  })
+
+  test('from 9000 to *:9000 that cannot open gives the narrow listener back', async () => {
+    const { apply, isOpen, forward } = world()
+    const one = await startSource('one')
+    const port = await freePort()
+    const holder = await startServer((socket) => socket.destroy(), { host: '127.0.0.2', port })
+    await apply(wanted([local('a', port, to(one) as never)]))
+    await isOpen('a')
+    const wide = { ...to(one), listen: [{ kind: 'tcp', host: '0.0.0.0', port }] }
+    await apply(wanted([local('a', port, wide as never)]))
+    expect(forward('a')).toMatchObject({ state: 'retrying', listen: [`127.0.0.1:${port}`] })
+    expect(await greeting(port)).toBe('one')
+    await holder.stop()
+    await apply(wanted([local('a', port, { ...to(one), listen: everywhere(port) } as never)]))
+    await isOpen('a')
+    expect(await greeting(port)).toBe('one')
+  })
+})
+
+describe('a changed host', () => {
+  const at = (user: string, port: number, server: TestServer) =>
+    wanted([local('a', port, to(server) as never)], [host('acme', { user })])
+
+  test('is connected before the old connection is let go, which closes after its last user', async () => {
+    const { apply, isOpen, made } = world()
+    const echo = await startEcho()
+    const port = await freePort()
+    await apply(at('me', port, echo))
+    await isOpen('a')
+    const open = await openEcho(port)
+    expect(await open.says('1')).toBe('1')
+    await apply(at('you', port, echo))
+    await eventually(() => expect(made).toHaveLength(2))
+    const second = await openEcho(port)
+    expect(await second.says('2')).toBe('2')
+    expect(await open.says('3')).toBe('3')
+    expect(made.map((each) => each.isOpen())).toEqual([true, true])
+    open.end()
+    await eventually(() => expect(made.map((each) => each.isOpen())).toEqual([false, true]))
+  })
+
+  test('that cannot be reached leaves the old connection serving, with the problem in status', async () => {
+    const { apply, isOpen, host: statusOf, refuse } = world()
+    const one = await startSource('one')
+    const port = await freePort()
+    await apply(at('me', port, one))
+    await isOpen('a')
+    refuse.set('you@acme', unreachable)
+    await apply(at('you', port, one))
+    await eventually(() => expect(statusOf('acme').problem).toMatchObject({ code: 'HOST_UNREACHABLE' }))
+    expect(statusOf('acme').state).toBe('open')
+    expect(await greeting(port)).toBe('one')
+    refuse.clear()
+    await eventually(() => expect(statusOf('acme').problem).toBe(null))
+    expect(await greeting(port)).toBe('one')
+  })
+
+  test('takes its remote listeners along, and gives them back when the new side refuses', async () => {
+    const { apply, isOpen, made, refuseListening, forward } = world()
+    const one = await startSource('one')
+    const port = await freePort()
+    const hook = (user: string) => wanted([remote('hook', port, to(one) as never)], [host('acme', { user })])
+    await apply(hook('me'))
+    await isOpen('hook')
+    expect(await greeting(port)).toBe('one')
+    await apply(hook('you'))
+    await eventually(() => expect(made.map((each) => each.isOpen())).toEqual([false, true]))
+    await isOpen('hook')
+    expect(await greeting(port)).toBe('one')
+    refuseListening.add('she')
+    await apply(hook('she'))
+    await eventually(() => expect(forward('hook').problem).toMatchObject({ code: 'FORWARD_PROHIBITED' }))
+    await eventually(async () => expect(await greeting(port)).toBe('one'))
+  })
+
+  test('moves what is behind it, when it is a jump host', async () => {
+    const { apply, isOpen, made } = world()
+    const [one, bastion] = [await startSource('one'), await startServer((socket) => socket.resume())]
+    const port = await freePort()
+    const behind = (user: string) =>
+      wanted(
+        [local('a', port, { ...to(one), via: 'inner' } as never)],
+        [
+          host('bastion', { user }),
+          host('inner', { jump: 'bastion', hostname: '127.0.0.1', port: bastion.port }),
+        ],
+      )
+    await apply(behind('me'))
+    await isOpen('a')
+    expect(await greeting(port)).toBe('one')
+    await apply(behind('you'))
+    await eventually(() => expect(made.map((each) => each.isOpen())).toEqual([false, false, true, true]))
+    expect(await greeting(port)).toBe('one')
+  })
+})
+
+describe('a host', () => {
+  test('that is lost comes back, with its remote listeners, and resets what went through it', async () => {
+    const { apply, isOpen, made, host: statusOf } = world()
+    const [one, echo] = [await startSource('one'), await startEcho()]
+    const [a, b] = await freePorts(2)
+    await apply(wanted([remote('hook', a!, to(one) as never), local('web', b!, to(echo) as never)]))
+    await isOpen('hook')
+    await isOpen('web')
+    const open = await openEcho(b!)
+    await open.says('x')
+    const closed = once(open, 'close')
+    made[0]!.lose()
+    await closed
+    await eventually(() => expect(statusOf('acme')).toMatchObject({ state: 'open', reconnects: 1 }))
+    await isOpen('hook')
+    expect(await greeting(a!)).toBe('one')
+  })
+
+  test('that is not there yet is tried again; a connection waits for it', async () => {
+    const { apply, refuse, isOpen, forward, host: statusOf } = world()
+    const one = await startSource('one')
+    const port = await freePort()
+    refuse.set('acme', unreachable)
+    await apply(wanted([local('a', port, to(one) as never)]))
+    await eventually(() => expect(forward('a')).toMatchObject({ state: 'retrying', problem: unreachable }))
+    await eventually(() => expect(statusOf('acme').retryAt).not.toBe(null))
+    const answer = greeting(port)
+    refuse.clear()
+    expect(await answer).toBe('one')
+    await isOpen('a')
+  })
+
+  test.each(['AUTH_FAILED', 'HOST_KEY_CHANGED'] as const)(
+    'that answers %s is not asked again until something changes',
+    async (code) => {
+      const { apply, refuse, forward, reconciler, isOpen } = world()
+      const one = await startSource('one')
+      const port = await freePort()
+      refuse.set('acme', { code, summary: 'no' })
+      await apply(wanted([local('a', port, to(one) as never)]))
+      await eventually(() => expect(forward('a')).toMatchObject({ state: 'failed', problem: { code } }))
+      expect(await greeting(port)).toBe('')
+      refuse.clear()
+      reconciler.wake(['a'])
+      await isOpen('a')
+      expect(await greeting(port)).toBe('one')
+    },
+  )
+
+  test('behind a jump host that fails shows that one as its problem, and follows when it heals', async () => {
+    const { apply, refuse, forward, isOpen, reconciler } = world()
+    const [one, bastion] = [await startSource('one'), await startServer((socket) => socket.resume())]
+    const port = await freePort()
+    refuse.set('bastion', { code: 'AUTH_FAILED', summary: 'bastion says no' })
+    const inner = host('inner', { jump: 'bastion', hostname: '127.0.0.1', port: bastion.port })
+    await apply(wanted([local('a', port, { ...to(one), via: 'inner' } as never)], [inner]))
+    await eventually(() =>
+      expect(forward('a')).toMatchObject({ state: 'failed', problem: { code: 'AUTH_FAILED' } }),
+    )
+    expect(forward('a').problem?.summary).toContain('bastion says no')
+    refuse.clear()
+    reconciler.wake(['a'])
+    await isOpen('a')
+    expect(await greeting(port)).toBe('one')
+  })
+})
+
+test('for any sequence of projects, nothing is left to do, and what is declared works', async () => {
+  const servers = [await startSource('0'), await startSource('1'), await startSource('2')]
+  const ports = await freePorts(4)
+  const forwardOf = fc.record({
+    name: fc.constantFrom('f1', 'f2', 'f3', 'f4'),
+    port: fc.constantFrom(...ports),
+    via: fc.constantFrom('a', 'b'),
+    isRemote: fc.boolean(),
+    to: fc.integer({ min: 0, max: 2 }),
+  })
+  const unique = { selector: (entry: { name: string }) => entry.name }
+  const project = fc.uniqueArray(forwardOf, unique).map((list) => {
+    const taken = new Set<number>()
+    return list.filter(({ port }) => !taken.has(port) && taken.add(port))
+  })
+  const build = (list: { name: string; port: number; via: string; isRemote: boolean; to: number }[]) =>
+    wanted(
+      list.map(({ name, port, via, isRemote, to: index }) => {
+        const fields = { via, ...to(servers[index]!), drainMs: 0 } as never
+        return isRemote ? remote(name, port, fields) : local(name, port, fields)
+      }),
+    )
+  await fc.assert(
+    fc.asyncProperty(fc.array(project, { minLength: 2, maxLength: 4 }), async (projects) => {
+      const { apply, reconciler, isOpen } = world()
+      for (const list of projects) {
+        await apply(build(list))
+        for (const { name } of list) await isOpen(name)
+        for (const { port, to: index } of list) expect(await greeting(port)).toBe(String(index))
+      }
+      await reconciler.close(0)
+      for (const port of ports) expect(await greeting(port)).toBe('')
+    }),
+    { numRuns: process.env.TUNNELS_TEST_FULL ? 200 : 20 },
+  )
+})
