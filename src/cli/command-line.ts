@@ -1,0 +1,196 @@
+// argv → verb: every command and option of the binary, what help says of them, and where a mistake is caught.
+// A verb's code is loaded only when it is the one that was asked for.
+
+import { Command, CommanderError, Option } from 'commander'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { EXIT, exitCodeOf } from './exit-code.ts'
+import type { GlobalOptions, Invocation } from './invocation.ts'
+import { openTerminal } from './terminal.ts'
+
+export interface CommandLineOptions {
+  env: Readonly<Record<string, string | undefined>>
+  cwd: string
+  version: string
+  mainPath: string
+}
+
+/** Runs the verb that `argv` (without node and script) asks for; resolves with the exit code. Never rejects. */
+export async function runCommandLine(argv: string[], options: CommandLineOptions): Promise<number> {
+  let code: number = EXIT.fine
+  const program = buildProgram(options, (exitCode) => {
+    code = exitCode
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return refuseUsage(error, program, argv)
+    return complain(error, invocationOf(program, program, options))
+  }
+}
+
+function buildProgram(options: CommandLineOptions, done: (exitCode: number) => void): Command {
+  const program = new Command('tunnels')
+    .description('SSH tunnels from a file: what Compose does for containers, for ssh -L, -R and -D')
+    .version(options.version, '--version', 'print the version')
+    .helpOption('--help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+  addGlobalOptions(program)
+  const add = verbAdder(program, options, done)
+  addVerbs(add)
+  return program
+}
+
+type Run = (invocation: Invocation, names: string[], own: Record<string, unknown>) => Promise<number>
+type Add = (usage: string, description: string, run: Run, visibility?: { hidden: boolean }) => Command
+
+/** Each verb takes the global options too, where it stands (but not in its own help: they are in the program's). */
+function verbAdder(program: Command, options: CommandLineOptions, done: (exitCode: number) => void): Add {
+  return (usage, description, run, visibility) => {
+    const command = program.command(usage, visibility).description(description)
+    command.helpOption('--help', 'print help')
+    addGlobalOptions(command, { hidden: true })
+    return command.action(async (...args: unknown[]) => {
+      const names = Array.isArray(args[0]) ? (args[0] as string[]) : []
+      const invocation = invocationOf(program, command, options)
+      done(await run(invocation, names, command.opts()).catch((error) => complain(error, invocation)))
+    })
+  }
+}
+
+function addVerbs(add: Add): void {
+  const up = add(
+    'up [NAME...]',
+    'open what the file says, and keep it open',
+    async (invocation, names, own) => {
+      const verb = await import('./up.ts')
+      const { detach = false, watch = true, dryRun = false } = own as Partial<Record<string, boolean>>
+      return verb.up(invocation, { names, detach, watch, dryRun })
+    },
+  )
+  up.option(
+    '-d, --detach',
+    'in the background; returns when each forward is open or its first attempt has failed',
+  )
+    .option('--no-watch', 'do not follow the file')
+    .option('--dry-run', 'show what would change, as `plan`')
+    .option('--trust', 'accept what this file may do, without asking')
+  add(
+    'down [NAME...]',
+    'close them; without names also end the supervisor',
+    async (invocation, names, own) => {
+      const verb = await import('./down.ts')
+      return verb.down(invocation, { names, drain: (own.drain as string | undefined) ?? null })
+    },
+  ).option('--drain <duration>', 'let open connections finish first, at most this long (30s)')
+  add('plan [NAME...]', 'show what `up` would change, and why', async (invocation, names, own) => {
+    const verb = await import('./plan.ts')
+    return verb.plan(invocation, { names, detailedExitcode: own.detailedExitcode === true, asUp: false })
+  }).option('--detailed-exitcode', 'exit with 0 for no changes, 2 for changes, 1 for an error')
+  add('status [NAME...]', 'show hosts and forwards as they are now', async (invocation, names, own) => {
+    const verb = await import('./status.ts')
+    return verb.status(invocation, { names, check: own.check === true })
+  })
+    .alias('ps')
+    .option('--check', 'exit with 1 unless all are open (or idle) and none is unhealthy')
+  addSmallVerbs(add)
+}
+
+function addSmallVerbs(add: Add): void {
+  add('restart [NAME...]', 'close and open again', async (invocation, names) =>
+    (await import('./restart.ts')).restart(invocation, { names }),
+  ).option('--trust', 'accept what this file may do, without asking')
+  add('reload', 'read the file again, now', async (invocation) =>
+    (await import('./reload.ts')).reload(invocation),
+  ).option('--trust', 'accept what this file may do, without asking')
+  add('config', 'print the file as it is understood; with --quiet only check it', async (invocation) =>
+    (await import('./config.ts')).config(invocation),
+  )
+  add('validate', 'check the file: the same as `config --quiet`', async (invocation) => {
+    const { config } = await import('./config.ts')
+    return config({ ...invocation, options: { ...invocation.options, quiet: true } })
+  })
+  add('schema', 'print the JSON Schema of tunnels.yaml', async (invocation) =>
+    (await import('./schema.ts')).schema(invocation),
+  )
+  add('demo', 'show it at work, against an SSH server of its own', async (invocation, _names, own) =>
+    (await import('./demo.ts')).demo(invocation, { once: own.once === true }),
+  ).option('--once', 'end by itself')
+  const supervise: Run = async (invocation) => (await import('./supervise.ts')).supervise(invocation)
+  add('__supervise <file>', 'what `up -d` leaves in the background', supervise, { hidden: true })
+}
+
+function addGlobalOptions(command: Command, { hidden = false } = {}): void {
+  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
+  const options = [
+    new Option(
+      '-f, --file <file>',
+      'the file; may be repeated, later ones win (- is standard input)',
+    ).argParser(collect),
+    new Option('-p, --project-name <name>', 'name of the project'),
+    new Option('--profile <name>', 'a profile to select; may be repeated').argParser(collect),
+    new Option('--env-file <file>', 'read this file instead of .env'),
+    new Option('--json', 'print JSON'),
+    new Option('--no-color', 'no colours'),
+    new Option('-q, --quiet', 'only problems'),
+    new Option('-v, --verbose', 'more words'),
+  ]
+  for (const option of options) command.addOption(hidden ? option.hideHelp() : option)
+}
+
+interface RawOptions {
+  file?: string[]
+  projectName?: string
+  profile?: string[]
+  envFile?: string
+  json?: true
+  color: boolean
+  quiet?: true
+  verbose?: true
+}
+
+/** The same option may stand before the verb, after it, or in both places: then they add up, or the later wins. */
+function invocationOf(program: Command, command: Command, given: CommandLineOptions): Invocation {
+  const [before, after] = [program.opts<RawOptions>(), command.opts<RawOptions>()]
+  const both = program === command ? before : { ...before, ...after }
+  const all = (key: 'file' | 'profile') =>
+    program === command ? (before[key] ?? []) : [...(before[key] ?? []), ...(after[key] ?? [])]
+  const { env } = given
+  const profiles = all('profile')
+  const options: GlobalOptions = {
+    files: all('file'),
+    projectName: both.projectName ?? (env.TUNNELS_PROJECT_NAME || null),
+    profiles: profiles.length > 0 ? profiles : (env.TUNNELS_PROFILES ?? '').split(',').filter(Boolean),
+    envFile: both.envFile ?? null,
+    json: both.json === true,
+    quiet: both.quiet === true,
+    verbose: both.verbose === true,
+  }
+  const color = before.color && after.color
+  return { ...given, options, terminal: openTerminal({ env, color, quiet: options.quiet }) }
+}
+
+/** Help and version are no errors, nor is asking for nothing; anything else that commander refuses is. */
+function refuseUsage(error: CommanderError, program: Command, argv: string[]): number {
+  if (error.code === 'commander.help') program.outputHelp()
+  if (error.code === 'commander.help' || error.exitCode === 0) return EXIT.fine
+  const [summary = '', hint] = error.message.replace(/^error: /, '').split('\n')
+  const problems = [{ code: 'USAGE', summary, ...(hint && { hint: hint.replace(/[()]/g, '') }) }]
+  if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ problems })}\n`)
+  else process.stderr.write(`tunnels: ${error.message.replace(/^error: /, '')}\nSee \`tunnels --help\`\n`)
+  return EXIT.usage
+}
+
+async function complain(error: unknown, { options, terminal }: Invocation): Promise<number> {
+  const problems: readonly Problem[] = error instanceof ProblemError ? error.problems : [problemOf(error)]
+  if (options.json) terminal.print(`${JSON.stringify({ problems })}\n`)
+  else {
+    const { formatProblems } = await import('../view/problem.ts')
+    const view = { sources: () => undefined, color: terminal.color.err, cwd: process.cwd() }
+    terminal.complain(formatProblems([...problems], view).trimEnd())
+  }
+  return exitCodeOf(problems)
+}

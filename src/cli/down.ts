@@ -1,0 +1,37 @@
+// `tunnels down`: closes forwards; without names all of them, and the supervisor with them. Nothing to close is fine.
+
+import { parseDuration } from '../config/duration.ts'
+import { ProblemError, problemOf } from '../model/problem.ts'
+import { EXIT } from './exit-code.ts'
+import type { Invocation } from './invocation.ts'
+import { findRunning } from './project.ts'
+
+export interface DownArguments {
+  names: string[]
+  /** A duration as the file writes it. */
+  drain: string | null
+}
+
+export async function down(invocation: Invocation, { names, drain }: DownArguments): Promise<number> {
+  const drainMs = drain === null ? 0 : drainMsOf(drain)
+  const { terminal } = invocation
+  const client = await findRunning(invocation)
+  if (!client) {
+    terminal.note('Nothing is running for this project')
+    return EXIT.fine
+  }
+  try {
+    await client.down({ drainMs, ...(names.length > 0 && { names }) })
+  } catch (error) {
+    // It ended while we asked: that is what was wanted.
+    if (problemOf(error).code !== 'NOT_RUNNING') throw error
+  }
+  terminal.note(names.length > 0 ? `Closed ${names.join(', ')}` : 'Everything is closed')
+  return EXIT.fine
+}
+
+function drainMsOf(text: string): number {
+  const duration = parseDuration(text)
+  if (duration.ok) return duration.value
+  throw new ProblemError({ code: 'USAGE', summary: `--drain ${duration.complaint}` })
+}

@@ -1,0 +1,142 @@
+// Watches what becomes of the hosts and forwards after an `up`, whoever runs them: shows the first outcome of
+// each as progress, everything later as events, and knows when nothing is left to hope for.
+
+import type { Event } from '../control/protocol.ts'
+import type { ForwardStatus, Status } from '../model/status.ts'
+import { formatEvent } from '../view/event.ts'
+import { isSettled, openProgress, type Progress } from '../view/progress.ts'
+import type { Invocation } from './invocation.ts'
+
+export interface Followed {
+  /** To be called with each event, in order. */
+  see(event: Event): void
+  /** Resolves when each host and forward has come to something, good or bad. */
+  readonly settled: Promise<Status>
+  /** Resolves when there are forwards and each has failed, or waits for a person who is not there. */
+  readonly hopeless: Promise<Status>
+  /** Stops showing; what is still opening stays as it is. */
+  stop(): Promise<void>
+}
+
+export interface FollowOptions {
+  /** Forwards or hosts whose outcome matters; null: all. */
+  names: readonly string[] | null
+  events: 'lines' | 'json' | 'none'
+  progress: boolean
+}
+
+/** How `up` in the foreground shows what happens. */
+export function foregroundView({ options }: Invocation): FollowOptions {
+  if (options.json) return { names: null, events: 'json', progress: false }
+  return { names: null, events: 'lines', progress: !options.quiet }
+}
+
+/** `look` gives the present status; when it rejects, the status stays what it was. */
+export async function follow(
+  invocation: Invocation,
+  look: () => Promise<Status>,
+  options: FollowOptions,
+): Promise<Followed> {
+  const following = new Following(invocation, look, options)
+  await following.begin()
+  return following
+}
+
+class Following implements Followed {
+  readonly settled: Promise<Status>
+  readonly hopeless: Promise<Status>
+  readonly #invocation: Invocation
+  readonly #look: () => Promise<Status>
+  readonly #options: FollowOptions
+  #settle!: (status: Status) => void
+  #despair!: (status: Status) => void
+  #progress: Progress | null = null
+  #later: Event[] | null = []
+  #isLooking = false
+  #isLookDue = false
+
+  constructor(invocation: Invocation, look: () => Promise<Status>, options: FollowOptions) {
+    this.#invocation = invocation
+    this.#look = look
+    this.#options = options
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    this.hopeless = new Promise((resolve) => {
+      this.#despair = resolve
+    })
+  }
+
+  async begin(): Promise<void> {
+    const first = await this.#look()
+    const { events, progress } = this.#options
+    if (events === 'json') for (const event of eventsOf(first)) this.#showEvent(event)
+    if (progress) {
+      const { stderr, isLive, color } = this.#invocation.terminal
+      this.#progress = await openProgress({ stream: stderr, interactive: isLive, color: color.err }, first)
+    }
+    await this.#judge(await this.#look())
+  }
+
+  see(event: Event): void {
+    if (this.#options.events === 'json' || !this.#later) this.#showEvent(event)
+    // The progress lines tell the first outcomes; what else happens is told after them.
+    else if (event.event !== 'state') this.#later.push(event)
+    void this.#lookAgain()
+  }
+
+  async stop(): Promise<void> {
+    await this.#progress?.finish()
+    for (const event of this.#later ?? []) this.#showEvent(event)
+    this.#later = null
+  }
+
+  /** Many events make one look; the last one is never missed. */
+  async #lookAgain(): Promise<void> {
+    this.#isLookDue = true
+    if (this.#isLooking) return
+    this.#isLooking = true
+    while (this.#isLookDue) {
+      this.#isLookDue = false
+      const status = await this.#look().catch(() => null)
+      if (status) await this.#judge(status)
+    }
+    this.#isLooking = false
+  }
+
+  async #judge(status: Status): Promise<void> {
+    this.#progress?.update(status)
+    const forwards = forwardsMeant(status, this.#options.names)
+    const rows = [...status.hosts.filter(({ name }) => forwards.some(({ via }) => via === name)), ...forwards]
+    if (rows.every(({ state }) => isSettled(state))) {
+      await this.stop()
+      this.#settle(status)
+    }
+    const { hasPerson } = this.#invocation.terminal
+    const isLost = ({ state }: ForwardStatus) => state === 'failed' || (state === 'waiting' && !hasPerson)
+    if (forwards.length > 0 && forwards.every(isLost)) this.#despair(status)
+  }
+
+  #showEvent(event: Event): void {
+    const { terminal } = this.#invocation
+    if (this.#options.events === 'none') return
+    if (this.#options.events === 'json') return terminal.print(`${JSON.stringify(event)}\n`)
+    for (const line of formatEvent(event, { color: terminal.color.err })) terminal.note(line)
+  }
+}
+
+/** Named by themselves or by their host; those that go are nobody's business any more. */
+export function forwardsMeant(status: Status, names: readonly string[] | null): ForwardStatus[] {
+  const staying = status.forwards.filter(({ state }) => state !== 'draining' && state !== 'closed')
+  return names ? staying.filter(({ name, via }) => names.includes(name) || names.includes(via)) : staying
+}
+
+/** The present, told as events, for who comes after it began. */
+function eventsOf(status: Status): Event[] {
+  const time = new Date().toISOString()
+  const tell = (what: 'host' | 'forward') => (row: Status['hosts'][number] | ForwardStatus) => {
+    const { name, state, problem } = row
+    return { time, event: 'state' as const, what, name, state, problem }
+  }
+  return [...status.hosts.map(tell('host')), ...status.forwards.map(tell('forward'))]
+}

@@ -1,0 +1,80 @@
+// What `up`, `plan` and `config` bring: the files that the options mean, checked here, and from this
+// environment what those files mention. Every problem is shown with its line.
+
+import type { LoadResult } from '../config/load.ts'
+import { loadProject } from '../config/load.ts'
+import type { ProjectPlace } from '../control/paths.ts'
+import { identifyProject, placeProject } from '../control/paths.ts'
+import type { Selection } from '../control/protocol.ts'
+import { isError, type Problem } from '../model/problem.ts'
+import type { Project } from '../model/project.ts'
+import { formatProblems } from '../view/problem.ts'
+import type { Invocation } from './invocation.ts'
+
+export interface LoadedSelection {
+  project: Project
+  selection: Selection
+  place: ProjectPlace
+}
+
+/** What every host may need, whatever the files mention. */
+const ALWAYS = ['SSH_AUTH_SOCK', 'SSH_ASKPASS', 'PATH', 'HOME', 'USER']
+
+/** Loads and checks; null after an error, which has then been shown (as JSON on stdout with `--json`). */
+export async function loadSelection(
+  invocation: Invocation,
+  names: string[] | null,
+): Promise<LoadedSelection | null> {
+  const { options, env, cwd } = invocation
+  const loaded = await loadProject({
+    files: options.files,
+    env,
+    cwd,
+    profiles: options.profiles,
+    names,
+    ...(options.envFile !== null && { envFile: options.envFile }),
+    ...(options.projectName !== null && { projectName: options.projectName }),
+  })
+  showProblems(invocation, loaded.problems, loaded.sources)
+  if (!loaded.project) return null
+  return { project: loaded.project, ...(await selectionOf(invocation, loaded.project, loaded, names)) }
+}
+
+/** Shown by the one who found them; the answer for a script goes to stdout. */
+export function showProblems(
+  { options, terminal, cwd }: Invocation,
+  problems: readonly Problem[],
+  sources: LoadResult['sources'] = new Map(),
+): void {
+  if (problems.length === 0) return
+  const failed = problems.some(isError)
+  if (options.json && failed) return terminal.print(`${JSON.stringify({ problems })}\n`)
+  if (options.quiet && !failed) return
+  const color = terminal.color.err
+  terminal.complain(
+    formatProblems([...problems], { sources: (file) => sources.get(file), color, cwd }).trimEnd(),
+  )
+}
+
+async function selectionOf(
+  { options, env, cwd }: Invocation,
+  project: Project,
+  { files }: Pick<LoadResult, 'files'>,
+  names: string[] | null,
+): Promise<{ selection: Selection; place: ProjectPlace }> {
+  const mentioned = [...new Set([...project.variables, ...ALWAYS])]
+  const pairs = mentioned.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]))
+  const identity = await identifyProject(files[0] ?? '-', { cwd, projectName: options.projectName })
+  return {
+    place: placeProject(identity, env),
+    selection: {
+      files,
+      envFile: options.envFile,
+      profiles: options.profiles,
+      names,
+      stopped: [],
+      environment: Object.fromEntries(pairs),
+      projectName: options.projectName,
+    },
+  }
+}

@@ -1,0 +1,82 @@
+// Starts a supervisor that lives on without this terminal. What it is to do goes through a pipe, never through
+// its arguments or its environment; it answers through another pipe when it has taken the file, or why not.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import type { ProjectPlace } from '../control/paths.ts'
+import type { Selection } from '../control/protocol.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { Invocation } from './invocation.ts'
+import type { LoadedSelection } from './selection.ts'
+
+/** What the new process reads from its standard input. */
+export interface SuperviseRequest {
+  place: ProjectPlace
+  selection: Selection
+  watch: boolean
+}
+
+/** What it writes to its fourth pipe, once. `running`: another one was quicker. */
+export type SuperviseAnswer = { started: true } | { running: true } | { problems: Problem[] }
+
+/** Resolves when it answers on its control socket; rejects with its problems. */
+export async function spawnSupervisor(
+  { mainPath, env }: Invocation,
+  { place, selection }: LoadedSelection,
+  watch: boolean,
+): Promise<'started' | 'running'> {
+  const log = openLog(place)
+  const file = join(place.folder, place.file)
+  const child = spawn(process.execPath, [...process.execArgv, mainPath, '__supervise', file], {
+    cwd: place.folder,
+    detached: true,
+    env: filterEnvironment(env),
+    stdio: ['pipe', log, log, 'pipe'],
+  })
+  closeSync(log)
+  const request: SuperviseRequest = { place, selection, watch }
+  const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
+  stdin.on('error', () => {})
+  stdin.end(JSON.stringify(request))
+  const failed = once(child, 'error').then(([error]) => Promise.reject(error))
+  const answer = await Promise.race([text(answers), failed])
+  child.unref()
+  return outcomeOf(answer, place)
+}
+
+function outcomeOf(text: string, place: ProjectPlace): 'started' | 'running' {
+  if (text === '') throw new ProblemError(died(place))
+  const answer = JSON.parse(text) as SuperviseAnswer
+  if ('problems' in answer) throw new ProblemError(answer.problems)
+  return 'started' in answer ? 'started' : 'running'
+}
+
+function died(place: ProjectPlace): Problem {
+  return {
+    code: 'SUPERVISOR_UNREACHABLE',
+    summary: 'The supervisor ended before it had started',
+    hint: `Its last words are in ${logPath(place)}`,
+  }
+}
+
+export function logPath({ stateDir }: ProjectPlace): string {
+  return join(stateDir, 'supervisor.log')
+}
+
+function openLog(place: ProjectPlace): number {
+  mkdirSync(place.stateDir, { recursive: true, mode: 0o700 })
+  return openSync(logPath(place), 'a', 0o600)
+}
+
+/** Whatever else is in this environment is none of the supervisor's business; what the files mention, it gets from us. */
+function filterEnvironment(env: Invocation['env']): NodeJS.ProcessEnv {
+  const isWanted = (name: string) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isWanted(name)))
+}
+
+const names = new Set('PATH HOME USER LOGNAME SHELL LANG TMPDIR SSH_AUTH_SOCK SSH_ASKPASS'.split(' '))
+const prefixes = ['LC_', 'XDG_', 'TUNNELS_', 'NODE_']

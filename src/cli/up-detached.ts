@@ -1,0 +1,101 @@
+// `tunnels up -d`: hands the selection to the supervisor in the background, starting one where none runs, and
+// returns when the first attempt of each forward has come to something.
+
+import { type ControlClient, openControlClient } from '../control/client.ts'
+import { ProblemError } from '../model/problem.ts'
+import type { ForwardStatus, Status } from '../model/status.ts'
+import { makePrintable } from '../view/printable.ts'
+import { bring } from './attach.ts'
+import { EXIT, exitCodeOfRows } from './exit-code.ts'
+import { follow, forwardsMeant } from './follow.ts'
+import type { Invocation } from './invocation.ts'
+import { type LoadedSelection, showProblems } from './selection.ts'
+import { spawnSupervisor } from './spawn-supervisor.ts'
+
+export async function upDetached(
+  invocation: Invocation,
+  loaded: LoadedSelection,
+  args: { names: string[]; watch: boolean },
+): Promise<number> {
+  const client = await bringOrSpawn(invocation, loaded, args)
+  if (typeof client === 'number') return client
+  const names = args.names.length > 0 ? args.names : null
+  const status = await firstOutcome(invocation, client, names, patienceMs(loaded))
+  return report(invocation, status, names)
+}
+
+async function bringOrSpawn(
+  invocation: Invocation,
+  loaded: LoadedSelection,
+  { watch }: { watch: boolean },
+): Promise<ControlClient | number> {
+  for (;;) {
+    const client = await bring(invocation, loaded)
+    if (client !== 'gone') return client
+    if ((await spawnSupervisor(invocation, loaded, watch)) === 'started') return joinOwn(invocation, loaded)
+  }
+}
+
+async function joinOwn({ env, version }: Invocation, { place }: LoadedSelection): Promise<ControlClient> {
+  const client = await openControlClient({ place, env, version })
+  if (client) return client
+  throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
+}
+
+async function firstOutcome(
+  invocation: Invocation,
+  client: ControlClient,
+  names: string[] | null,
+  timeoutMs: number,
+): Promise<Status> {
+  const leaving = new AbortController()
+  const timeout = setTimeout(() => leaving.abort(), timeoutMs)
+  try {
+    const events = await client.openEvents(leaving.signal)
+    const { json, quiet } = invocation.options
+    const view = { names, events: 'none', progress: !json && !quiet } as const
+    const followed = await follow(invocation, () => client.status(), view)
+    const lost = (async () => {
+      for await (const event of events) followed.see(event)
+    })().catch(() => {})
+    await Promise.race([followed.settled, lost])
+    await followed.stop()
+    return await client.status()
+  } finally {
+    clearTimeout(timeout)
+    leaving.abort()
+  }
+}
+
+/** The longest that one attempt may take through every hop, and time to spare. */
+function patienceMs({ project }: LoadedSelection): number {
+  const hosts = [...project.hosts.values()]
+  const connectMs = Math.max(10_000, ...hosts.map((host) => host.connectTimeoutMs ?? 0))
+  const hops = Math.max(1, ...hosts.map((host) => 1 + (host.proxyJump?.length ?? 0)))
+  return connectMs * Math.max(hops, Math.min(hosts.length, 4)) + 10_000
+}
+
+/** Names what has not come up. The rest stays up, and what can heal goes on trying. */
+function report(invocation: Invocation, status: Status, names: string[] | null): number {
+  const { options, terminal } = invocation
+  const down = forwardsMeant(status, names).filter(
+    (row) => row.problem || !['open', 'idle'].includes(row.state),
+  )
+  if (options.json) {
+    const problems = down.map((row) => row.problem ?? stillOpening(row))
+    terminal.print(`${JSON.stringify(down.length > 0 ? { problems } : status)}\n`)
+    return exitCodeOfRows(down)
+  }
+  for (const row of down) {
+    terminal.complain(`\n${makePrintable(row.name)} is ${row.state}`)
+    showProblems(invocation, [row.problem ?? stillOpening(row)])
+  }
+  return down.length > 0 ? exitCodeOfRows(down) : EXIT.fine
+}
+
+function stillOpening({ name, via }: ForwardStatus) {
+  return {
+    code: 'HOST_TIMEOUT' as const,
+    summary: `${name} is not open yet: ${via} has not answered in time`,
+  }
+}

@@ -1,0 +1,33 @@
+// The binary: argv → exit code. Knows where it must not run, and is the only place that ends the process.
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+const isOldNode = major < 20 || (major === 20 && minor < 19)
+
+if (process.platform === 'win32') refuse('tunnels runs on Linux and macOS; on Windows it works inside WSL.')
+else if (isOldNode) refuse(`tunnels needs Node 20.19 or newer; this is ${process.versions.node}.`)
+else void run()
+
+function refuse(sentence: string): void {
+  process.stderr.write(`${sentence}\n`)
+  process.exit(2)
+}
+
+async function run(): Promise<void> {
+  const [{ readFile }, { fileURLToPath }, { runCommandLine }] = await Promise.all([
+    import('node:fs/promises'),
+    import('node:url'),
+    import('./cli/command-line.ts'),
+  ])
+  process.stdout.on('error', leaveQuietly)
+  process.stderr.on('error', () => {})
+  const packageFile = new URL('../package.json', import.meta.url)
+  const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string }
+  const mainPath = fileURLToPath(import.meta.url)
+  const argv = process.argv.slice(2)
+  process.exit(await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath }))
+}
+
+/** Who reads us has had enough (`| head`): no reason for a stack trace. What runs is ended as by Ctrl-C. */
+function leaveQuietly(): void {
+  if (!process.emit('SIGINT', 'SIGINT')) process.exit(0)
+}

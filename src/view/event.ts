@@ -1,0 +1,59 @@
+// An event as a line for people: what happened to what, in the words of `tunnels status`.
+
+import type { Event } from '../control/protocol.ts'
+import type { Problem } from '../model/problem.ts'
+import type { State } from '../model/status.ts'
+import { formatChange } from './plan.ts'
+import { makePrintable } from './printable.ts'
+import { paint, paintState } from './state.ts'
+
+/** No line for what says nothing to a person; each ends without a line feed. */
+export function formatEvent(event: Event, { color }: { color: boolean }): string[] {
+  const lines = linesOf(event, color)
+  const time = paint(formatTime(event.time), 'dim', color)
+  return lines.map((line) => `${time} ${line}`)
+}
+
+function linesOf(event: Event, color: boolean): string[] {
+  switch (event.event) {
+    case 'state': {
+      const state = paintState(event.state, event.state as State, color)
+      return [`${event.what} ${makePrintable(event.name)}: ${state}${reason(event.problem)}`]
+    }
+    case 'problem':
+      return [`${event.what} ${makePrintable(event.name)}${reason(event.problem)}`]
+    case 'plan':
+      return event.plan.changes.map((change) => formatChange(change, { color }))
+    case 'config':
+      return configLines(event, color)
+    case 'end':
+      return ['everything is closed']
+  }
+}
+
+const configSentences = {
+  current: null,
+  invalid: 'the file is broken, the last good one runs on',
+  untrusted: 'the file adds what waits for trust, the last good one runs on',
+}
+
+function configLines(event: Extract<Event, { event: 'config' }>, color: boolean): string[] {
+  const sentence = configSentences[event.state]
+  const problems = event.problems.map((problem) => `${placeOf(problem)}${makePrintable(problem.summary)}`)
+  return sentence ? [paint(sentence, 'yellow', color), ...problems] : problems
+}
+
+function placeOf({ at }: Problem): string {
+  return at ? `${makePrintable(at.file)}:${at.line}:${at.column}: ` : ''
+}
+
+function reason(problem: Problem | null): string {
+  if (!problem) return ''
+  const hint = problem.hint ? ` (${makePrintable(problem.hint)})` : ''
+  return `: ${makePrintable(problem.summary)}${hint}`
+}
+
+/** Local time: an event line is read beside a clock. */
+function formatTime(time: string): string {
+  return new Date(time).toLocaleTimeString('en-GB', { hour12: false })
+}

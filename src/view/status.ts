@@ -1,0 +1,138 @@
+// `tunnels status` for people: hosts, forwards, and beneath them what is wrong. Its JSON is the value itself.
+
+import type { Problem } from '../model/problem.ts'
+import type { ForwardStatus, HostStatus, Status } from '../model/status.ts'
+import { makePrintable } from './printable.ts'
+import { formatAge, formatBytes, formatRtt } from './quantity.ts'
+import { paint, paintState } from './state.ts'
+import { type Column, formatTable } from './table.ts'
+
+export interface StatusViewOptions {
+  /** Width to fit; null: as wide as it needs to be. */
+  columns: number | null
+  color: boolean
+  now: Date
+}
+
+/** Ends with a line feed. */
+export function formatStatus(status: Status, options: StatusViewOptions): string {
+  const { columns } = options
+  const parts = [
+    [formatHeadline(status)],
+    status.hosts.length > 0 ? formatTable(status.hosts, hostColumns(options), columns) : [],
+    status.forwards.length > 0
+      ? formatTable(status.forwards, forwardColumns(options), columns)
+      : ['No forwards'],
+    formatTroubles(status, options),
+  ]
+  const text = parts.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'))
+  return `${text.join('\n\n')}\n`
+}
+
+function formatHeadline({ project, files, supervisor }: Status): string {
+  const where = files.map(makePrintable).join(', ')
+  const watching = supervisor.watching ? '' : ', not following the file'
+  return `${makePrintable(project)}: ${where} (process ${supervisor.pid}${watching})`
+}
+
+function hostColumns({ color, now }: StatusViewOptions): Column<HostStatus>[] {
+  return [
+    { title: 'HOST', text: (host) => host.name, shrinkTo: 8 },
+    {
+      title: 'STATE',
+      text: (host) => host.state,
+      paint: (text, host) => paintState(text, host.state, color),
+    },
+    { title: 'FOR', text: (host) => ageOf(host.since, now) },
+    { title: 'ENDPOINT', text: (host) => host.endpoint, shrinkTo: 12 },
+    { title: 'RTT', text: (host) => formatRtt(host.rttMs), align: 'right' },
+    { title: 'RECONNECTS', text: (host) => String(host.reconnects), align: 'right' },
+  ]
+}
+
+function forwardColumns({ color, now }: StatusViewOptions): Column<ForwardStatus>[] {
+  return [
+    { title: 'FORWARD', text: (forward) => forward.name, shrinkTo: 8 },
+    { title: 'STATE', text: stateOf, paint: (text, { state }) => paintState(text, state, color) },
+    { title: 'FOR', text: (forward) => ageOf(forward.since, now) },
+    { title: 'LISTEN', text: listenOf, shrinkTo: 12 },
+    { title: 'TO', text: (forward) => forward.to, shrinkTo: 10 },
+    { title: 'VIA', text: (forward) => forward.via, shrinkTo: 6 },
+    { title: 'CONNS', text: connectionsOf, align: 'right' },
+    { title: 'IN', text: (forward) => formatBytes(forward.bytes.in), align: 'right' },
+    { title: 'OUT', text: (forward) => formatBytes(forward.bytes.out), align: 'right' },
+  ]
+}
+
+function stateOf({ state, health }: ForwardStatus): string {
+  return health === 'unknown' ? state : `${state}, ${health}`
+}
+
+function listenOf({ kind, via, listen }: ForwardStatus): string {
+  const where = kind === 'remote' ? ` on ${via}` : ''
+  return listen.length > 0 ? `${joinLoopbacks(listen)}${where}` : '-'
+}
+
+/** Both loopbacks on one port are what the file calls `localhost`. */
+function joinLoopbacks(listen: string[]): string {
+  const port = listen[0]?.match(/^127\.0\.0\.1:(\d+)$/)?.[1]
+  const isBoth = port !== undefined && listen.length === 2 && listen[1] === `[::1]:${port}`
+  return isBoth ? `localhost:${port}` : listen.join(' ')
+}
+
+function connectionsOf({ connections }: ForwardStatus): string {
+  const { active, draining, total } = connections
+  return draining > 0 ? `${active}+${draining}/${total}` : `${active}/${total}`
+}
+
+function ageOf(since: string, now: Date): string {
+  return formatAge(now.getTime() - Date.parse(since))
+}
+
+function formatTroubles(status: Status, options: StatusViewOptions): string[] {
+  const rows = [...status.hosts, ...status.forwards]
+  const named = new Set<string>()
+  const lines = configTroubles(status, options.color)
+  for (const { name, problem } of rows) {
+    // A forward that waits for its host has its host's problem: once is enough.
+    if (!problem || named.has(problem.summary)) continue
+    named.add(problem.summary)
+    lines.push(...formatTrouble(name, problem, options.color))
+  }
+  return [...lines, ...turnedAway(status)]
+}
+
+const configHeadlines = {
+  current: null,
+  invalid: 'The file on disk is broken; the last good one runs on:',
+  untrusted: 'The file on disk adds what waits for trust; the last good one runs on:',
+}
+
+function configTroubles({ config }: Status, color: boolean): string[] {
+  const headline = configHeadlines[config.state]
+  const problems = config.problems.flatMap((problem) => formatTrouble(placeOf(problem), problem, color))
+  return headline ? [paint(headline, 'yellow', color), ...problems] : problems
+}
+
+function placeOf({ at, path, severity }: Problem): string {
+  const place = at ? `${at.file}:${at.line}:${at.column}` : (path ?? 'file')
+  return severity === 'warning' ? `${place}: warning` : place
+}
+
+function formatTrouble(name: string, problem: Problem, color: boolean): string[] {
+  const style = problem.severity === 'warning' ? 'yellow' : 'red'
+  const lines = [`${paint(makePrintable(name), style, color)}: ${makePrintable(problem.summary)}`]
+  const more = [problem.detail, problem.hint].filter((text) => text !== undefined)
+  for (const line of more.flatMap((text) => text.split('\n'))) lines.push(`  ${makePrintable(line)}`)
+  return lines
+}
+
+function turnedAway({ forwards }: Status): string[] {
+  return forwards.flatMap(({ name, connections: { failed, refused } }) => {
+    const parts = [
+      failed > 0 ? `${failed} could not reach the target` : null,
+      refused > 0 ? `${refused} turned away` : null,
+    ].filter((part) => part !== null)
+    return parts.length > 0 ? [`${makePrintable(name)}: of its connections, ${parts.join(', ')}`] : []
+  })
+}

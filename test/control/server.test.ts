@@ -1,0 +1,275 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { type ControlClient, openControlClient } from '../../src/control/client.ts'
+import { identifyProject, lockDirOf, placeProject } from '../../src/control/paths.ts'
+import type { Control, Event } from '../../src/control/protocol.ts'
+import { type ControlServer, openControlServer } from '../../src/control/server.ts'
+import { ProblemError } from '../../src/model/problem.ts'
+import type { Status } from '../../src/model/status.ts'
+
+async function newProject() {
+  const folder = mkdtempSync(join(tmpdir(), 'tunnels-control-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const env = { TUNNELS_RUNTIME_DIR: join(folder, 'run'), TUNNELS_STATE_DIR: join(folder, 'state') }
+  const identity = await identifyProject(join(folder, 'tunnels.yaml'), { cwd: folder, projectName: null })
+  return { env, place: placeProject(identity, env), version: '1.2.3' }
+}
+
+const status: Status = {
+  project: 'shop',
+  files: ['/shop/tunnels.yaml'],
+  config: { state: 'current', generation: 1, loadedAt: null, problems: [] },
+  supervisor: { pid: process.pid, startedAt: '2026-01-01T00:00:00.000Z', version: '1.2.3', watching: true },
+  hosts: [],
+  forwards: [],
+}
+
+/** A Control that does what it says and remembers what it was asked. */
+function rememberingControl() {
+  const asked: [string, object][] = []
+  const listeners = new Set<(event: Event) => void>()
+  const plan = { project: 'shop', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } }
+  const control: Control = {
+    status: () => status,
+    plan: async (body) => {
+      asked.push(['plan', body])
+      return plan
+    },
+    reconcile: async (body) => {
+      asked.push(['reconcile', body])
+      return { plan, problems: [] }
+    },
+    restart: async (body) => {
+      asked.push(['restart', body])
+      if (body.names?.includes('nope')) throw new ProblemError({ code: 'USAGE', summary: 'There is no nope' })
+      return { plan, problems: [] }
+    },
+    down: async (body) => void asked.push(['down', body]),
+    watchEvents: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  return {
+    control,
+    asked,
+    listeners,
+    emit: (event: Event) => [...listeners].forEach((listener) => void listener(event)),
+  }
+}
+
+async function running() {
+  const project = await newProject()
+  const server = (await openControlServer(project)) as ControlServer
+  onTestFinished(() => server.close())
+  const remembering = rememberingControl()
+  await server.serve(remembering.control)
+  const client = (await openControlClient(project)) as ControlClient
+  return { ...project, ...remembering, server, client }
+}
+
+/** A request as curl would make it. */
+function ask(
+  socketPath: string,
+  path: string,
+  { method = 'GET', body = '', headers = {} }: { method?: string; body?: string; headers?: object } = {},
+): Promise<{ code: number; headers: NodeJS.Dict<string | string[]>; json: Record<string, unknown> }> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, method, headers: { ...headers }, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.on('end', () =>
+        resolve({ code: response.statusCode ?? 0, headers: response.headers, json: JSON.parse(text) }),
+      )
+    })
+    sent.on('error', reject).end(body)
+  })
+}
+
+test('each question reaches the supervisor as it was asked, and its answer comes back', async () => {
+  const { client, asked } = await running()
+  expect(await client.status()).toEqual(status)
+  await client.plan()
+  await client.reconcile({})
+  await client.restart({ names: ['web'] })
+  await client.down({ names: ['web'], drainMs: 5 })
+  expect(asked).toEqual([
+    ['plan', {}],
+    ['reconcile', {}],
+    ['restart', { names: ['web'] }],
+    ['down', { names: ['web'], drainMs: 5 }],
+  ])
+})
+
+test("the supervisor's own problems arrive as they are", async () => {
+  const { client } = await running()
+  const refused = client.restart({ names: ['nope'] })
+  await expect(refused).rejects.toMatchObject({ problems: [{ code: 'USAGE', summary: 'There is no nope' }] })
+})
+
+test('there is one server a project; the place is free again as soon as `down` is answered', async () => {
+  const { client, server, ...project } = await running()
+  expect(await openControlServer(project)).toBeNull()
+  await client.down({})
+  const next = await openControlServer(project)
+  expect(next).not.toBeNull()
+  await next!.close()
+  await server.close()
+  expect(readdirSync(project.place.runtimeDir)).toEqual([])
+})
+
+test('only the owner can reach the socket', async () => {
+  const { server, place } = await running()
+  expect(statSync(server.socket).mode & 0o777).toBe(0o600)
+  expect(statSync(lockDirOf(place)).mode & 0o777).toBe(0o700)
+})
+
+test('what is asked before the supervisor has loaded waits for it; /healthz does not', async () => {
+  const project = await newProject()
+  const server = (await openControlServer(project)) as ControlServer
+  onTestFinished(() => server.close())
+  expect((await ask(server.socket, '/healthz')).code).toBe(200)
+  const client = (await openControlClient(project)) as ControlClient
+  const early = client.status()
+  await server.serve(rememberingControl().control)
+  expect(await early).toEqual(status)
+})
+
+test('what waits is told why when the supervisor does not come up', async () => {
+  const project = await newProject()
+  const server = (await openControlServer(project)) as ControlServer
+  const client = (await openControlClient(project)) as ControlClient
+  const early = client.status()
+  const refused = expect(early).rejects.toMatchObject({ problems: [{ code: 'NOT_RUNNING' }] })
+  await ask(server.socket, '/healthz')
+  await server.close()
+  await refused
+})
+
+test('a client of another protocol is told the remedy, and may carry it out', async () => {
+  const { server, asked } = await running()
+  const headers = { 'tunnels-protocol': '999', 'tunnels-version': '9.9.9' }
+  const refused = await ask(server.socket, '/v1/status', { headers })
+  expect(refused.code).toBe(426)
+  expect(refused.headers['tunnels-protocol']).toBe('1')
+  expect(JSON.stringify(refused.json)).toMatch(/1\.2\.3.*9\.9\.9.*tunnels down/)
+  expect((await ask(server.socket, '/v1/down', { method: 'POST', headers })).code).toBe(200)
+  expect(asked).toEqual([['down', {}]])
+})
+
+test('malformed requests are refused and harm nothing', async () => {
+  const { server, client, asked } = await running()
+  const post = (body: string) => ask(server.socket, '/v1/reconcile', { method: 'POST', body })
+  expect((await post('{')).code).toBe(400)
+  expect((await post('[]')).code).toBe(400)
+  expect((await post('"text"')).code).toBe(400)
+  expect((await ask(server.socket, '/v1/nothing')).code).toBe(404)
+  expect((await ask(server.socket, '/constructor')).code).toBe(404)
+  expect((await ask(server.socket, '/v1/reconcile')).code).toBe(404)
+  expect(asked).toEqual([])
+  expect(await client.status()).toEqual(status)
+})
+
+test('a body over 1 MiB is refused before it is all read', async () => {
+  const { server, client, asked } = await running()
+  const outcome = await ask(server.socket, '/v1/reconcile', {
+    method: 'POST',
+    body: `{"x":"${'y'.repeat(3 * 1024 * 1024)}"}`,
+  }).then(
+    ({ code }) => code,
+    (error) => (error as NodeJS.ErrnoException).code,
+  )
+  // Either the answer is read, or the connection is closed while the client is still sending.
+  expect([413, 'EPIPE', 'ECONNRESET']).toContain(outcome)
+  expect(asked).toEqual([])
+  expect(await client.status()).toEqual(status)
+})
+
+test('/readyz is what `status --check` says', async () => {
+  const { server } = await running()
+  expect((await ask(server.socket, '/readyz')).code).toBe(200)
+  const failing = await newProject()
+  const other = (await openControlServer(failing)) as ControlServer
+  onTestFinished(() => other.close())
+  const forward = { state: 'failed', health: 'unknown' } as Status['forwards'][number]
+  const { control } = rememberingControl()
+  await other.serve({ ...control, status: () => ({ ...status, forwards: [forward] }) })
+  expect((await ask(other.socket, '/readyz')).code).toBe(503)
+})
+
+test('events arrive in order, and the stream ends with the server', async () => {
+  const { client, emit, server, listeners } = await running()
+  const stream = await client.openEvents(new AbortController().signal)
+  const state = (name: string): Event => ({
+    time: 'now',
+    event: 'state',
+    what: 'host',
+    name,
+    state: 'open',
+    problem: null,
+  })
+  emit(state('a'))
+  emit(state('b'))
+  const names: string[] = []
+  for await (const event of stream) {
+    names.push(event.event === 'state' ? event.name : event.event)
+    if (names.length === 2) void server.close()
+  }
+  expect(names).toEqual(['a', 'b', 'end'])
+  expect(listeners.size).toBe(0)
+})
+
+test('a client that leaves is forgotten', async () => {
+  const { client, emit, listeners } = await running()
+  const leaving = new AbortController()
+  await client.openEvents(leaving.signal)
+  expect(listeners.size).toBe(1)
+  leaving.abort()
+  await expect.poll(() => listeners.size).toBe(0)
+  emit({ time: 'now', event: 'end' })
+})
+
+test('a client that does not read is cut off instead of filling the memory', async () => {
+  const { server, emit, listeners } = await running()
+  const lazy = connect(server.socket)
+  onTestFinished(() => void lazy.destroy())
+  lazy.on('error', () => {})
+  lazy.pause()
+  lazy.write('GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n')
+  await expect.poll(() => listeners.size).toBe(1)
+  const event: Event = {
+    time: 'x'.repeat(64 * 1024),
+    event: 'plan',
+    plan: { project: '', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } },
+  }
+  for (let sent = 0; sent < 200; sent++) emit(event)
+  await expect.poll(() => listeners.size).toBe(0)
+})
+
+test('nothing that runs is NOT_RUNNING, also where a killed supervisor left its socket', async () => {
+  const project = await newProject()
+  expect(await openControlClient(project)).toBeNull()
+  const server = (await openControlServer(project)) as ControlServer
+  const client = (await openControlClient(project)) as ControlClient
+  await server.close()
+  await expect(client.status()).rejects.toMatchObject({ problems: [{ code: 'NOT_RUNNING' }] })
+})
+
+test('something that listens and is not tunnels is SUPERVISOR_UNREACHABLE, within a bound', async () => {
+  const project = await newProject()
+  mkdirSync(lockDirOf(project.place), { recursive: true, mode: 0o700 })
+  const socket = join(lockDirOf(project.place), 'aaaaaaaa.sock')
+  const impostor = createServer((client) => client.end('hello\n'))
+  await new Promise<void>((resolve) => impostor.listen(socket, resolve))
+  onTestFinished(() => void impostor.close())
+  writeFileSync(socket.replace('.sock', '.json'), '{')
+  const client = (await openControlClient(project)) as ControlClient
+  await expect(client.status()).rejects.toMatchObject({ problems: [{ code: 'SUPERVISOR_UNREACHABLE' }] })
+  expect(impostor.address() as AddressInfo | string).toBe(socket)
+})
