@@ -15,14 +15,22 @@ export async function connectThroughSocks(
   signal: AbortSignal,
 ): Promise<Socket> {
   const socket = connect({ ...proxy, noDelay: true, signal })
-  const read = readerOf(socket)
+  try {
+    await shakeHands(socket, target)
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+async function shakeHands(socket: Socket, target: Endpoint): Promise<void> {
   socket.write(Buffer.from([5, 1, 0]))
-  const [, method] = await read(2)
+  const [, method] = await read(socket, 2)
   if (method !== 0) throw new Error('The SOCKS proxy wants a password')
   socket.write(formatConnect(target))
-  const [, reply] = await read(4 + 4 + 2)
+  const [, reply] = await read(socket, 4 + 4 + 2)
   if (reply !== 0) throw new Error(`The SOCKS proxy answered ${reply} for ${target.host}:${target.port}`)
-  return socket
 }
 
 function formatConnect({ host, port }: Endpoint): Buffer {
@@ -31,26 +39,13 @@ function formatConnect({ host, port }: Endpoint): Buffer {
 }
 
 /** Reads exactly so many bytes; what follows them stays in the socket for whoever reads next. */
-function readerOf(socket: Socket): (length: number) => Promise<Buffer> {
-  return async (length) => {
-    for (;;) {
-      const bytes = socket.read(length) as Buffer | null
-      if (bytes?.length === length) return bytes
-      if (socket.readableEnded || bytes) throw new Error('The SOCKS proxy hung up')
-      await readableOrOver(socket)
-    }
+async function read(socket: Socket, length: number): Promise<Buffer> {
+  let bytes = Buffer.alloc(0)
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    bytes = Buffer.concat([bytes, chunk as Buffer])
+    if (bytes.length >= length) break
   }
-}
-
-function readableOrOver(socket: Socket): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (error?: Error) => {
-      socket.off('readable', onReadable).off('end', onReadable).off('error', settle).off('close', onClose)
-      if (error) reject(error)
-      else resolve()
-    }
-    const onReadable = () => settle()
-    const onClose = () => settle(new Error('The SOCKS proxy hung up'))
-    socket.once('readable', onReadable).once('end', onReadable).once('error', settle).once('close', onClose)
-  })
+  if (bytes.length < length) throw new Error('The SOCKS proxy hung up')
+  if (bytes.length > length) socket.unshift(bytes.subarray(length))
+  return bytes.subarray(0, length)
 }

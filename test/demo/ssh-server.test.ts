@@ -2,19 +2,21 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import ssh2 from 'ssh2'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { fetchText } from '../../src/demo/fetch-through.ts'
 import { type KeyPair, makeKeyPair } from '../../src/demo/key-pair.ts'
 import { type SshServer, startSshServer } from '../../src/demo/ssh-server.ts'
 import { startWebService, type WebService } from '../../src/demo/web-service.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { type TestFolder, testFolder } from '../helpers/folder.ts'
+import { canListen, freePort } from '../helpers/ports.ts'
+import { startEchoAfterEnd } from '../helpers/servers.ts'
 
-let folder: string
+let folder: TestFolder
 let server: SshServer
 let web: WebService
 let clientKey: KeyPair
@@ -22,7 +24,7 @@ let hostKey: KeyPair
 const started: ChildProcess[] = []
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tunnels-test-demo-'))
+  folder = testFolder()
   clientKey = makeKeyPair()
   hostKey = makeKeyPair()
   web = await startWebService('Hello from the far side')
@@ -32,15 +34,14 @@ beforeEach(async () => {
     authorizedKey: clientKey.publicKey,
     reach: (host, port) => (host === 'forbidden.demo' ? null : { host: '127.0.0.1', port }),
   })
-  await writeFile(join(folder, 'id'), clientKey.privateKey, { mode: 0o600 })
-  await writeFile(join(folder, 'known_hosts'), `[127.0.0.1]:${server.port} ${hostKey.publicKey}\n`)
-})
-
-afterEach(async () => {
-  await Promise.all(started.splice(0).map(end))
-  await server.stop()
-  await web.stop()
-  await rm(folder, { recursive: true })
+  folder.write('id', clientKey.privateKey)
+  folder.write('known_hosts', `[127.0.0.1]:${server.port} ${hostKey.publicKey}\n`)
+  return async () => {
+    await Promise.all(started.splice(0).map(end))
+    await server.stop()
+    await web.stop()
+    folder.stop()
+  }
 })
 
 test('a local forward carries a request over one connection', async () => {
@@ -79,14 +80,7 @@ test('through ssh -D a name is resolved by the server', async () => {
 })
 
 test('half-close is kept: 200,000 bytes up, FIN, all of them back, both ways round', async () => {
-  const echo = createServer({ allowHalfOpen: true }, (socket) => {
-    const chunks: Buffer[] = []
-    socket.on('data', (chunk) => chunks.push(chunk))
-    socket.on('end', () => socket.end(Buffer.concat(chunks)))
-  })
-  echo.listen(0, '127.0.0.1')
-  await once(echo, 'listening')
-  const { port } = echo.address() as AddressInfo
+  const { port } = await startEchoAfterEnd()
   const [local, remote] = [await freePort(), await freePort()]
   await startSsh('-N', '-L', `127.0.0.1:${local}:web.demo:${port}`, '-R', `${remote}:127.0.0.1:${port}`)
   const sent = 'x'.repeat(200_000)
@@ -95,15 +89,14 @@ test('half-close is kept: 200,000 bytes up, FIN, all of them back, both ways rou
     socket.end(sent)
     expect((await text(socket)) === sent).toBe(true)
   }
-  echo.close()
 })
 
 test('another key, another user, a password, a shell and a command are refused', async () => {
   expect((await runSsh('-N', '-l', 'root')).log).toContain('Permission denied (publickey)')
   expect((await runSsh('-N', '-o', 'PubkeyAuthentication=no')).log).toContain('Permission denied (publickey)')
-  await writeFile(join(folder, 'id'), makeKeyPair().privateKey)
+  await writeFile(folder.join('id'), makeKeyPair().privateKey)
   expect((await runSsh('-N')).log).toContain('Permission denied (publickey)')
-  await writeFile(join(folder, 'id'), clientKey.privateKey)
+  await writeFile(folder.join('id'), clientKey.privateKey)
   const command = await runSsh('id')
   expect(command.code).toBe(255)
   expect(command.log).toContain('open failed')
@@ -113,8 +106,17 @@ test('a wrong host key is noticed: the fingerprint is the one that ssh-keygen pr
   const child = spawn('ssh-keygen', ['-l', '-f', '-'])
   child.stdin.end(`${hostKey.publicKey}\n`)
   expect(await text(child.stdout)).toContain(hostKey.fingerprint)
-  await writeFile(join(folder, 'known_hosts'), `[127.0.0.1]:${server.port} ${clientKey.publicKey}\n`)
+  await writeFile(folder.join('known_hosts'), `[127.0.0.1]:${server.port} ${clientKey.publicKey}\n`)
   expect((await runSsh('-N')).log).toContain('REMOTE HOST IDENTIFICATION HAS CHANGED')
+})
+
+test('stop cuts what is open, and its ports are free again', async () => {
+  const remote = await freePort()
+  const ssh = await startSsh('-N', '-R', `${remote}:127.0.0.1:${web.port}`)
+  await server.stop()
+  await eventually(() => ssh.exitCode() !== null)
+  expect(await canListen('127.0.0.1', server.port)).toBe(true)
+  expect(await canListen('127.0.0.1', remote)).toBe(true)
 })
 
 test('keepalives are answered', async () => {
@@ -132,7 +134,7 @@ test('keepalives are answered', async () => {
     },
   })
   await once(client, 'ready')
-  await expect.poll(() => answers, { timeout: 10_000 }).toBeGreaterThan(30)
+  await eventually(() => answers > 30)
   client.end()
   await once(client, 'close')
 })
@@ -149,15 +151,15 @@ function sshArguments(words: string[]): string[] {
     IdentityAgent: 'none',
   }
   return [
-    ...['-F', 'none', '-v', '-i', join(folder, 'id'), '-p', String(server.port)],
-    ...['-o', `UserKnownHostsFile=${join(folder, 'known_hosts')}`, '-o', 'GlobalKnownHostsFile=none'],
+    ...['-F', 'none', '-v', '-i', folder.join('id'), '-p', String(server.port)],
+    ...['-o', `UserKnownHostsFile=${folder.join('known_hosts')}`, '-o', 'GlobalKnownHostsFile=none'],
     ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
     ...['-T', '127.0.0.1', ...(words.includes('-l') ? [] : ['-l', 'demo']), ...words],
   ]
 }
 
 /** Resolves when ssh has logged in and all its forwards have been answered. */
-async function startSsh(...words: string[]): Promise<{ log: () => string }> {
+async function startSsh(...words: string[]): Promise<{ log: () => string; exitCode: () => number | null }> {
   const child = spawn('ssh', sshArguments(words), { stdio: ['ignore', 'ignore', 'pipe'] })
   started.push(child)
   let log = ''
@@ -167,8 +169,8 @@ async function startSsh(...words: string[]): Promise<{ log: () => string }> {
   const ready = words.includes('-R')
     ? /remote forward success|Allocated port|All remote forwarding requests processed/
     : /Entering interactive session/
-  await expect.poll(() => log, { timeout: 10_000 }).toMatch(ready)
-  return { log: () => log }
+  await eventually(() => expect(log).toMatch(ready) ?? true)
+  return { log: () => log, exitCode: () => child.exitCode }
 }
 
 async function runSsh(...words: string[]): Promise<{ code: number | null; log: string }> {
@@ -183,12 +185,4 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   await once(child, 'exit')
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
