@@ -125,6 +125,7 @@ function download(name, folder, options) {
  * @param {string} cache
  */
 function publish(work, cache) {
+  rmSync(join(work, 'lists'), { recursive: true })
   chmodSync(work, 0o755)
   const moved = spawnSync('mv', ['-T', work, cache]).status === 0
   if (!moved) rmSync(work, { recursive: true, force: true })
