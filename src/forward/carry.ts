@@ -103,11 +103,7 @@ async function askBySocks(
   }
 }
 
-async function dial(
-  connection: OpenConnection,
-  request: Request,
-  route: Route,
-): Promise<Connection | Outcome> {
+async function dial(connection: OpenConnection, request: Request, way: Way): Promise<Connection | Outcome> {
   const { signal, from } = connection
   try {
     const far = await way.dial(request.target, from, signal)
