@@ -1,0 +1,130 @@
+// The schemas of what the binary prints as JSON: real values pass, and a value with a hole or a wrong word does not.
+
+import { readFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import { describe, expect, test } from 'vitest'
+import type { Event } from '../../src/control/protocol.ts'
+import type { ProblemCode } from '../../src/model/problem.ts'
+import type { Status } from '../../src/model/status.ts'
+import type { PlanJson } from '../../src/plan/plan.ts'
+
+function schemaOf(name: string) {
+  return JSON.parse(readFileSync(new URL(`../../schema/${name}.schema.json`, import.meta.url), 'utf8'))
+}
+
+function validatorOf(name: string) {
+  const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true })
+  ajv.addFormat('date-time', (text: string) => new Date(text).toJSON() === text)
+  return ajv.compile(schemaOf(name))
+}
+
+const time = '2026-03-01T11:55:00.000Z'
+const at = { file: '/shop/tunnels.yaml', line: 3, column: 5 }
+const problem = {
+  code: 'PORT_IN_USE',
+  summary: 'taken',
+  detail: 'by nc',
+  hint: 'end it',
+  at,
+  path: 'forwards.web',
+  span: 4,
+} as const
+
+const status: Status = {
+  project: 'shop',
+  files: ['/shop/tunnels.yaml'],
+  config: {
+    state: 'invalid',
+    generation: 3,
+    loadedAt: time,
+    problems: [{ ...problem, severity: 'warning' }],
+  },
+  supervisor: { pid: 4711, startedAt: time, version: '0.1.0', watching: true },
+  hosts: [
+    {
+      name: 'acme',
+      endpoint: 'me@acme:22',
+      state: 'open',
+      since: time,
+      rttMs: 1.5,
+      reconnects: 0,
+      retryAt: null,
+      problem: null,
+    },
+    {
+      name: 'b',
+      endpoint: 'me@b:22',
+      state: 'retrying',
+      since: time,
+      rttMs: null,
+      reconnects: 1,
+      retryAt: time,
+      problem,
+    },
+  ],
+  forwards: [
+    {
+      name: 'web',
+      kind: 'local',
+      via: 'acme',
+      listen: ['127.0.0.1:9000', '[::1]:9000'],
+      to: 'localhost:5432',
+      state: 'open',
+      since: time,
+      health: 'unknown',
+      connections: { active: 1, draining: 0, total: 42, failed: 0, refused: 0 },
+      bytes: { in: 10_240, out: 512 },
+      problem: null,
+      description: 'the shop',
+    },
+  ],
+}
+
+const plan: PlanJson = {
+  project: 'shop',
+  changes: [
+    { action: 'update', what: 'forward', name: 'web', cause: 'changed', fields: ['to'], interrupts: 3 },
+  ],
+  summary: { open: 0, update: 1, reopen: 0, close: 0 },
+}
+
+const events: Event[] = [
+  { time, event: 'state', what: 'host', name: 'acme', state: 'open', problem: null },
+  { time, event: 'plan', plan },
+  { time, event: 'config', state: 'invalid', problems: [problem] },
+  { time, event: 'problem', what: 'forward', name: 'web', problem },
+  { time, event: 'end' },
+]
+
+describe('JSON schemas', () => {
+  test('status', () => {
+    const validate = validatorOf('status')
+    expect(validate(status), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ ...status, hosts: [{ ...status.hosts[0], state: 'up' }] })).toBe(false)
+    const { bytes: _, ...withoutBytes } = status.forwards[0]!
+    expect(validate({ ...status, forwards: [withoutBytes] })).toBe(false)
+  })
+
+  test('plan', () => {
+    const validate = validatorOf('plan')
+    expect(validate(plan), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ ...plan, changes: [{ ...plan.changes[0], cause: 'because' }] })).toBe(false)
+  })
+
+  test('events', () => {
+    const validate = validatorOf('events')
+    for (const event of events) expect(validate(event), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ time, event: 'state' })).toBe(false)
+    expect(validate({ time, event: 'rumour' })).toBe(false)
+  })
+
+  test('every problem code is in each schema that has problems', () => {
+    const source = readFileSync(new URL('../../src/model/problem.ts', import.meta.url), 'utf8')
+    const union = source.slice(source.indexOf('ProblemCode ='), source.indexOf('/** 1-based'))
+    const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code as ProblemCode)
+    expect(codes).toContain('INTERNAL')
+    for (const name of ['status', 'events']) {
+      expect(schemaOf(name).definitions.problem.properties.code.enum.toSorted()).toEqual(codes.toSorted())
+    }
+  })
+})

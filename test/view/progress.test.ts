@@ -1,0 +1,98 @@
+import { PassThrough } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
+import { expect, test } from 'vitest'
+import type { ForwardStatus, HostStatus, State, Status } from '../../src/model/status.ts'
+import { openProgress } from '../../src/view/progress.ts'
+
+const since = '2026-03-01T11:55:00.000Z'
+
+function statusOf(host: State, forward: State, problem: HostStatus['problem'] = null): Status {
+  const rows = { since, problem }
+  const hosts = [
+    { name: 'acme', endpoint: 'me@acme:22', state: host, rttMs: null, reconnects: 0, retryAt: null, ...rows },
+  ]
+  const forwards: ForwardStatus[] = [
+    {
+      name: 'web',
+      kind: 'local',
+      via: 'acme',
+      listen: ['127.0.0.1:8080'],
+      to: 'localhost:80',
+      state: forward,
+      health: 'unknown',
+      connections: { active: 0, draining: 0, total: 0, failed: 0, refused: 0 },
+      bytes: { in: 0, out: 0 },
+      ...rows,
+    },
+  ]
+  return {
+    project: 'shop',
+    files: [],
+    config: { state: 'current', generation: 1, loadedAt: since, problems: [] },
+    supervisor: { pid: 1, startedAt: since, version: '0', watching: true },
+    hosts,
+    forwards,
+  }
+}
+
+function screen() {
+  const stream = new PassThrough()
+  let text = ''
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  const terminal = Object.assign(stream, { isTTY: true, columns: 120, rows: 40 })
+  return { stream: terminal as unknown as NodeJS.WriteStream, text: () => text }
+}
+
+test('in a pipe: one line each, when its first attempt has come to something, without any code', async () => {
+  const { stream, text } = screen()
+  const progress = await openProgress(
+    { stream, interactive: false, color: false },
+    statusOf('opening', 'opening'),
+  )
+  expect(text()).toBe('')
+  progress.update(statusOf('open', 'opening'))
+  progress.update(statusOf('open', 'open'))
+  progress.update(statusOf('open', 'open'))
+  await progress.finish()
+  expect(text()).toBe(
+    'host acme (me@acme:22) open\nforward web (127.0.0.1:8080 → localhost:80 via acme) open\n',
+  )
+})
+
+test('a failed attempt is said with its reason', async () => {
+  const { stream, text } = screen()
+  const problem = { code: 'HOST_UNREACHABLE', summary: 'acme cannot be reached' } as const
+  const progress = await openProgress(
+    { stream, interactive: false, color: false },
+    statusOf('opening', 'opening'),
+  )
+  progress.update(statusOf('retrying', 'retrying', problem))
+  await progress.finish()
+  expect(text()).toContain('host acme (me@acme:22) retrying: acme cannot be reached\n')
+})
+
+test('on a terminal: a live line each, and the terminal is free again at the end', async () => {
+  const { stream, text } = screen()
+  const progress = await openProgress(
+    { stream, interactive: true, color: false },
+    statusOf('opening', 'opening'),
+  )
+  progress.update(statusOf('open', 'retrying', { code: 'PORT_IN_USE', summary: '8080 is taken' }))
+  await progress.finish()
+  const shown = stripVTControlCharacters(text())
+  expect(shown).toContain('host acme (me@acme:22) open')
+  expect(shown).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) retrying: 8080 is taken')
+  // The cursor that was hidden is shown again.
+  expect(text().lastIndexOf('\x1b[?25h')).toBeGreaterThan(text().lastIndexOf('\x1b[?25l'))
+})
+
+test('what is still opening at the end does not hold it up', async () => {
+  const { stream } = screen()
+  const progress = await openProgress(
+    { stream, interactive: true, color: false },
+    statusOf('opening', 'opening'),
+  )
+  await expect(progress.finish()).resolves.toBeUndefined()
+})
