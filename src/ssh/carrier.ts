@@ -1,6 +1,7 @@
 // An established connection to a host, until it is lost or closed: what it knows of itself, and the end of
 // everything on it. Opening channels is channels.ts's, listening over there remote-listen.ts's.
 
+import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Channel, Client } from 'ssh2'
 import type { Carrier, Connection, Dial, Incoming, RemoteListener } from '../forward/carrier.ts'
@@ -34,6 +35,8 @@ export class SshCarrier implements Carrier {
     this.client = client
     this.#socket = socket
     this.#pressure = new Pressure(socket)
+    // Every channel that is being opened listens.
+    setMaxListeners(0, this.closed)
     this.#listening = new RemoteListening(this)
     client.on('error', (error) => this.#lose(describeError(error)))
     client.on('end', () => this.#lose('the server closed the connection'))
@@ -57,6 +60,11 @@ export class SshCarrier implements Carrier {
     onIncoming: (incoming: Incoming) => void,
   ): Promise<RemoteListener> {
     return this.#listening.listen(listen, options, onIncoming)
+  }
+
+  /** See `RemoteListening.probe`. */
+  probe(folder: string, remove: (path: string) => Promise<unknown>): Promise<boolean> {
+    return this.#listening.probe(folder, remove)
   }
 
   /** A channel becomes a connection that ends with this carrier. */

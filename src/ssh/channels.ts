@@ -95,8 +95,18 @@ function targetProblem(name: string, target: DialTarget, said: string): Problem 
     )
   )
     return { code: 'TARGET_UNRESOLVED', summary: `${name} does not know the name of ${to}`, detail }
-  if (target.kind === 'unix' || /refused/i.test(said))
-    return { code: 'TARGET_REFUSED', summary: `Nobody answers on ${to}, seen from ${name}`, detail }
+  const refused = {
+    code: 'TARGET_REFUSED' as const,
+    summary: `Nobody answers on ${to}, seen from ${name}`,
+    detail,
+  }
+  // OpenSSH answers "open failed" to a path where nobody listens, and to a path that it does not allow.
+  if (target.kind === 'unix')
+    return {
+      ...refused,
+      hint: 'Look whether something listens there, and at AllowStreamLocalForwarding in its sshd_config',
+    }
+  if (/refused/i.test(said)) return refused
   return { code: 'TARGET_UNREACHABLE', summary: `${to} cannot be reached from ${name}`, detail }
 }
 

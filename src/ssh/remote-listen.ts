@@ -1,12 +1,15 @@
 // Listening on the host: tcpip-forward (RFC 4254 7.1) and streamlocal-forward@openssh.com, and the channels that
 // come of them. The server never says why it refuses; finding that out is remote-refusal.ts's.
 
+import { randomBytes } from 'node:crypto'
+import { posix } from 'node:path'
 import type { Channel, Client } from 'ssh2'
 import type { Connection, Incoming, RemoteListener } from '../forward/carrier.ts'
 import { type Bind, formatHostPort, type ListenSpec, type Originator } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
 import { closedStream } from './channel-stream.ts'
+import { knock } from './knock.ts'
 import { tcpRefusal, unixRefusal } from './remote-refusal.ts'
 import { removeSocket } from './remote-socket-file.ts'
 
@@ -78,6 +81,22 @@ export class RemoteListening {
         // OpenSSH leaves the file behind.
         await removeSocket(this.#carrier, path)
       },
+    }
+  }
+
+  /**
+   * Whether a Unix socket that somebody listens on can be told from one where nobody does: OpenSSH gives the same
+   * answer to a dead socket and to one that we may not dial. Listens in `folder` and dials itself; `remove` takes
+   * the file away. False also when that is not possible.
+   */
+  async probe(folder: string, remove: (path: string) => Promise<unknown>): Promise<boolean> {
+    const path = posix.join(folder, `.tunnels-${randomBytes(6).toString('hex')}`)
+    if (!(await this.#requestUnix(path, (incoming) => incoming.refuse()))) return false
+    try {
+      return (await knock(this.#carrier, { kind: 'unix', path })) === 'answered'
+    } finally {
+      await this.#cancel(path, (done) => this.#client.openssh_unforwardInStreamLocal(path, done))
+      await remove(path)
     }
   }
 

@@ -1,28 +1,33 @@
 // Why a server refused to listen: its answer has no reason, so it is found out by asking for things that would
 // work if one reason were the right one. Nothing that was asked for only to find out stays behind.
 
-import type { Originator } from '../model/address.ts'
-import { formatListenSpec, type ListenSpec } from '../model/address.ts'
-import { type Problem, problemOf } from '../model/problem.ts'
+import { formatListenSpec, isWildcard, type ListenSpec } from '../model/address.ts'
+import type { Problem } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
-import { dial } from './channels.ts'
+import { knock } from './knock.ts'
 import { removeSocket } from './remote-socket-file.ts'
 
-const NOBODY: Originator = { address: null, port: 0 }
+type TcpListen = Extract<ListenSpec, { kind: 'tcp' }>
+type Cause = 'in use' | 'privileged' | 'address' | 'policy'
 
-/** `address`: as it was sent. */
-export async function tcpRefusal(
-  carrier: SshCarrier,
-  listen: Extract<ListenSpec, { kind: 'tcp' }>,
-  address: string,
-): Promise<Problem> {
-  const isPrivileged = listen.port !== 'auto' && listen.port < 1024
-  const anyPort = listen.port !== 'auto' && (await canListenElsewhere(carrier, address))
-  // A port under 1024 may be free and still not be ours to take.
-  const taken = anyPort && !isPrivileged ? true : (await knock(carrier, listen, address)) === 'answered'
+/** `address`: as it was sent. Rejects when the connection is lost meanwhile. */
+export async function tcpRefusal(carrier: SshCarrier, listen: TcpListen, address: string): Promise<Problem> {
+  const cause = await findCause(carrier, listen, address)
   carrier.closed.throwIfAborted()
-  if (taken) return inUseProblem(carrier.host.name, formatListenSpec(listen))
-  return prohibitedProblem(carrier.host.name, listen, anyPort && isPrivileged)
+  const { name } = carrier.host
+  return cause === 'in use'
+    ? inUseProblem(name, formatListenSpec(listen))
+    : prohibitedProblem(name, listen, cause)
+}
+
+async function findCause(carrier: SshCarrier, { bind, port }: TcpListen, address: string): Promise<Cause> {
+  const anyPortWouldDo = port !== 'auto' && (await canListen(carrier, address))
+  const isPrivileged = port !== 'auto' && port < 1024
+  if (anyPortWouldDo && !isPrivileged) return 'in use'
+  // Dialling an address that is another machine's would say nothing about this one.
+  if (!anyPortWouldDo && typeof bind === 'object' && (await canListen(carrier, 'localhost'))) return 'address'
+  if (await isAnswered(carrier, address, port)) return 'in use'
+  return anyPortWouldDo ? 'privileged' : 'policy'
 }
 
 /** Null: the stale socket was removed, so asking again is worth it. Only with `replace`. */
@@ -32,7 +37,7 @@ export async function unixRefusal(
   replace: boolean,
 ): Promise<Problem | null> {
   const { name } = carrier.host
-  const seen = await ask(carrier, { kind: 'unix', path })
+  const seen = await knock(carrier, { kind: 'unix', path })
   carrier.closed.throwIfAborted()
   if (seen === 'answered') return inUseProblem(name, path)
   const removed = seen === 'silent' && replace ? await removeSocket(carrier, path) : 'left'
@@ -48,8 +53,8 @@ export async function unixRefusal(
   }
 }
 
-/** Whether the same address with any other port would do: then only this port is the trouble. */
-function canListenElsewhere({ client, closed }: SshCarrier, address: string): Promise<boolean> {
+/** Whether the server would listen on some port of `address`. */
+function canListen({ client, closed }: SshCarrier, address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const lost = () => resolve(false)
     if (closed.aborted) return lost()
@@ -62,26 +67,10 @@ function canListenElsewhere({ client, closed }: SshCarrier, address: string): Pr
   })
 }
 
-type Seen = 'answered' | 'silent' | 'unclear'
-
-function knock(
-  carrier: SshCarrier,
-  listen: Extract<ListenSpec, { kind: 'tcp' }>,
-  address: string,
-): Promise<Seen> {
-  if (listen.port === 'auto') return Promise.resolve('unclear')
-  const host = address === '' || address === '0.0.0.0' || address === '::' ? 'localhost' : address
-  return ask(carrier, { kind: 'tcp', host, port: listen.port })
-}
-
-async function ask(carrier: SshCarrier, target: Parameters<typeof dial>[1]): Promise<Seen> {
-  try {
-    const connection = await dial(carrier, target, NOBODY, carrier.closed)
-    connection.abort()
-    return 'answered'
-  } catch (error) {
-    return problemOf(error).code === 'TARGET_REFUSED' ? 'silent' : 'unclear'
-  }
+async function isAnswered(carrier: SshCarrier, address: string, port: number | 'auto'): Promise<boolean> {
+  if (port === 'auto') return false
+  const host = address === '' || isWildcard(address) ? 'localhost' : address
+  return (await knock(carrier, { kind: 'tcp', host, port })) === 'answered'
 }
 
 function inUseProblem(name: string, where: string): Problem {
@@ -93,28 +82,27 @@ function inUseProblem(name: string, where: string): Problem {
   }
 }
 
-function prohibitedProblem(
-  name: string,
-  listen: Extract<ListenSpec, { kind: 'tcp' }>,
-  isPrivileged: boolean,
-): Problem {
-  const where = formatListenSpec(listen)
-  const summary = `${name} does not listen on ${where}`
-  if (isPrivileged)
-    return {
-      code: 'FORWARD_PROHIBITED',
-      summary,
-      detail: 'Ports under 1024 are for root there.',
-      hint: 'Take a port from 1024 on',
-    }
-  const address =
-    typeof listen.bind === 'object'
-      ? `, or ${listen.bind.address} is no address of that machine (GatewayPorts clientspecified lets a client choose one)`
-      : ''
+function prohibitedProblem(name: string, listen: TcpListen, cause: Exclude<Cause, 'in use'>): Problem {
   return {
     code: 'FORWARD_PROHIBITED',
-    summary,
-    detail: `The server gives no reason; policy is the likely one${address}.`,
-    hint: 'Look at AllowTcpForwarding, PermitListen, GatewayPorts (and DisableForwarding) in its sshd_config, and at restrict, permitlisten and no-port-forwarding in its authorized_keys',
+    summary: `${name} does not listen on ${formatListenSpec(listen)}`,
+    ...explain(listen, cause),
+  }
+}
+
+function explain({ bind }: TcpListen, cause: Exclude<Cause, 'in use'>): { detail: string; hint: string } {
+  switch (cause) {
+    case 'privileged':
+      return { detail: 'Ports under 1024 are for root there.', hint: 'Take a port from 1024 on' }
+    case 'address':
+      return {
+        detail: `It would listen on localhost, but not there: ${typeof bind === 'object' ? bind.address : bind} is no address of that machine, or PermitListen leaves it out.`,
+        hint: 'Take an address of that machine; which clients may come is allow_from',
+      }
+    case 'policy':
+      return {
+        detail: 'The server gives no reason; it would not listen on any other port either.',
+        hint: 'Look at AllowTcpForwarding, PermitListen, GatewayPorts (and DisableForwarding) in its sshd_config, and at restrict, permitlisten and no-port-forwarding in its authorized_keys',
+      }
   }
 }

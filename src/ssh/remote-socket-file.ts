@@ -1,9 +1,9 @@
 // Socket files that OpenSSH leaves on the server: removed by SFTP, only when they are sockets on which nobody answers.
 
+import { posix } from 'node:path'
 import type { SFTPWrapper } from 'ssh2'
-import { problemOf } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
-import { dial } from './channels.ts'
+import { knock } from './knock.ts'
 
 /** Best effort has an end. */
 const TIMEOUT_MS = 5_000
@@ -14,29 +14,37 @@ export async function removeSocket(
   path: string,
 ): Promise<'removed' | 'no socket' | 'left'> {
   const signal = AbortSignal.any([carrier.closed, AbortSignal.timeout(TIMEOUT_MS)])
-  if (!(await isSilent(carrier, path, signal))) return 'left'
   const sftp = await openSftp(carrier, signal)
   if (!sftp) return 'left'
   try {
-    const isSocket = await answer<boolean>(signal, (done) =>
-      sftp.lstat(path, (error, stats) => done(!error && stats.isSocket())),
-    )
+    const isSocket = await look(sftp, path, signal)
     if (!isSocket) return isSocket === false ? 'no socket' : 'left'
-    const removed = await answer<boolean>(signal, (done) => sftp.unlink(path, (error) => done(!error)))
-    return removed ? 'removed' : 'left'
+    if (!(await isDead(carrier, path, sftp, signal))) return 'left'
+    return (await unlink(sftp, path, signal)) ? 'removed' : 'left'
+  } catch {
+    return 'left'
   } finally {
     end(sftp)
   }
 }
 
-async function isSilent(carrier: SshCarrier, path: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    const connection = await dial(carrier, { kind: 'unix', path }, { address: null, port: 0 }, signal)
-    connection.abort()
-    return false
-  } catch (error) {
-    return problemOf(error).code === 'TARGET_REFUSED'
-  }
+/** Silence counts only where a living socket would have been heard. */
+async function isDead(
+  carrier: SshCarrier,
+  path: string,
+  sftp: SFTPWrapper,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if ((await knock(carrier, { kind: 'unix', path }, signal)) !== 'silent') return false
+  return carrier.probe(posix.dirname(path), (probe) => unlink(sftp, probe, signal))
+}
+
+function look(sftp: SFTPWrapper, path: string, signal: AbortSignal): Promise<boolean | null> {
+  return answer(signal, (done) => sftp.lstat(path, (error, stats) => done(error ? null : stats.isSocket())))
+}
+
+function unlink(sftp: SFTPWrapper, path: string, signal: AbortSignal): Promise<boolean | null> {
+  return answer(signal, (done) => sftp.unlink(path, (error) => done(!error)))
 }
 
 function openSftp(carrier: SshCarrier, signal: AbortSignal): Promise<SFTPWrapper | null> {

@@ -1,6 +1,7 @@
 // A host to connect to, and the ends of a channel, for the tests of src/ssh.
 
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Carrier } from '../../src/forward/carrier.ts'
 import { type Problem, problemOf } from '../../src/model/problem.ts'
@@ -10,6 +11,7 @@ import { atEnd } from '../helpers/cleanup.ts'
 import type { Sshd } from '../helpers/sshd.ts'
 
 export const NEVER = new AbortController().signal
+setMaxListeners(0, NEVER)
 export const NOBODY = { address: '127.0.0.1', port: 4321 }
 
 /** As resolve/ makes it for a server of a test: its key, its known_hosts, nothing of this machine. */

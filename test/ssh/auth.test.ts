@@ -1,0 +1,236 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { WantedHost } from '../../src/model/wanted.ts'
+import { connect } from '../../src/ssh/connect.ts'
+import { atEnd } from '../helpers/cleanup.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { testFolder } from '../helpers/folder.ts'
+import { type KeyType, makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
+import { hostFor, NEVER, open, problemFrom } from './support.ts'
+
+const attempt = (host: WantedHost) => problemFrom(connect(host, { signal: NEVER }))
+
+interface Key {
+  path: string
+  line: string
+  fingerprint: string
+}
+
+describe('keys from files', () => {
+  test.each<KeyType>(['ed25519', 'rsa', 'ecdsa'])('%s', async (type) => {
+    const key = await newKey(type)
+    const server = await startSshd({ authorizedKeys: [key.line] })
+    await open(hostFor(server, { identityFiles: [key.path] }))
+    expect(server.logins()).toBe(1)
+  })
+
+  test('RSA signs with SHA-2 only, whichever of the two is allowed', async () => {
+    const key = await newKey('rsa')
+    for (const algorithm of ['rsa-sha2-256', 'rsa-sha2-512']) {
+      const server = await startSshd({
+        authorizedKeys: [key.line],
+        config: [`PubkeyAcceptedAlgorithms ${algorithm}`],
+      })
+      await open(hostFor(server, { identityFiles: [key.path] }))
+      const both = await startSshd({ authorizedKeys: [key.line] })
+      await open(hostFor(both, { identityFiles: [key.path], pubkeyAcceptedAlgorithms: algorithm }))
+    }
+  })
+
+  test('are tried in their order; the first right one is enough', async () => {
+    const [wrong, right, unused] = await Promise.all([newKey(), newKey(), newKey()])
+    const server = await startSshd({ authorizedKeys: [right.line] })
+    await open(hostFor(server, { identityFiles: [wrong.path, right.path, unused.path] }))
+    expect(server.log()).not.toContain(unused.fingerprint)
+  })
+
+  test('a wrong key: what the server takes, and each key that was tried', async () => {
+    const [wrong, other] = await Promise.all([newKey(), newKey('ecdsa')])
+    const server = await startSshd()
+    const files = [wrong.path, '/nowhere/id_rsa', other.path]
+    const problem = await attempt(hostFor(server, { identityFiles: files }))
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toContain('takes: publickey')
+    expect(problem.detail).toContain(`ssh-ed25519 ${wrong.fingerprint} (${wrong.path})`)
+    expect(problem.detail).toContain(other.fingerprint)
+    expect(problem.detail).toContain('There is no /nowhere/id_rsa.')
+    const silent = await attempt(hostFor(server, { identityFiles: files, identitiesNamed: false }))
+    expect(silent.detail).not.toContain('/nowhere')
+  })
+
+  test('one that others can read is ignored, with a word', async () => {
+    const key = await newKey()
+    const server = await startSshd({ authorizedKeys: [key.line] })
+    chmodSync(key.path, 0o644)
+    const problem = await attempt(hostFor(server, { identityFiles: [key.path] }))
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toContain(`chmod 600 ${key.path}`)
+    expect(server.log()).not.toContain(key.fingerprint)
+  })
+
+  test.each([true, false])('an encrypted one needs a person (its .pub beside it: %s)', async (withPublic) => {
+    const key = await newKey('ed25519', 'secret words')
+    if (!withPublic) rmSync(`${key.path}.pub`)
+    const server = await startSshd({ authorizedKeys: [key.line] })
+    const problem = await attempt(hostFor(server, { identityFiles: [key.path] }))
+    expect(problem.code).toBe('AUTH_NEEDS_PERSON')
+    expect(problem.summary).toContain(key.path)
+    expect(problem.hint).toContain(`ssh-add ${key.path}`)
+    expect(JSON.stringify(problem)).not.toContain('secret')
+  })
+
+  test('an encrypted one that the server would not take anyway needs no person', async () => {
+    const key = await newKey('ed25519', 'secret words')
+    expect((await attempt(hostFor(await startSshd(), { identityFiles: [key.path] }))).code).toBe(
+      'AUTH_FAILED',
+    )
+  })
+
+  test('an encrypted one does not keep a plain one from working', async () => {
+    const [locked, plain] = await Promise.all([newKey('rsa', 'secret words'), newKey()])
+    const server = await startSshd({ authorizedKeys: [locked.line, plain.line] })
+    await open(hostFor(server, { identityFiles: [locked.path, plain.path] }))
+  })
+
+  test('PKCS#8 is said to be unreadable, with the command', async () => {
+    const key = await newKey('rsa')
+    execFileSync('ssh-keygen', ['-p', '-q', '-m', 'PKCS8', '-N', '', '-f', key.path])
+    const server = await startSshd({ authorizedKeys: [key.line] })
+    const problem = await attempt(hostFor(server, { identityFiles: [key.path] }))
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toContain(`ssh-keygen -p -f ${key.path}`)
+  })
+
+  test('preferred_authentications and pubkey_accepted_algorithms are honoured', async () => {
+    const server = await startSshd()
+    const never = await attempt(hostFor(server, { preferredAuthentications: 'password' }))
+    expect(never.detail).toContain('preferred_authentications leaves publickey out')
+    const other = await attempt(hostFor(server, { pubkeyAcceptedAlgorithms: 'rsa-*' }))
+    expect(other.detail).toContain('No key was tried')
+    await open(
+      hostFor(server, {
+        preferredAuthentications: 'gssapi-with-mic,publickey',
+        pubkeyAcceptedAlgorithms: '-rsa-*',
+      }),
+    )
+  })
+})
+
+describe('keys from an agent', () => {
+  test.each<KeyType>(['ed25519', 'rsa', 'ecdsa'])('%s', async (type) => {
+    const key = await newKey(type)
+    const agent = await startAgent(key)
+    const server = await startSshd({ authorizedKeys: [key.line] })
+    await open(hostFor(server, { agent, identityFiles: [], identitiesOnly: false }))
+  })
+
+  test('named ones first, then the others of the agent, then files: as ssh', async () => {
+    const [held, named, file] = await Promise.all([newKey(), newKey(), newKey()])
+    const agent = await startAgent(held, named)
+    const server = await startSshd()
+    const identityFiles = [file.path, named.path]
+    const ours = await attempt(hostFor(server, { agent, identityFiles, identitiesOnly: false }))
+    expect(fingerprints(ours.detail)).toEqual([named, held, file].map((key) => key.fingerprint))
+    expect(fingerprints(ours.detail)).toEqual(await offeredBySsh(server, agent, identityFiles, false))
+    const only = await attempt(hostFor(server, { agent, identityFiles, identitiesOnly: true }))
+    expect(fingerprints(only.detail)).toEqual([named, file].map((key) => key.fingerprint))
+    expect(fingerprints(only.detail)).toEqual(await offeredBySsh(server, agent, identityFiles, true))
+  })
+
+  test('the public half in a file is enough to name one', async () => {
+    const [right, other] = await Promise.all([newKey(), newKey()])
+    const agent = await startAgent(other, right)
+    rmSync(right.path)
+    renameSync(`${right.path}.pub`, right.path)
+    const server = await startSshd({ authorizedKeys: [right.line] })
+    await open(hostFor(server, { agent, identityFiles: [right.path], identitiesOnly: true }))
+    expect(server.log()).not.toContain(other.fingerprint)
+  })
+
+  test('an encrypted file works when the agent holds its key', async () => {
+    const key = await newKey()
+    const agent = await startAgent(key)
+    execFileSync('ssh-keygen', ['-p', '-q', '-N', 'secret words', '-f', key.path])
+    const server = await startSshd({ authorizedKeys: [key.line] })
+    await open(hostFor(server, { agent, identityFiles: [key.path] }))
+  })
+
+  test('too many keys for the server: the problem says what helps, and it does', async () => {
+    const keys = await Promise.all(Array.from({ length: 4 }, () => newKey()))
+    const agent = await startAgent(...keys)
+    const server = await startSshd({ authorizedKeys: [keys[3]!.line], config: ['MaxAuthTries 2'] })
+    const problem = await attempt(hostFor(server, { agent, identityFiles: [], identitiesOnly: false }))
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.hint).toContain('identities_only: true')
+    await open(hostFor(server, { agent, identityFiles: [keys[3]!.path], identitiesOnly: true }))
+  })
+
+  test('a socket where no agent answers is a note, and files still work', async () => {
+    const agent = testFolder().join('no-agent')
+    const server = await startSshd()
+    await open(hostFor(server, { agent }))
+    const problem = await attempt(hostFor(server, { agent, identityFiles: [] }))
+    expect(problem.detail).toContain(`The agent at ${agent} does not answer`)
+  })
+})
+
+test('a server that wants a second step after the key needs a person', async () => {
+  const server = await startSshd({
+    config: ['PasswordAuthentication yes', 'AuthenticationMethods publickey,password'],
+  })
+  const problem = await attempt(hostFor(server))
+  expect(problem.code).toBe('AUTH_NEEDS_PERSON')
+  expect(problem.summary).toContain('password')
+})
+
+async function newKey(type: KeyType = 'ed25519', passphrase = ''): Promise<Key> {
+  const path = testFolder().join('id')
+  await makeKey(path, type, passphrase)
+  const line = readFileSync(`${path}.pub`, 'utf8').trim()
+  const fingerprint = execFileSync('ssh-keygen', ['-lf', `${path}.pub`], { encoding: 'utf8' }).split(' ')[1]!
+  return { path, line, fingerprint }
+}
+
+/** Holds the keys in this order; ended after the test. */
+async function startAgent(...keys: Key[]): Promise<string> {
+  const socket = join(testFolder().path, 'agent')
+  const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+  atEnd(() => void child.kill())
+  await eventually(() => existsSync(socket))
+  for (const { path } of keys)
+    execFileSync('ssh-add', ['-q', path], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' })
+  return socket
+}
+
+function fingerprints(text = ''): string[] {
+  return text.match(/SHA256:[A-Za-z0-9+/]{43}/g) ?? []
+}
+
+/** In the order in which ssh itself offers them. */
+async function offeredBySsh(server: Sshd, agent: string, files: string[], only: boolean): Promise<string[]> {
+  const options = [
+    `UserKnownHostsFile=${server.knownHostsFile}`,
+    `IdentityAgent=${agent}`,
+    `IdentitiesOnly=${only ? 'yes' : 'no'}`,
+    'BatchMode=yes',
+    ...files.map((file) => `IdentityFile=${file}`),
+  ]
+  const child = spawn('ssh', [
+    '-v',
+    '-F',
+    'none',
+    ...options.flatMap((option) => ['-o', option]),
+    '-p',
+    String(server.port),
+    '127.0.0.1',
+    'true',
+  ])
+  let said = ''
+  child.stderr.on('data', (chunk) => {
+    said += chunk
+  })
+  await new Promise((resolve) => child.once('close', resolve))
+  return said.split('\n').flatMap((line) => (line.includes('Offering public key') ? fingerprints(line) : []))
+}
