@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   model: [],
   forward: ['model'],
   plan: ['model'],
-  config: ['model', 'forward/allow-from', 'forward/allow-to'],
+  config: ['model', 'forward/allow-from', 'forward/allow-to', 'resolve/select'],
   ssh: ['model', 'forward/carrier'],
   resolve: ['model', 'config'],
   reconcile: ['model', 'plan', 'forward'],

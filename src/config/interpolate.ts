@@ -8,17 +8,20 @@ import { fillTemplate, type Lookup, type Missing, namesIn, type Part, parseTempl
 export interface Interpolated {
   value: Tree
   problems: Problem[]
+  /** Those of the problems that a variable which is not set would mend. */
+  unset: ReadonlySet<Problem>
   /** Every name that the tree mentions, sorted. */
   variables: string[]
 }
 
 /** A string with a problem keeps what could be filled in of it. Places stay those of the text as written. */
 export function interpolateTree(tree: Tree, lookup: Lookup): Interpolated {
-  const run: Run = { lookup, places: tree.places, problems: [], variables: new Set() }
+  const run: Run = { lookup, places: tree.places, problems: [], unset: new Set(), variables: new Set() }
   const value = interpolate(run, tree.value, '')
   return {
     value: { value, places: tree.places },
     problems: run.problems,
+    unset: run.unset,
     variables: [...run.variables].sort(),
   }
 }
@@ -27,6 +30,7 @@ interface Run {
   lookup: Lookup
   places: ReadonlyMap<string, Place>
   problems: Problem[]
+  unset: Set<Problem>
   variables: Set<string>
 }
 
@@ -47,7 +51,11 @@ function interpolateText(run: Run, text: string, path: string): string {
   for (const name of namesIn(parts)) run.variables.add(name)
   const missing: Missing[] = []
   const filled = fillTemplate(parts, run.lookup, missing)
-  run.problems.push(...missing.map((one) => describe(one, text, path, run.places.get(path))))
+  for (const one of missing) {
+    const problem = describe(one, text, path, run.places.get(path))
+    run.problems.push(problem)
+    if (one.kind === 'unset') run.unset.add(problem)
+  }
   return filled
 }
 

@@ -22,6 +22,8 @@ export interface Project {
 export interface HostSpec {
   name: string
   at?: Position
+  /** Not declared: a destination that some `via` or `proxy_jump` names. */
+  implicit?: true
   hostname?: string
   port?: number
   user?: string

@@ -1,0 +1,244 @@
+// One forward: which kind it is, where it listens and where it goes, and its options with their defaults. Keys
+// that do not apply to it are a problem where the forward has them itself, and skipped where defaults bring them.
+
+import { checkAllowFrom } from '../forward/allow-from.ts'
+import { checkAllowTo } from '../forward/allow-to.ts'
+import type { ListenSpec, Target } from '../model/address.ts'
+import type { ForwardKind, ForwardSpec } from '../model/project.ts'
+import { readDestination } from './destination.ts'
+import { parseDuration } from './duration.ts'
+import { parseHostname } from './hostname.ts'
+import { parseListen } from './listen.ts'
+import { type Parsed, parsed, refused } from './parsed.ts'
+import {
+  find,
+  isReported,
+  openSection,
+  openSubsection,
+  type Reading,
+  read,
+  report,
+  type Section,
+} from './reading.ts'
+import { resolveReference } from './references.ts'
+import { parseBoolean, parseCount, parseList, parseText, parseVariableName } from './scalars.ts'
+import { parseMode } from './socket-mode.ts'
+import { parseTarget } from './target.ts'
+import { type Plain, pointer } from './tree.ts'
+
+const KINDS = ['local', 'remote', 'dynamic'] as const
+const DEFAULT_MODE = 0o600
+const DEFAULT_DRAIN_MS = 600_000
+const DEFAULT_MAX_CONNECTIONS = 1024
+
+/** Where it listens and goes, as far as that could be read. */
+interface Ends {
+  kind: ForwardKind
+  listen: ListenSpec | undefined
+  to: Target | undefined
+}
+
+/** What is known of a forward even when it cannot be had: enough to see who would use which host. */
+export interface ForwardDraft {
+  name: string
+  via: string
+  profiles: string[]
+  /** Null when something needed is missing or wrong. */
+  spec: ForwardSpec | null
+}
+
+/** `declared`: the names of the file's hosts. */
+export function readForward(reading: Reading, name: string, declared: readonly string[]): ForwardDraft {
+  const path = pointer('forwards', name)
+  const section = openSection(reading, path, '/defaults/forwards')
+  const draft: ForwardDraft = { name, via: '', profiles: [], spec: null }
+  if (section.layers[0]?.path !== path) return draft
+  const via = readVia(section, path, declared)
+  const profiles = read(section, 'profiles', parseList(parseText)) ?? []
+  const ends = readEnds(section, path)
+  const options = ends && readOptions(section, ends)
+  if (via !== undefined && ends?.listen && ends.to && options) {
+    const { kind, listen, to } = ends
+    draft.spec = { name, kind, via, listen, to, profiles, ...options }
+    const at = reading.tree.places.get(path)?.key
+    if (at) draft.spec.at = at
+  }
+  return { ...draft, via: via ?? '', profiles }
+}
+
+function readVia(section: Section, path: string, declared: readonly string[]): string | undefined {
+  if (!find(section, 'via')) {
+    const complaint = 'is missing: the host that carries the forward'
+    report(section.reading, `${path}/via`, { complaint }, 'CONFIG_SCHEMA', 'key')
+    return undefined
+  }
+  const destination = read(section, 'via', readDestination)
+  if (!destination) return undefined
+  const reference = resolveReference(destination, declared)
+  if (reference.ok) return reference.value
+  report(section.reading, find(section, 'via')!.path, reference, 'CONFIG_REFERENCE')
+  return undefined
+}
+
+function readEnds(section: Section, path: string): Ends | null {
+  const kind = readKind(section, path)
+  if (!kind) return null
+  const listen = read(section, kind, (value, base) =>
+    parseListen(value, kind === 'remote' ? 'there' : 'here', base),
+  )
+  return { kind, listen, to: readTo(section, path, kind) }
+}
+
+/** The forward's own kind; that of the defaults only where it has none. */
+function readKind(section: Section, path: string): ForwardKind | null {
+  const [own] = section.layers
+  const candidates = [own, section.layers[1]].map((layer) =>
+    KINDS.filter((kind) => layer && Object.hasOwn(layer.map, kind)),
+  )
+  const kinds = candidates[0]!.length > 0 ? candidates[0]! : candidates[1]!
+  const [kind, ...more] = kinds
+  if (!kind) {
+    const complaint = 'needs one of local, remote and dynamic: where it listens'
+    report(section.reading, path, { complaint }, 'CONFIG_SCHEMA', 'key')
+  }
+  for (const other of more) {
+    const complaint = `is one too many: the forward already has ${kind}`
+    report(
+      section.reading,
+      find(section, other)!.path,
+      { complaint, hint: 'Keep one of local, remote and dynamic' },
+      'CONFIG_CONFLICT',
+      'key',
+    )
+  }
+  return kind ?? null
+}
+
+function readTo(section: Section, path: string, kind: ForwardKind): Target | undefined {
+  if (kind === 'dynamic') {
+    applies(section, 'to', false, 'has no place beside dynamic: each SOCKS client says where it wants to go')
+    return { kind: 'socks' }
+  }
+  if (!find(section, 'to')) {
+    const complaint = 'is missing: where connections go'
+    report(section.reading, `${path}/to`, { complaint }, 'CONFIG_SCHEMA', 'key')
+    return undefined
+  }
+  return read(section, 'to', (value, base) => {
+    if (value === 'socks' && kind === 'local')
+      return refused('can be socks only with remote', 'Write dynamic instead of local')
+    return parseTarget(value, kind === 'remote' ? 'here' : 'there', base)
+  })
+}
+
+type Options = Omit<ForwardSpec, 'name' | 'at' | 'kind' | 'via' | 'listen' | 'to' | 'profiles'>
+
+function readOptions(section: Section, ends: Ends): Options {
+  const allowFrom = readAllowFrom(section, ends)
+  const allowTo = readAllowTo(section, ends)
+  const auth = readAuth(section, ends)
+  const hostHeader = readHostHeader(section, ends)
+  const description = read(section, 'description', parseText)
+  return {
+    ...(allowFrom && { allowFrom }),
+    ...(allowTo && { allowTo }),
+    ...(auth && { auth }),
+    socket: readSocket(section, ends),
+    drainMs: read(section, 'drain', parseDuration) ?? DEFAULT_DRAIN_MS,
+    idleTimeoutMs: read(section, 'idle_timeout', parseDuration) ?? 0,
+    maxConnections: read(section, 'max_connections', parseCount(1)) ?? DEFAULT_MAX_CONNECTIONS,
+    ...(hostHeader !== undefined && { hostHeader }),
+    env: {},
+    ...(description !== undefined && { description }),
+  }
+}
+
+/** Whether the key is there to be read; one of the forward's own that does not apply is a problem. */
+function applies(section: Section, key: string, does: boolean, complaint: string): boolean {
+  const found = find(section, key)
+  if (!found || does) return found !== null
+  if (found.isOwn && !isReported(section.reading, found)) {
+    report(section.reading, found.path, { complaint }, 'CONFIG_CONFLICT', 'key')
+  }
+  return false
+}
+
+function readAllowFrom(section: Section, { listen }: Ends): string[] | undefined {
+  const does = listen?.kind !== 'unix'
+  if (
+    !applies(section, 'allow_from', does, 'is for TCP listeners: clients of a Unix socket have no address')
+  ) {
+    return undefined
+  }
+  return read(
+    section,
+    'allow_from',
+    parseList(checkedBy(checkAllowFrom, 'must be an IP address or a CIDR such as 10.0.0.0/8')),
+  )
+}
+
+function readAllowTo(section: Section, { to }: Ends): string[] | undefined {
+  const does = !to || to.kind === 'socks'
+  if (!applies(section, 'allow_to', does, 'is for SOCKS: this forward goes to one target only'))
+    return undefined
+  return read(
+    section,
+    'allow_to',
+    parseList(checkedBy(checkAllowTo, 'must be host[:port] with globs, CIDRs and port ranges')),
+  )
+}
+
+function checkedBy(
+  check: (text: string) => string | null,
+  complaint: string,
+): (value: Plain) => Parsed<string> {
+  return (value) => (check(String(value)) === null ? parsed(String(value)) : refused(complaint))
+}
+
+function readAuth(section: Section, { to }: Ends): ForwardSpec['auth'] | undefined {
+  const does = !to || to.kind === 'socks'
+  if (!applies(section, 'auth', does, 'is for SOCKS: nothing else asks its clients for a password'))
+    return undefined
+  const auth = openSubsection(section, 'auth')
+  const username = read(auth, 'username', parseUsername)
+  const passwordEnv = read(auth, 'password_env', parseVariableName)
+  return username !== undefined && passwordEnv !== undefined ? { username, passwordEnv } : undefined
+}
+
+/** RFC 1929: one byte of length. */
+function parseUsername(value: Plain): Parsed<string> {
+  const text = parseText(value)
+  return text.ok && Buffer.byteLength(text.value) > 255 ? refused('must have at most 255 bytes') : text
+}
+
+function readSocket(section: Section, { kind, listen }: Ends): ForwardSpec['socket'] {
+  const defaults = { mode: DEFAULT_MODE, replace: true }
+  const does = listen?.kind !== 'tcp'
+  if (!applies(section, 'socket', does, 'is for listeners that are Unix sockets: this one is a port'))
+    return defaults
+  const socket = openSubsection(section, 'socket')
+  const isHere = kind !== 'remote'
+  const mode = applies(socket, 'mode', isHere, 'is for sockets on this machine: there the server decides')
+    ? read(socket, 'mode', parseMode)
+    : undefined
+  return {
+    mode: mode ?? defaults.mode,
+    replace: read(socket, 'replace', parseBoolean) ?? defaults.replace,
+  }
+}
+
+function readHostHeader(section: Section, { kind, listen }: Ends): string | undefined {
+  const does = kind === 'local' && listen?.kind !== 'unix'
+  if (!applies(section, 'http', does, 'is for local forwards that listen on a port')) return undefined
+  return read(openSubsection(section, 'http'), 'host_header', parseHostHeader)
+}
+
+/** RFC 9110 section 7.2: a host, and a port when it is not the usual one. */
+function parseHostHeader(value: Plain): Parsed<string> {
+  const destination = readDestination(value)
+  if (!destination.ok || destination.value.user !== undefined) {
+    return refused('must be a host name, perhaps with a port')
+  }
+  const hostname = parseHostname(destination.value.hostname)
+  return hostname.ok ? parsed(String(value)) : hostname
+}

@@ -1,0 +1,88 @@
+// The merged, interpolated and validated tree becomes a Project: hosts first by declaration, then those that
+// forwards and jumps name without declaring them, each started from the defaults.
+
+import type { HostSpec } from '../model/project.ts'
+import { type Destination, parseDestination } from './destination.ts'
+import { type ForwardDraft, readForward } from './forward.ts'
+import { readHost } from './host.ts'
+import { parseProxyJump } from './proxy-jump.ts'
+import { find, isMap, openSection, type Reading, report, type Section, valueAt } from './reading.ts'
+import { resolveReference } from './references.ts'
+import { pointer } from './tree.ts'
+
+export interface Normalized {
+  hosts: Map<string, HostSpec>
+  forwards: Map<string, ForwardDraft>
+}
+
+export function normalize(reading: Reading): Normalized {
+  const declared = namesIn(reading, '/hosts').filter((name) =>
+    reading.tree.places.has(pointer('hosts', name)),
+  )
+  const forwards = new Map(
+    namesIn(reading, '/forwards').map((name) => [name, readForward(reading, name, declared)]),
+  )
+  const hosts = new Map<string, HostSpec>()
+  for (const name of declared) hosts.set(name, readDeclared(reading, name, declared))
+  const named = [...forwards.values()].map(({ via }) => via)
+  for (const queue = [...jumpsOf(hosts), ...named.filter(Boolean)]; queue.length > 0; ) {
+    const name = queue.shift()!
+    const destination = hosts.has(name) ? null : parseDestination(name)
+    if (!destination) continue
+    const host = readImplicit(reading, name, destination, declared)
+    hosts.set(name, host)
+    queue.push(...(host.proxyJump ?? []))
+  }
+  return { hosts, forwards }
+}
+
+function jumpsOf(hosts: Map<string, HostSpec>): string[] {
+  return [...hosts.values()].flatMap((host) => host.proxyJump ?? [])
+}
+
+function namesIn(reading: Reading, path: string): string[] {
+  const map = valueAt(reading.tree.value, path)
+  return isMap(map) ? Object.keys(map).filter((name) => !name.startsWith('x-')) : []
+}
+
+function readDeclared(reading: Reading, name: string, declared: readonly string[]): HostSpec {
+  const section = openSection(reading, pointer('hosts', name), '/defaults/hosts')
+  const host: HostSpec = { name, ...readHost(section, skipsOwnJump(reading, name, section)) }
+  const at = reading.tree.places.get(pointer('hosts', name))?.key
+  if (at) host.at = at
+  return withJumps(section, host, declared)
+}
+
+/** What a short form said of it stands under its name in the tree; its text says whom and as whom. */
+function readImplicit(
+  reading: Reading,
+  name: string,
+  destination: Destination,
+  declared: readonly string[],
+): HostSpec {
+  const section = openSection(reading, pointer('hosts', name), '/defaults/hosts')
+  const skipsJump = skipsOwnJump(reading, name, section)
+  const skip = (key: string) => key === 'hostname' || Object.hasOwn(destination, key) || skipsJump(key)
+  return withJumps(section, { name, implicit: true, ...readHost(section, skip), ...destination }, declared)
+}
+
+/** The hosts on the way of everybody are not on their own way. */
+function skipsOwnJump(reading: Reading, name: string, section: Section): (key: string) => boolean {
+  const jump = valueAt(reading.tree.value, '/defaults/hosts/proxy_jump')
+  const hops = jump === undefined ? null : parseProxyJump(jump)
+  const isHop = hops?.ok === true && hops.value.includes(name)
+  const isDefault = find(section, 'proxy_jump')?.path === '/defaults/hosts/proxy_jump'
+  return (key) => key === 'proxy_jump' && isHop && isDefault
+}
+
+function withJumps(section: Section, host: HostSpec, declared: readonly string[]): HostSpec {
+  const { reading } = section
+  const path = find(section, 'proxy_jump')?.path
+  for (const [index, hop] of (host.proxyJump ?? []).entries()) {
+    const reference = resolveReference(parseDestination(hop)!, declared)
+    const item = path + pointer(index)
+    if (!reference.ok)
+      report(reading, reading.tree.places.has(item) ? item : path!, reference, 'CONFIG_REFERENCE')
+  }
+  return host
+}
