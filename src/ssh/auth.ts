@@ -71,6 +71,7 @@ export class Authentication {
   #begun = false
   #partial = false
   #passphraseFor: string | null = null
+  #serverAlgorithms: string[] | null = null
 
   constructor(host: WantedHost, credentials: Credentials) {
     this.#host = host
@@ -100,10 +101,16 @@ export class Authentication {
     this.#partial ||= partial
   }
 
-  /** RSA signs with SHA-2 or not at all, whatever ssh2 makes of the server's silence. */
-  rsaAlgorithm(algorithm: string): string {
+  /** The server's `server-sig-algs` (RFC 8308 3.1). */
+  serverTakes(algorithms: string[]): void {
+    this.#serverAlgorithms = algorithms
+  }
+
+  /** RSA signs with SHA-2 or not at all, SHA-512 first as ssh does, whatever ssh2 makes of the server's silence. */
+  rsaAlgorithm(): string {
     const allowed = this.#credentials.algorithms.filter((name) => name.startsWith('rsa-'))
-    return allowed.includes(algorithm) ? algorithm : (allowed[0] ?? 'rsa-sha2-512')
+    const taken = this.#serverAlgorithms
+    return allowed.find((name) => taken === null || taken.includes(name)) ?? allowed[0] ?? 'rsa-sha2-512'
   }
 
   async sign(identity: Identity, data: Buffer, hash: SignatureHash): Promise<Buffer> {
@@ -170,21 +177,15 @@ class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
   override sign(
     key: ParsedKey,
     data: Buffer,
-    options: SigningRequestOptions | ((error?: Error | null, signature?: Buffer) => void),
+    _options: SigningRequestOptions | ((error?: Error | null, signature?: Buffer) => void),
     callback: (error?: Error | null, signature?: Buffer) => void = () => {},
   ): void {
-    const hash = key.type === 'ssh-rsa' ? this.#rsaHash(options) : null
+    const isSha256 = this.#authentication.rsaAlgorithm() === 'rsa-sha2-256'
+    const hash = key.type === 'ssh-rsa' ? (isSha256 ? 'sha256' : 'sha512') : null
     this.#authentication.sign(this.#identity, data, hash).then(
       (signature) => callback(null, signature),
       (error: Error) => callback(error),
     )
-  }
-
-  /** The hash that goes with the algorithm that `rsaAlgorithm` put into the request. */
-  #rsaHash(options: unknown): SignatureHash {
-    const { hash } = options as { hash?: string }
-    const named = hash === 'sha256' || hash === 'sha512' ? `rsa-sha2-${hash.slice(3)}` : 'ssh-rsa'
-    return this.#authentication.rsaAlgorithm(named) === 'rsa-sha2-256' ? 'sha256' : 'sha512'
   }
 }
 

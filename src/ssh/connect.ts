@@ -11,7 +11,7 @@ import { Authentication, loadCredentials } from './auth.ts'
 import { SshCarrier } from './carrier.ts'
 import { handshake, type Step } from './handshake.ts'
 import { loadHostKeyCheck } from './host-key.ts'
-import { openSocket } from './socket.ts'
+import { openSocket, unlessAborted } from './socket.ts'
 
 export interface ConnectOptions {
   /** Through a jump host: a stream to hostname:port. Absent: a socket of our own. It belongs to the connection from then on. */
@@ -30,10 +30,8 @@ export async function connect(host: WantedHost, options: ConnectOptions): Promis
   const timer = setTimeout(expire, host.connectTimeoutMs)
   const signal = AbortSignal.any([options.signal, deadline.signal])
   try {
-    return await attempt(host, options, signal, progress)
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
+    // Whatever an attempt waits for, the limit holds; what it opened it closes itself when it notices.
+    return await unlessAborted(attempt(host, options, signal, progress), signal)
   } finally {
     clearTimeout(timer)
   }
@@ -57,8 +55,10 @@ async function attempt(
   const stream = await openStream(host, options, signal)
   const authentication = new Authentication(host, credentials)
   try {
+    signal.throwIfAborted()
     const client = await handshake({ host, stream, hostKey, authentication, algorithms, signal, progress })
     await hostKey.remember()
+    signal.throwIfAborted()
     return new SshCarrier(host, client, stream)
   } catch (error) {
     stream.destroy()
@@ -71,6 +71,7 @@ async function openStream(host: WantedHost, options: ConnectOptions, signal: Abo
   try {
     return await options.openStream(signal)
   } catch (error) {
+    signal.throwIfAborted()
     throw new ProblemError(behindJump(host, problemOf(error)))
   }
 }

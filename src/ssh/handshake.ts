@@ -8,7 +8,7 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import type { HostKeyCheck } from './host-key.ts'
-import { chooseRsaAlgorithm, silence, watchAuthFailures } from './internals.ts'
+import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
 
 export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
 
@@ -62,7 +62,8 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     }
     stream.on('data', heard.onData)
     watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
-    chooseRsaAlgorithm(client, (algorithm) => authentication.rsaAlgorithm(algorithm))
+    watchServerSigAlgs(client, (algorithms) => authentication.serverTakes(algorithms))
+    chooseRsaAlgorithm(client, () => authentication.rsaAlgorithm())
     if (signal.aborted) abort()
   })
 }

@@ -50,18 +50,30 @@ export function watchAuthFailures(client: Client, onFailure: AuthFailure): void 
   }
 }
 
+/** Calls `onAlgorithms` with the signature algorithms that the server says it takes (RFC 8308 3.1). */
+export function watchServerSigAlgs(client: Client, onAlgorithms: (algorithms: string[]) => void): void {
+  const handlers = insides(client)._protocol?._handlers
+  const original = handlers?.EXT_INFO as ((...args: unknown[]) => unknown) | undefined
+  if (!handlers || typeof original !== 'function') return
+  handlers.EXT_INFO = (...args: unknown[]) => {
+    const extensions = Array.isArray(args[1]) ? (args[1] as { name?: unknown; algs?: unknown }[]) : []
+    const algorithms = listOf(extensions.find(({ name }) => name === 'server-sig-algs')?.algs)
+    if (algorithms) onAlgorithms(algorithms)
+    return original.apply(handlers, args)
+  }
+}
+
 /**
- * Lets `choose` replace the algorithm that ssh2 names for an RSA key (it falls back to SHA-1 when a server says nothing).
- * Where ssh2 has another shape its own choice stays, and the signer refuses SHA-1.
+ * Lets `choose` name the algorithm for an RSA key: ssh2 takes SHA-256 first, and SHA-1 when a server says nothing.
+ * Where ssh2 has another shape its own choice stays: RSA keys may then be refused by the server, others work.
  */
-export function chooseRsaAlgorithm(client: Client, choose: (algorithm: string) => string): void {
+export function chooseRsaAlgorithm(client: Client, choose: () => string): void {
   const protocol = insides(client)._protocol
   const original = protocol?.authPK
   if (!protocol || typeof original !== 'function' || original.length < 4) return
   protocol.authPK = (user, key, algorithm, sign) => {
     const isRsa = (key as { type?: unknown } | null)?.type === 'ssh-rsa'
-    const name = typeof algorithm === 'string' ? algorithm : 'ssh-rsa'
-    original.call(protocol, user, key, isRsa ? choose(name) : algorithm, sign)
+    original.call(protocol, user, key, isRsa ? choose() : algorithm, sign)
   }
 }
 

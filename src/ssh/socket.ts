@@ -39,7 +39,8 @@ async function resolve(host: WantedHost, signal: AbortSignal): Promise<Address[]
   }
 }
 
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Rejects with `signal`'s reason as soon as it fires; the work goes on unheard. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
     if (signal.aborted) abort()

@@ -26,17 +26,19 @@ describe('keys from files', () => {
     expect(server.logins()).toBe(1)
   })
 
-  test('RSA signs with SHA-2 only, whichever of the two is allowed', async () => {
+  test('RSA signs with SHA-2 only, with SHA-512 first as ssh does', async () => {
     const key = await newKey('rsa')
     for (const algorithm of ['rsa-sha2-256', 'rsa-sha2-512']) {
-      const server = await startSshd({
-        authorizedKeys: [key.line],
-        config: [`PubkeyAcceptedAlgorithms ${algorithm}`],
-      })
-      await open(hostFor(server, { identityFiles: [key.path] }))
-      const both = await startSshd({ authorizedKeys: [key.line] })
-      await open(hostFor(both, { identityFiles: [key.path], pubkeyAcceptedAlgorithms: algorithm }))
+      const config = [`PubkeyAcceptedAlgorithms ${algorithm}`]
+      const server = await startSshd({ authorizedKeys: [key.line], config })
+      await open(hostFor(server, { identityFiles: [key.path], pubkeyAcceptedAlgorithms: algorithm }))
+      const outcome = connect(hostFor(server, { identityFiles: [key.path] }), { signal: NEVER })
+      if (algorithm === 'rsa-sha2-512') (await outcome).close()
+      else expect((await problemFrom(outcome)).code).toBe('AUTH_FAILED')
     }
+    const old = await startSshd({ authorizedKeys: [key.line], config: ['PubkeyAcceptedAlgorithms ssh-rsa'] })
+    const names = { pubkeyAcceptedAlgorithms: '+ssh-rsa', identityFiles: [key.path] }
+    expect((await attempt(hostFor(old, names))).code).toBe('AUTH_FAILED')
   })
 
   test('are tried in their order; the first right one is enough', async () => {

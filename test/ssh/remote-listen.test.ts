@@ -61,7 +61,8 @@ describe('listening on the host', () => {
     for (const expected of [1, 2]) {
       const client = await dialLocal({ port: listener.port, host: '127.0.0.1' })
       client.resume()
-      await once(client, 'close')
+      await once(client, 'end')
+      client.end()
       expect(client.bytesRead).toBe(0)
       expect(knocks).toBe(expected)
     }
