@@ -17,7 +17,7 @@ type State =
 const nothing = Buffer.alloc(0)
 const maxHeadBytes = 256 * 1024
 /** A method (RFC 9110 section 9.1), perhaps not all of it yet. */
-const startOfRequest = /^(\r?\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]*$|[!#$%&'*+.^_`|~0-9A-Za-z-]+ )/
+const startOfRequest = /^[\r\n]*([!#$%&'*+.^_`|~0-9A-Za-z-]*$|[!#$%&'*+.^_`|~0-9A-Za-z-]+ )/
 
 /** One for each connection. */
 export function createHostFilter(host: string): Filter {

@@ -2,7 +2,7 @@
 // a folder that only we can enter, then linked to its place. It takes the place of a dead socket of ours at
 // most, and goes away only while it is still the one we made.
 
-import { chmod, link, lstat, mkdir, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, mkdtemp, open, rm, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { basename, dirname, join, relative } from 'node:path'
 import { type Problem, type ProblemCode, ProblemError } from '../model/problem.ts'
@@ -33,7 +33,7 @@ export async function placeUnixSocket(
     await withShortPath(hidden, born, bind)
     await chmod(born, options.mode)
     const { ino, dev } = await lstat(born)
-    await moveIn(born, path, hidden, options.replace)
+    await moveIn(born, path, options.replace)
     return { remove: () => removeIfSame(path, ino, dev) }
   } finally {
     await rm(hidden, { recursive: true, force: true })
@@ -67,25 +67,26 @@ async function withShortPath(folder: string, path: string, bind: (path: string) 
 }
 
 /** link(2) never overwrites: whoever puts a socket there in between wins, and we say so. */
-async function moveIn(born: string, path: string, hidden: string, replace: boolean): Promise<void> {
+async function moveIn(born: string, path: string, replace: boolean): Promise<void> {
   if (await linked(born, path)) return
-  await setAside(path, hidden, replace)
-  if (await linked(born, path)) return
-  throw problem('PORT_IN_USE', `${path} is already in use: somebody else just began to listen there`)
+  await makeWay(path, replace)
+  if (!(await linked(born, path))) throw justTaken(path)
 }
 
+/** False when somebody was faster: a file is there, or what was to be linked has gone. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' || code === 'ENOENT') return false
     throw error
   }
 }
 
-/** Moves a dead socket of ours out of the way; anything else there is a problem, and stays. */
-async function setAside(path: string, hidden: string, replace: boolean): Promise<void> {
+/** Removes a dead socket of ours; anything else there is a problem, and stays. */
+async function makeWay(path: string, replace: boolean): Promise<void> {
   const old = await lstat(path).catch(() => null)
   if (!old) return
   if (!old.isSocket()) {
@@ -103,19 +104,37 @@ async function setAside(path: string, hidden: string, replace: boolean): Promise
       hint: 'Remove it, or set `socket: { replace: true }`',
     })
   }
-  await moveAway(path, join(hidden, 'old'), old.ino)
+  await removeDead(path, old.ino)
 }
 
-/** Somebody may have replaced it since we looked: then it goes back. */
-async function moveAway(path: string, aside: string, ino: number): Promise<void> {
-  try {
-    await rename(path, aside)
-  } catch {
-    return
+/**
+ * Several may want to replace one dead socket: the first to link its inode to this name may, and looks again
+ * once it has it, because the file may be somebody's new socket by then.
+ */
+async function removeDead(path: string, ino: number): Promise<void> {
+  const claim = join(dirname(path), `.tunnels-dead-${ino}`)
+  if (!(await linked(path, claim))) {
+    await dropAbandoned(claim)
+    throw justTaken(path)
   }
-  if ((await lstat(aside)).ino === ino) return
-  await linked(aside, path)
-  throw problem('PORT_IN_USE', `${path} is already in use: somebody else just began to listen there`)
+  try {
+    if ((await lstat(claim)).ino !== ino || (await isAnswered(path))) throw justTaken(path)
+    await unlink(path)
+  } finally {
+    await unlink(claim)
+  }
+}
+
+const abandonedAfterMs = 30_000
+
+/** Its owner has died on the way: the next try may have it. link(2) sets the time that is looked at. */
+async function dropAbandoned(claim: string): Promise<void> {
+  const stat = await lstat(claim).catch(() => null)
+  if (stat && Date.now() - stat.ctimeMs > abandonedAfterMs) await unlink(claim).catch(() => {})
+}
+
+function justTaken(path: string): ProblemError {
+  return problem('PORT_IN_USE', `${path} is already in use: somebody else just began to listen there`)
 }
 
 /** Only a refused connection proves that nobody listens. */
