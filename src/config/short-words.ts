@@ -21,7 +21,10 @@ export function splitWords(text: string): Parsed<Word[]> {
       word = undefined
       continue
     }
-    if (!word) words.push((word = { text: '', offset: index }))
+    if (!word) {
+      word = { text: '', offset: index }
+      words.push(word)
+    }
     if (char === quote) quote = ''
     else if (!quote && /["']/.test(char)) quote = char
     else if (isEscape(masked, index, quote)) word.text += text[++index]

@@ -79,7 +79,7 @@ const SECRETS = [
 function warnSecrets(reading: Reading, value: Plain, path: string): void {
   if (typeof value === 'string' && SECRETS.some((secret) => secret.test(value))) {
     const summary = `${formatPointer(path)} looks as if it holds a secret`
-    warn(reading, path, summary, 'Keep it in an environment variable or in .env, and write ${NAME} here')
+    warn(reading, path, summary, 'Keep it in an environment variable or in .env, and name the variable here')
   }
   if (typeof value !== 'object' || value === null) return
   for (const [key, child] of Object.entries(value)) warnSecrets(reading, child, path + pointer(key))
