@@ -102,25 +102,19 @@ function matchesHash(name: string, hosts: string): boolean {
 type ParsedLine = Omit<KnownHost, 'file' | 'line'>
 
 function parseLine(line: string): ParsedLine | null {
-  const words = line
-    .replace(/^[ \t]+/, '')
-    .split(/[ \t]+/)
-    .filter((word, index) => index === 0 || word !== '')
-  const marker = readMarker(words)
-  const [hosts, name, encoded] = words
+  const { marker, rest } = takeMarker(line.replace(/^[ \t]+/, ''))
+  const [hosts, name, encoded] = rest.split(/[ \t]+/)
   if (!marker || !hosts || hosts.startsWith('#') || !name || !encoded) return null
   const key = decodeBase64(encoded)
   const type = key && typeInside(key)
   return type && plainType(name) === type ? { marker, hosts, type, key } : null
 }
 
-/** Takes a leading marker off `words`; null when it is none that ssh knows, or not alone. */
-function readMarker(words: string[]): KnownHost['marker'] | null {
-  if (!words[0]?.startsWith('@')) return 'none'
-  const marker = words.shift()
-  if (words[0]?.startsWith('@')) return null
-  if (marker === '@revoked') return 'revoked'
-  return marker === '@cert-authority' ? 'cert-authority' : null
+/** Null for a marker that ssh does not know, for a second one, and for one that a tab follows: ssh skips such lines. */
+function takeMarker(line: string): { marker: KnownHost['marker'] | null; rest: string } {
+  if (!line.startsWith('@')) return { marker: 'none', rest: line }
+  const [, marker, rest = ''] = /^@(revoked|cert-authority) [ \t]*([^@].*)$/.exec(line) ?? []
+  return { marker: (marker as KnownHost['marker'] | undefined) ?? null, rest }
 }
 
 function contradicting(entries: KnownHost[], key: Buffer): KnownHost {
@@ -129,8 +123,7 @@ function contradicting(entries: KnownHost[], key: Buffer): KnownHost {
 }
 
 function plainType(name: string): string {
-  if (/^rsa(-sha2-(256|512))?$/i.test(name)) return 'ssh-rsa'
-  return /^ed25519$/i.test(name) ? 'ssh-ed25519' : name
+  return /^rsa-sha2-(256|512)$/.test(name) ? 'ssh-rsa' : name
 }
 
 /** How many fields a public key of a type has (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4, PROTOCOL.u2f). */
