@@ -9,14 +9,16 @@ const pageFile = new URL('../docs/configuration.md', import.meta.url)
 
 /** The page with each `<!-- keys of X -->` table made anew from `schema`. */
 export function renderConfiguration(page, schema) {
-  return page.replaceAll(/(<!-- keys of (.+?) -->\n)[^]*?(<!-- end -->)/g, (_, begin, name, end) => {
+  return page.replaceAll(/(<!-- keys of (.+?) -->\n)[\s\S]*?(<!-- end -->)/g, (_, begin, name, end) => {
     const owner = name === 'the file' ? schema : schema.definitions[name]
     return `${begin}\n${formatTable(owner)}\n${end}`
   })
 }
 
 function formatTable(owner) {
-  const rows = rowsOf(owner, '').map(({ key, meaning, examples }) => `| \`${key}\` | ${meaning} | ${examples} |`)
+  const rows = rowsOf(owner, '').map(
+    ({ key, meaning, examples }) => `| \`${key}\` | ${meaning} | ${examples} |`,
+  )
   return ['| Key | Meaning | For example |', '| --- | --- | --- |', ...rows, ''].join('\n')
 }
 

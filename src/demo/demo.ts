@@ -9,7 +9,7 @@ import { type Counting, expectAnswer, openCounting } from './answer.ts'
 import { SHOP_GREETING, WEB_GREETING } from './far-side.ts'
 import { watchInterrupt } from './interrupt.ts'
 import { letPlay } from './play.ts'
-import { formatEdited, formatFirst } from './project-file.ts'
+import { formatEdit, formatEdited, formatFirst } from './project-file.ts'
 import { nextPlan, type Running, startRunning, untilOpen } from './running.ts'
 import { type Say, sayTo } from './say.ts'
 import { NEAR_GREETING, type Scene, setScene } from './scene.ts'
@@ -37,10 +37,21 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     say.line(formatProblems([problemOf(error)], { sources: () => undefined, color: options.color, cwd: '/' }))
     return 1
   } finally {
-    for (const close of closers.reverse()) await close()
+    await closeAll(closers, say)
     interrupt.stop()
-    say.line('Everything that the demo had opened is closed again.')
   }
+}
+
+/** The last opened first; one that cannot be closed keeps none of the others open. */
+async function closeAll(closers: (() => Promise<void>)[], say: Say): Promise<void> {
+  let isClosed = true
+  for (const close of closers.reverse()) {
+    await close().catch((error: unknown) => {
+      isClosed = false
+      say.line(`Something could not be closed: ${problemOf(error).summary}`)
+    })
+  }
+  if (isClosed) say.heading('Everything that the demo had opened is closed again.')
 }
 
 type Stage = DemoOptions & { signal: AbortSignal }
@@ -96,22 +107,25 @@ async function editLive(
   say: Say,
   stage: Stage,
 ): Promise<Counting> {
-  say.heading('The file is edited while a connection is open: web leads to shop.demo now, docs is new')
+  say.heading('The file is edited, while a connection through web is open')
   const way = { signal: soon(stage) }
   const url = `http://127.0.0.1:${numbers.web}/`
   const counting = openCounting('web', `${url}count`, way)
   const before = await counting.hearPast(2)
-  const planned = nextPlan(running.control, way.signal)
-  await folder.save(formatEdited(numbers))
-  say.quote(formatPlan(await planned, { color: stage.color }))
+  say.quote(formatEdit(numbers))
+  const edited = folder.save(formatEdited(numbers))
+  const [plan] = await Promise.all([nextPlan(running.control, way.signal), edited])
+  say.heading('The plan that was applied')
+  say.quote(formatPlan(plan, { color: stage.color }))
   await untilOpen(running.control, ['web', 'docs'], way.signal)
   say.exchange(`curl ${url}`, await expectAnswer('web', url, SHOP_GREETING, way))
   const docs = `http://127.0.0.1:${numbers.docs}/`
   say.exchange(`curl ${docs}`, await expectAnswer('docs', docs, WEB_GREETING, way))
   const after = await counting.hearPast(far.web.counted())
   say.line(
-    `  The connection that was open counted to ${before} before the edit, and to ${after} since: none missing.`,
+    `  The connection that was open heard 1 to ${before} before the edit, and to ${after} since: none missing.`,
   )
+  say.line('  It goes on to web.demo for as long as `drain` lets it (10 minutes): the +1 under CONNS below.')
   return counting
 }
 

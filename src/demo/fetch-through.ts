@@ -33,8 +33,11 @@ export async function* fetchLines(url: string, way: Way): AsyncGenerator<string>
 }
 
 async function get(url: string, way: Way): Promise<IncomingMessage> {
+  way.signal.throwIfAborted()
   const target = new URL(url)
   const socket = await openConnection(target, way)
+  // The request hears of what goes wrong while it lives; afterwards nobody needs to.
+  socket.on('error', () => {})
   return new Promise((resolve, reject) => {
     const asked = request(target, { signal: way.signal, createConnection: () => socket }, resolve)
     asked.on('error', reject)

@@ -1,28 +1,32 @@
-// Ctrl-C and kill as one AbortSignal, for as long as the demo has something to clean up.
+// Ctrl-C, kill and a closed window as one AbortSignal, for as long as the demo has something to clean up.
+
+import { constants } from 'node:os'
 
 export interface Interrupt {
   readonly signal: AbortSignal
-  /** 130 after Ctrl-C, 143 after SIGTERM: 128 and the number of the signal. */
+  /** 128 and the number of the signal: 130 after Ctrl-C, 143 after SIGTERM. */
   exitCode(): number
   /** Gives the signals back to Node. */
   stop(): void
 }
 
-/** Also fires with `outer`, which counts as Ctrl-C. A second Ctrl-C ends the process at once, as Node does by itself. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Also fires with `outer`, which counts as Ctrl-C. The same signal again ends the process at once, as Node does by itself. */
 export function watchInterrupt(outer?: AbortSignal): Interrupt {
   const controller = new AbortController()
-  let exitCode = 130
-  const onSigint = () => controller.abort()
-  const onSigterm = () => {
-    exitCode = 143
+  let seen: (typeof signals)[number] = 'SIGINT'
+  const onSignal = (signal: NodeJS.Signals) => {
+    seen = signal as typeof seen
     controller.abort()
   }
-  process.once('SIGINT', onSigint).once('SIGTERM', onSigterm)
-  outer?.addEventListener('abort', onSigint, { once: true })
-  if (outer?.aborted) controller.abort()
+  const onOuter = () => controller.abort()
+  for (const signal of signals) process.once(signal, onSignal)
+  outer?.addEventListener('abort', onOuter, { once: true })
+  if (outer?.aborted) onOuter()
   const stop = () => {
-    process.off('SIGINT', onSigint).off('SIGTERM', onSigterm)
-    outer?.removeEventListener('abort', onSigint)
+    for (const signal of signals) process.off(signal, onSignal)
+    outer?.removeEventListener('abort', onOuter)
   }
-  return { signal: controller.signal, exitCode: () => exitCode, stop }
+  return { signal: controller.signal, exitCode: () => 128 + constants.signals[seen], stop }
 }

@@ -52,6 +52,14 @@ export function formatEdited(numbers: Numbers): string {
   return formatFile(numbers, 'shop.demo:80', docs)
 }
 
+/** What the edit takes out and puts in. */
+export function formatEdit(numbers: Numbers): string {
+  const [before, after] = [formatFirst(numbers).split('\n'), formatEdited(numbers).split('\n')]
+  const gone = before.filter((line) => !after.includes(line)).map((line) => `- ${line}`)
+  const added = after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`)
+  return [...gone, ...added].join('\n')
+}
+
 function formatFile(numbers: Numbers, to: string, more: string): string {
   return `name: demo
 
