@@ -59,8 +59,11 @@ export function planListeners(running: Endpoint[], wanted: Endpoint[]): Listener
   }
 }
 
-/** Two requests for one port of one server are taken as overlapping: only the server knows its addresses. */
-function overlaps(old: Endpoint, next: Endpoint): boolean {
+/**
+ * True when the two cannot be open at once. Two requests for one port of one server are taken as overlapping:
+ * only the server knows its addresses.
+ */
+export function overlaps(old: Endpoint, next: Endpoint): boolean {
   if (old.key === next.key) return true
   if (old.local !== null && next.local !== null) return socketsOverlap(old.local, next.local)
   return old.remote !== null && old.remote === next.remote

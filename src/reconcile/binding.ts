@@ -3,11 +3,12 @@
 
 import type { Incoming } from '../forward/carrier.ts'
 import type { Problem } from '../model/problem.ts'
+import type { Endpoint } from '../plan/listeners.ts'
 
 export type BindingState = 'opening' | 'open' | 'retrying' | 'failed' | 'closed'
 
 export interface Binding {
-  readonly key: string
+  readonly endpoint: Endpoint
   readonly state: BindingState
   readonly problem: Problem | null
   /** What is really bound, as status shows it; null before. */

@@ -3,8 +3,9 @@
 
 import type { LocalListener } from '../forward/local-listener.ts'
 import { listenLocal } from '../forward/local-listener.ts'
-import { formatSocketAddress, formatSocketKey, type SocketAddress } from '../model/address.ts'
+import { formatSocketAddress, type SocketAddress } from '../model/address.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
+import type { Endpoint } from '../plan/listeners.ts'
 import {
   type Binding,
   type BindingOwner,
@@ -19,7 +20,7 @@ const retryMs = 1_000
 const retryOverOthersMs = 30_000
 
 export class LocalBinding implements Binding {
-  readonly key: string
+  readonly endpoint: Endpoint
   owner: BindingOwner
   state: BindingState = 'closed'
   problem: Problem | null = null
@@ -31,13 +32,13 @@ export class LocalBinding implements Binding {
   #turn: Promise<void> = Promise.resolve()
 
   constructor(
-    address: SocketAddress,
+    endpoint: Endpoint & { local: SocketAddress },
     socket: { mode: number; replace: boolean },
     owner: BindingOwner,
     gaveWay: readonly GaveWay[] = [],
   ) {
-    this.key = formatSocketKey(address)
-    this.#address = address
+    this.endpoint = endpoint
+    this.#address = endpoint.local
     this.#socket = socket
     this.owner = owner
     this.#gaveWay = gaveWay

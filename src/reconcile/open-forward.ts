@@ -6,6 +6,7 @@ import { createTraffic, type Traffic } from '../forward/traffic.ts'
 import { formatListenSpec, formatSocketAddress, formatTarget } from '../model/address.ts'
 import type { ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
+import { type Endpoint, overlaps } from '../plan/listeners.ts'
 import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
 import type { Binding, BindingOwner } from './binding.ts'
@@ -84,12 +85,17 @@ export class OpenForward implements BindingOwner {
   }
 
   owns(key: string): boolean {
-    return this.bindings.has(key) || this.#predecessors.some((binding) => binding.key === key)
+    return this.bindings.has(key) || this.#predecessors.some(({ endpoint }) => endpoint.key === key)
+  }
+
+  /** Listeners of before that cannot be open beside a new one. */
+  predecessorsInTheWayOf(endpoint: Endpoint): Binding[] {
+    return this.#predecessors.filter((binding) => overlaps(binding.endpoint, endpoint))
   }
 
   /** Somebody else takes the listener over. */
   giveUp(key: string): Binding | undefined {
-    const binding = this.bindings.get(key) ?? this.#predecessors.find((candidate) => candidate.key === key)
+    const binding = this.bindings.get(key) ?? this.#predecessors.find(({ endpoint }) => endpoint.key === key)
     if (this.bindings.get(key) === binding) this.bindings.delete(key)
     this.#predecessors = this.#predecessors.filter((candidate) => candidate !== binding)
     return binding

@@ -144,17 +144,29 @@ export class Reconciler {
   #openListener(key: string, name: string, run: Run): void {
     const forward = this.#forward(name)
     const existing = this.#ownerOf(key)?.giveUp(key)
-    const binding =
-      existing ?? this.#createBinding(run.endpoints.get(key)!, forward, run.gaveWay.get(key) ?? [])
+    const binding = existing ?? this.#createBinding(run.endpoints.get(key)!, forward, run)
     binding.owner = forward
     forward.bindings.set(key, binding)
     if (!existing) run.opening.push(binding.open())
   }
 
-  #createBinding(endpoint: Endpoint, forward: OpenForward, gaveWay: GaveWay[]): Binding {
+  #createBinding(endpoint: Endpoint, forward: OpenForward, run: Run): Binding {
+    const gaveWay = [...(run.gaveWay.get(endpoint.key) ?? []), ...this.#clearTheWay(endpoint, forward)]
     const { spec } = forward
-    if (spec.kind !== 'remote') return new LocalBinding(endpoint.local!, spec.socket, forward, gaveWay)
-    return new RemoteBinding(endpoint.key, spec, this.#host(spec.via), forward, gaveWay)
+    if (spec.kind === 'remote')
+      return new RemoteBinding(endpoint, spec, this.#host(spec.via), forward, gaveWay)
+    return new LocalBinding({ ...endpoint, local: endpoint.local! }, spec.socket, forward, gaveWay)
+  }
+
+  /** Listeners that only stand in for others are in no snapshot, so no plan tells them to yield. */
+  #clearTheWay(endpoint: Endpoint, forward: OpenForward): GaveWay[] {
+    return [...this.#forwards.values()].flatMap((other) =>
+      other.predecessorsInTheWayOf(endpoint).map((binding) => {
+        const restore = other === forward
+        if (!restore) other.giveUp(binding.endpoint.key)
+        return { binding, restore }
+      }),
+    )
   }
 
   /** A listener whose forward got others instead serves until they are open. */

@@ -6,6 +6,7 @@ import type { Incoming, RemoteListener } from '../forward/carrier.ts'
 import type { ListenSpec } from '../model/address.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
 import type { WantedRemoteForward } from '../model/wanted.ts'
+import type { Endpoint } from '../plan/listeners.ts'
 import {
   type Binding,
   type BindingOwner,
@@ -24,7 +25,7 @@ const retryOverOthersMs = 30_000
 type Listening = { held: HeldCarrier; listener: RemoteListener; release: () => void }
 
 export class RemoteBinding implements Binding {
-  readonly key: string
+  readonly endpoint: Endpoint
   owner: BindingOwner
   state: BindingState = 'closed'
   problem: Problem | null = null
@@ -39,13 +40,13 @@ export class RemoteBinding implements Binding {
   #turn: Promise<void> = Promise.resolve()
 
   constructor(
-    key: string,
+    endpoint: Endpoint,
     spec: Pick<WantedRemoteForward, 'listen' | 'socket'>,
     slot: HostSlot,
     owner: BindingOwner,
     gaveWay: readonly GaveWay[] = [],
   ) {
-    this.key = key
+    this.endpoint = endpoint
     this.#listen = spec.listen
     this.#socket = spec.socket
     this.#slot = slot

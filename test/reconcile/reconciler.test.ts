@@ -51,7 +51,7 @@ async function greeting(port: number): Promise<string> {
     text += chunk
   })
   socket.on('error', () => {})
-  await once(socket, 'close').catch(() => {})
+  await untilClosed(socket)
   socket.destroy()
   return text
 }
@@ -68,6 +68,10 @@ async function openEcho(port: number): Promise<Socket & { says(text: string): Pr
       return String(chunk)
     },
   })
+}
+
+function untilClosed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 const unreachable: Problem = { code: 'HOST_UNREACHABLE', summary: 'nobody is there' }
@@ -116,7 +120,7 @@ describe('an edit', () => {
     await isOpen('a')
     const open = await openEcho(port)
     await open.says('x')
-    const closed = once(open, 'close')
+    const closed = untilClosed(open)
     await apply(wanted([local('a', port, { ...to(echo), allowFrom: ['10.9.9.9'] } as never)]))
     await closed
   })
@@ -264,7 +268,7 @@ describe('a host', () => {
     await isOpen('web')
     const open = await openEcho(b!)
     await open.says('x')
-    const closed = once(open, 'close')
+    const closed = untilClosed(open)
     made[0]!.lose()
     await closed
     await eventually(() => expect(statusOf('acme')).toMatchObject({ state: 'open', reconnects: 1 }))
@@ -323,14 +327,15 @@ describe('a host', () => {
 
 test('for any sequence of projects, nothing is left to do, and what is declared works', async () => {
   const servers = [await startSource('0'), await startSource('1'), await startSource('2')]
-  const ports = await freePorts(4)
-  const forwardOf = fc.record({
-    name: fc.constantFrom('f1', 'f2', 'f3', 'f4'),
-    port: fc.constantFrom(...ports),
-    via: fc.constantFrom('a', 'b'),
-    isRemote: fc.boolean(),
-    to: fc.integer({ min: 0, max: 2 }),
-  })
+  const ports = await freePorts(7)
+  /** The hosts of this test are all this machine, so each has ports of its own. */
+  const listen = fc.constantFrom(
+    ...ports.slice(0, 3).flatMap((port) => ['a', 'b'].map((via) => ({ port, via, isRemote: false }))),
+    ...ports.slice(3).map((port, index) => ({ port, via: index % 2 ? 'a' : 'b', isRemote: true })),
+  )
+  const forwardOf = fc
+    .record({ name: fc.constantFrom('f1', 'f2', 'f3', 'f4'), listen, to: fc.integer({ min: 0, max: 2 }) })
+    .map(({ listen: where, ...rest }) => ({ ...rest, ...where }))
   const unique = { selector: (entry: { name: string }) => entry.name }
   const project = fc.uniqueArray(forwardOf, unique).map((list) => {
     const taken = new Set<number>()
@@ -339,19 +344,22 @@ test('for any sequence of projects, nothing is left to do, and what is declared 
   const build = (list: { name: string; port: number; via: string; isRemote: boolean; to: number }[]) =>
     wanted(
       list.map(({ name, port, via, isRemote, to: index }) => {
-        const fields = { via, ...to(servers[index]!), drainMs: 0 } as never
+        const fields = { via, ...to(servers[index]!) } as never
         return isRemote ? remote(name, port, fields) : local(name, port, fields)
       }),
     )
   await fc.assert(
     fc.asyncProperty(fc.array(project, { minLength: 2, maxLength: 4 }), async (projects) => {
       const { apply, reconciler, isOpen } = world()
-      for (const list of projects) {
-        await apply(build(list))
-        for (const { name } of list) await isOpen(name)
-        for (const { port, to: index } of list) expect(await greeting(port)).toBe(String(index))
+      try {
+        for (const list of projects) {
+          await apply(build(list))
+          for (const { name } of list) await isOpen(name)
+          for (const { port, to: index } of list) expect(await greeting(port)).toBe(String(index))
+        }
+      } finally {
+        await reconciler.close(0)
       }
-      await reconciler.close(0)
       for (const port of ports) expect(await greeting(port)).toBe('')
     }),
     { numRuns: process.env.TUNNELS_TEST_FULL ? 200 : 20 },
