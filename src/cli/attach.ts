@@ -54,7 +54,7 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   let followed: Followed | null = null
   try {
     const events = await client.openEvents(signal)
-    followed = await follow(invocation, () => client.status(), foregroundView(invocation))
+    followed = await follow(invocation, () => client.status(), foregroundView(invocation, true))
     for await (const event of events) followed.see(event)
     invocation.terminal.note('The supervisor has ended')
     return EXIT.fine

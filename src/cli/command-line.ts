@@ -175,8 +175,11 @@ function invocationOf(program: Command, command: Command, given: CommandLineOpti
 
 /** Help and version are no errors, nor is asking for nothing; anything else that commander refuses is. */
 function refuseUsage(error: CommanderError, program: Command, argv: string[]): number {
-  if (error.code === 'commander.help') program.outputHelp()
-  if (error.code === 'commander.help' || error.exitCode === 0) return EXIT.fine
+  if (error.exitCode === 0) return EXIT.fine
+  if (error.code === 'commander.help') {
+    program.outputHelp()
+    return EXIT.fine
+  }
   const [summary = '', hint] = error.message.replace(/^error: /, '').split('\n')
   const problems = [{ code: 'USAGE', summary, ...(hint && { hint: hint.replace(/[()]/g, '') }) }]
   if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ problems })}\n`)

@@ -22,13 +22,15 @@ export interface FollowOptions {
   /** Forwards or hosts whose outcome matters; null: all. */
   names: readonly string[] | null
   events: 'lines' | 'json' | 'none'
+  /** Events begin with what is the case already, for who was not there when it came about. */
+  tellPresent: boolean
   progress: boolean
 }
 
 /** How `up` in the foreground shows what happens. */
-export function foregroundView({ options }: Invocation): FollowOptions {
-  if (options.json) return { names: null, events: 'json', progress: false }
-  return { names: null, events: 'lines', progress: !options.quiet }
+export function foregroundView({ options }: Invocation, tellPresent: boolean): FollowOptions {
+  if (options.json) return { names: null, events: 'json', progress: false, tellPresent }
+  return { names: null, events: 'lines', progress: !options.quiet, tellPresent: false }
 }
 
 /** `look` gives the present status; when it rejects, the status stays what it was. */
@@ -52,6 +54,7 @@ class Following implements Followed {
   #despair!: (status: Status) => void
   #progress: Progress | null = null
   #later: Event[] | null = []
+  #stopping: Promise<void> | null = null
   #isLooking = false
   #isLookDue = false
 
@@ -69,8 +72,8 @@ class Following implements Followed {
 
   async begin(): Promise<void> {
     const first = await this.#look()
-    const { events, progress } = this.#options
-    if (events === 'json') for (const event of eventsOf(first)) this.#showEvent(event)
+    const { tellPresent, progress } = this.#options
+    if (tellPresent) for (const event of eventsOf(first)) this.#showEvent(event)
     if (progress) {
       const { stderr, isLive, color } = this.#invocation.terminal
       this.#progress = await openProgress({ stream: stderr, interactive: isLive, color: color.err }, first)
@@ -85,7 +88,12 @@ class Following implements Followed {
     void this.#lookAgain()
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopShowing()
+    return this.#stopping
+  }
+
+  async #stopShowing(): Promise<void> {
     await this.#progress?.finish()
     for (const event of this.#later ?? []) this.#showEvent(event)
     this.#later = null

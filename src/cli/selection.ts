@@ -1,8 +1,11 @@
 // What `up`, `plan` and `config` bring: the files that the options mean, checked here, and from this
 // environment what those files mention. Every problem is shown with its line.
 
+import { delimiter, resolve } from 'node:path'
 import type { LoadResult } from '../config/load.ts'
 import { loadProject } from '../config/load.ts'
+import { MAX_FILE_BYTES } from '../config/read.ts'
+import { suggest } from '../config/suggest.ts'
 import type { ProjectPlace } from '../control/paths.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
@@ -26,18 +29,47 @@ export async function loadSelection(
   names: string[] | null,
 ): Promise<LoadedSelection | null> {
   const { options, env, cwd } = invocation
+  const input = await readInput(options.files, env)
   const loaded = await loadProject({
     files: options.files,
     env,
     cwd,
     profiles: options.profiles,
     names,
+    ...(input !== null && { input }),
     ...(options.envFile !== null && { envFile: options.envFile }),
     ...(options.projectName !== null && { projectName: options.projectName }),
   })
-  showProblems(invocation, loaded.problems, loaded.sources)
-  if (!loaded.project) return null
-  return { project: loaded.project, ...(await selectionOf(invocation, loaded.project, loaded, names)) }
+  const unknown = loaded.project && names ? unknownNames(loaded.project, names) : []
+  showProblems(invocation, [...loaded.problems, ...unknown], loaded.sources)
+  if (!loaded.project || unknown.length > 0) return null
+  const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
+  return { project: loaded.project, place, selection: { ...selection, ...(input !== null && { input }) } }
+}
+
+/** Standard input can be read only once, and the supervisor needs it, too. Cut where the loader refuses it anyway. */
+async function readInput(files: string[], env: Invocation['env']): Promise<string | null> {
+  const named = files.length > 0 ? files : (env.TUNNELS_FILE ?? '').split(delimiter)
+  if (!named.includes('-')) return null
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > MAX_FILE_BYTES) break
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function unknownNames({ forwards, hosts }: Project, names: readonly string[]): Problem[] {
+  const known = [...new Set([...forwards.keys(), ...hosts.keys()])]
+  return names
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const meant = suggest(name, known)
+      const summary = `There is no forward or host named ${name}`
+      return { code: 'USAGE', summary, ...(meant && { hint: `Did you mean ${meant}?` }) }
+    })
 }
 
 /** Shown by the one who found them; the answer for a script goes to stdout. */
@@ -69,7 +101,7 @@ async function selectionOf(
     place: placeProject(identity, env),
     selection: {
       files,
-      envFile: options.envFile,
+      envFile: options.envFile === null ? null : resolve(cwd, options.envFile),
       profiles: options.profiles,
       names,
       stopped: [],

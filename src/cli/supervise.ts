@@ -3,6 +3,7 @@
 
 import { closeSync, createWriteStream, renameSync, statSync, writeSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import type { Event } from '../control/protocol.ts'
 import { openControlServer } from '../control/server.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
@@ -22,9 +23,9 @@ export async function supervise({ env, version }: Invocation): Promise<number> {
   let supervisor: Supervisor | null = null
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
-    supervisor = await startSupervisor({ selection, watch, version }).catch(refuse)
+    const onEvent = openEventLog(logPath(place))
+    supervisor = await startSupervisor({ selection, watch, version, onEvent }).catch(refuse)
     await server.serve(supervisor)
-    logEvents(supervisor, logPath(place))
     answer({ started: true })
     const ending = await Promise.race([supervisor.ended, signals.first])
     if (!ending) return EXIT.fine
@@ -50,10 +51,10 @@ function refuse(error: unknown): never {
 }
 
 /** Two files at most, each of them bounded: the present one and the one before. */
-function logEvents(supervisor: Supervisor, path: string): void {
+function openEventLog(path: string): (event: Event) => void {
   let bytes = sizeOf(path)
   let log = open(path)
-  supervisor.watchEvents((event) => {
+  return (event) => {
     const line = `${JSON.stringify(event)}\n`
     bytes += Buffer.byteLength(line)
     if (bytes > LOG_BYTES) {
@@ -63,7 +64,7 @@ function logEvents(supervisor: Supervisor, path: string): void {
       bytes = Buffer.byteLength(line)
     }
     log.write(line)
-  })
+  }
 }
 
 /** A log that cannot be moved (a full disk, a folder that is gone) must not end the tunnels. */

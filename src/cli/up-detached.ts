@@ -53,7 +53,7 @@ async function firstOutcome(
   try {
     const events = await client.openEvents(leaving.signal)
     const { json, quiet } = invocation.options
-    const view = { names, events: 'none', progress: !json && !quiet } as const
+    const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet } as const
     const followed = await follow(invocation, () => client.status(), view)
     const lost = (async () => {
       for await (const event of events) followed.see(event)

@@ -1,11 +1,12 @@
 // `tunnels up` in the foreground: this process is the project's supervisor until Ctrl-C, `tunnels down`, or
 // until every forward has failed. Where one runs already it is joined instead.
 
+import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
 import { attach } from './attach.ts'
 import { EXIT, exitCodeOfRows } from './exit-code.ts'
-import { type Followed, follow, foregroundView, forwardsMeant } from './follow.ts'
+import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import type { LoadedSelection } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
@@ -33,35 +34,59 @@ async function supervise(
   { watch }: { watch: boolean },
   server: ControlServer,
 ): Promise<number> {
+  const { version } = invocation
+  const early = new EarlyEvents()
   let supervisor: Supervisor | null = null
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
-    supervisor = await startSupervisor({ selection, watch, version: invocation.version })
+    const starting = startSupervisor({ selection, watch, version, onEvent: early.push })
+    const started = await Promise.race([starting, signals.first])
+    if (typeof started === 'string') return signalExitCodes[started]
+    supervisor = started
     await server.serve(supervisor)
-    return await stayUp(invocation, supervisor, signals)
+    return await stayUp(invocation, supervisor, early, signals)
   } finally {
     signals.stop()
     await server.close()
   }
 }
 
-async function stayUp(invocation: Invocation, supervisor: Supervisor, signals: Signals): Promise<number> {
-  const early: Parameters<Followed['see']>[0][] = []
-  let see: Followed['see'] = (event) => void early.push(event)
-  const stop = supervisor.watchEvents((event) => see(event))
-  const followed = await follow(invocation, async () => supervisor.status(), foregroundView(invocation))
-  see = (event) => followed.see(event)
-  for (const event of early) followed.see(event)
-  try {
-    const ending = await Promise.race([
-      supervisor.ended.then(() => 'ended' as const),
-      followed.hopeless.then(() => 'hopeless' as const),
-      signals.first,
-    ])
-    await followed.stop()
-    return await end(invocation, supervisor, ending, signals)
-  } finally {
-    stop()
+async function stayUp(
+  invocation: Invocation,
+  supervisor: Supervisor,
+  early: EarlyEvents,
+  signals: Signals,
+): Promise<number> {
+  const followed = await follow(
+    invocation,
+    async () => supervisor.status(),
+    foregroundView(invocation, false),
+  )
+  // A person sees the first look's outcome as progress; a script gets every event.
+  early.handTo((event) => followed.see(event), { withEarly: invocation.options.json })
+  const ending = await Promise.race([
+    supervisor.ended.then(() => 'ended' as const),
+    followed.hopeless.then(() => 'hopeless' as const),
+    signals.first,
+  ])
+  await followed.stop()
+  return end(invocation, supervisor, ending, signals)
+}
+
+/** Events from the very start, kept until somebody looks. */
+class EarlyEvents {
+  #waiting: Event[] = []
+  #see: ((event: Event) => void) | null = null
+
+  readonly push = (event: Event): void => {
+    if (this.#see) this.#see(event)
+    else this.#waiting.push(event)
+  }
+
+  handTo(see: (event: Event) => void, { withEarly }: { withEarly: boolean }): void {
+    if (withEarly) for (const event of this.#waiting) see(event)
+    this.#waiting = []
+    this.#see = see
   }
 }
 

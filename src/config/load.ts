@@ -3,6 +3,7 @@
 
 import { homedir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
 import { selectForwards } from '../resolve/select.ts'
@@ -33,6 +34,8 @@ export interface LoadOptions {
   /** Forwards or hosts; null: everything that the profiles select. */
   names: string[] | null
   projectName?: string
+  /** What `-` reads, where standard input has been read already. */
+  input?: string
 }
 
 export interface LoadResult {
@@ -54,7 +57,7 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const found = await findFiles(options)
   if (!found.value) return failed(found.problems, options)
   const { files, folder } = found.value
-  const parsed = await parseFiles(files)
+  const parsed = await parseFiles(files, options.input)
   const dotenv = await loadDotenv(options, folder)
   const environment = { ...dotenv.values, ...withoutUndefined(options.env) }
   const problems = [...found.problems, ...parsed.problems, ...dotenv.problems]
@@ -72,8 +75,9 @@ function failed(problems: Problem[], { env }: LoadOptions): LoadResult {
   return { project: null, problems, sources: new Map(), files: [], folder: null, environment: env }
 }
 
-async function parseFiles(files: string[]) {
-  const read = await Promise.all(files.map((file) => readSource(file)))
+async function parseFiles(files: string[], input: string | undefined) {
+  const stdin = () => (input === undefined ? process.stdin : Readable.from([input]))
+  const read = await Promise.all(files.map((file) => readSource(file, file === '-' ? stdin() : undefined)))
   const sources = read.flatMap(({ value }) => value ?? [])
   const problems = read.flatMap((result) => result.problems)
   const trees = sources.map((source, index) => {

@@ -167,7 +167,7 @@ function unreachable(holder: LockHolder, what: string): ProblemError {
     code: 'SUPERVISOR_UNREACHABLE',
     summary: `The supervisor${pid ? ` (process ${pid})` : ''} ${what}`,
     hint: pid
-      ? `If it stays so, end it with \`kill ${pid}\`, then \`tunnels up\``
+      ? `If it stays so, end it with \`kill -9 ${pid}\`, then \`tunnels up\``
       : 'Try again, or end it by hand',
   })
 }

@@ -12,6 +12,8 @@ export const PROTOCOL_VERSION = 1
 export interface Selection {
   /** Absolute paths, in merge order. */
   files: string[]
+  /** What `-` among the files read; absent where there is none. */
+  input?: string
   envFile: string | null
   profiles: string[]
   /** Forwards or hosts by name; null: everything that the profiles select. */

@@ -141,7 +141,7 @@ class ControlSession implements ControlServer {
       const route = this.#routeOf(request)
       await route(this, exchange)
     } catch (error) {
-      if (!(error instanceof RefusedRequest)) return this.answer(response, 500, problemsOf(error))
+      if (!(error instanceof RefusedRequest)) return this.answer(response, ...answerFor(error))
       request.resume()
       this.answer(response, error.status, { problems: [error.problem] } satisfies ErrorAnswer)
     }
@@ -214,6 +214,10 @@ function parse(text: string): unknown {
   }
 }
 
-function problemsOf(error: unknown): ErrorAnswer {
-  return { problems: error instanceof ProblemError ? [...error.problems] : [problemOf(error)] }
+/** The caller's mistake is 400, an end 503, anything else ours. */
+function answerFor(error: unknown): [number, ErrorAnswer] {
+  const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
+  const isCallers = problems.every(({ code }) => code === 'USAGE' || code.startsWith('CONFIG_'))
+  const isEnd = problems.some(({ code }) => code === 'NOT_RUNNING')
+  return [isCallers ? 400 : isEnd ? 503 : 500, { problems }]
 }

@@ -39,6 +39,8 @@ export interface SupervisorOptions {
   /** Follow the files. */
   watch: boolean
   version: string
+  /** Is told everything from the start, what the first look finds included. */
+  onEvent?: (event: Event) => void
 }
 
 /** Changes of state within this time are told together, so that a burst of connections costs one look. */
@@ -47,6 +49,7 @@ const gatherMs = 20
 /** Rejects with a ProblemError, and leaves nothing behind, when the files are not right at the start. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const supervisor = new RunningSupervisor(options)
+  if (options.onEvent) supervisor.watchEvents(options.onEvent)
   await supervisor.start()
   return supervisor
 }

@@ -22,9 +22,15 @@ export interface ProgressOptions {
 
 /** Shows each host and forward of `first` until its first attempt has come to something. */
 export async function openProgress(options: ProgressOptions, first: Status): Promise<Progress> {
-  const progress = options.interactive ? await openLive(options, first) : openPlain(options)
+  const isLive = options.interactive && hasRoom(options.stream, first)
+  const progress = isLive ? await openLive(options, first) : openPlain(options)
   progress.update(first)
   return progress
+}
+
+/** Lines that scroll away, or wrap at every letter, cannot be written over. */
+function hasRoom({ columns, rows }: NodeJS.WriteStream, { hosts, forwards }: Status): boolean {
+  return columns >= 20 && rows > hosts.length + forwards.length + 1
 }
 
 /** The first attempt has come to something, good or bad. */
@@ -74,6 +80,8 @@ async function openLive({ stream, color }: ProgressOptions, first: Status): Prom
     finish: async () => {
       for (const line of lines) line.leave()
       await run
+      // It leaves the cursor hidden until the process ends, which for us may be weeks.
+      stream.write('\x1b[?25h')
     },
   }
 }
@@ -85,6 +93,7 @@ class LiveLine {
   readonly #color: boolean
   #item: Item
   #shown: { title: string } | null = null
+  #isOver = false
   #end: (outcome: 'good' | 'bad') => void = () => {}
 
   constructor(item: Item, color: boolean) {
@@ -92,7 +101,10 @@ class LiveLine {
     this.#item = item
     this.#color = color
     const outcome = new Promise<'good' | 'bad'>((resolve) => {
-      this.#end = resolve
+      this.#end = (end) => {
+        this.#isOver = true
+        resolve(end)
+      }
     })
     this.task = {
       title: formatItem(item, color),
@@ -106,6 +118,7 @@ class LiveLine {
 
   /** Gone from the status: there is nothing left to wait for. */
   update(item: Item | undefined): void {
+    if (this.#isOver) return
     if (!item) return this.leave()
     this.#item = item
     this.#show()

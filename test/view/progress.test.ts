@@ -81,6 +81,7 @@ test('on a terminal: a live line each, and the terminal is free again at the end
   )
   progress.update(statusOf('open', 'retrying', { code: 'PORT_IN_USE', summary: '8080 is taken' }))
   await progress.finish()
+  progress.update(statusOf('open', 'open'))
   const shown = stripVTControlCharacters(text())
   expect(shown).toContain('host acme (me@acme:22) open')
   expect(shown).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) retrying: 8080 is taken')
