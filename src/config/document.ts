@@ -14,31 +14,45 @@ import { type Composed, composeYaml, lexYaml } from './yaml.ts'
 
 /** People nest five levels; each level costs the library some stack. */
 const MAX_DEPTH = 64
-/** 256 KiB that people write have some 80,000 tokens; each costs the library up to a kilobyte. */
-const MAX_TOKENS = 150_000
+/** 256 KiB that people write have some 40,000; each costs the library up to two kilobytes. */
+const MAX_TOKENS = 50_000
+/** With more of them than this the rest of the file is not looked at: nothing in it was meant as YAML. */
+const MAX_REPAIRS = 200
+/** Nobody reads more of one kind; the rest is counted. */
+const MAX_PROBLEMS = 50
 
 /** Always gives a tree: what can be read of a broken file, at worst the empty map. Never throws. */
 export function parseDocument(source: SourceFile): Result<Tree> {
   const { path, text } = source
   const lines = measureLines(path, text)
-  const tokens = lexYaml(text, MAX_TOKENS)
-  const refused = refuse(tokens, lines)
+  const { tokens, isCut } = lexYaml(text, MAX_TOKENS)
+  const refused = refuse(tokens, isCut, lines)
   if (refused) return { value: emptyTree(lines), problems: [refused] }
 
-  const composed = composeYaml(tokens, text.length, MAX_DEPTH)
+  const composed = composeYaml(tokens, text, MAX_DEPTH)
   const traps = realTraps(findTraps(tokens, text), composed)
-  if (traps.length === 0) return read(composed, text, lines)
-  const rest = readRepaired(source, traps)
-  return { value: rest.value, problems: [...trapProblems(traps, text, lines), ...rest.problems] }
+  const trapped = atMost(MAX_PROBLEMS, trapProblems(traps, text, lines))
+  const rest = traps.length === 0 ? read(composed, text, lines) : readRepaired(source, traps)
+  return { value: rest.value, problems: [...trapped, ...atMost(MAX_PROBLEMS, rest.problems)] }
 }
 
-function refuse(tokens: Token[], lines: Lines): Problem | null {
+function atMost(count: number, problems: Problem[]): Problem[] {
+  if (problems.length <= count) return problems
+  const shown = problems.slice(0, count)
+  const last = shown.pop()!
+  return [
+    ...shown,
+    { ...last, detail: `and ${problems.length - count} more problems like these in this file` },
+  ]
+}
+
+function refuse(tokens: Token[], isCut: boolean, lines: Lines): Problem | null {
   const tooDeep = findTooDeep(tokens)
   if (tooDeep) {
     const summary = `Lists and maps are nested more than ${MAX_DEPTH} levels deep here`
     return { code: 'CONFIG_SYNTAX', summary, at: lines.position(tooDeep.offset) }
   }
-  if (tokens.length <= MAX_TOKENS) return null
+  if (!isCut) return null
   return { code: 'CONFIG_SYNTAX', summary: 'The file holds far too many values', at: lines.position(0) }
 }
 
@@ -61,9 +75,10 @@ function realTraps(traps: Trap[], { complaints }: Composed): Trap[] {
 }
 
 function readRepaired({ path, text }: SourceFile, traps: Trap[]): Result<Tree> {
+  if (traps.length > MAX_REPAIRS) return { value: emptyTree(measureLines(path, text)), problems: [] }
   const repaired = repairText(text, traps)
-  const tokens = lexYaml(repaired.text, MAX_TOKENS)
-  const composed = composeYaml(tokens, repaired.text.length, MAX_DEPTH)
+  const { tokens } = lexYaml(repaired.text, MAX_TOKENS)
+  const composed = composeYaml(tokens, repaired.text, MAX_DEPTH)
   const lines = measureLines(path, text, repaired.original)
   const isGuess = traps.some(({ kind }) => kind === 'tab') && composed.complaints.length > 0
   return isGuess ? { value: emptyTree(lines), problems: [] } : read(composed, repaired.text, lines)

@@ -32,9 +32,13 @@ export function parseEnv(source: SourceFile, lookup: Lookup): Result<Record<stri
   for (const statement of statements(source.text)) {
     const problem = assign(statement, value, known)
     if (problem) problems.push(atLine(problem, source.path, statement.line))
+    if (problems.length === MAX_PROBLEMS) break
   }
   return { value, problems }
 }
+
+/** After so many this is no .env at all. */
+const MAX_PROBLEMS = 20
 
 interface Statement {
   line: number

@@ -2,7 +2,7 @@
 // so that nothing is said about a meaning that YAML only guessed; the others are checked as usual.
 
 import type { Pair, SyntaxNode } from './nodes.ts'
-import type { SyntaxComplaint } from './syntax.ts'
+import { endsReading, type SyntaxComplaint } from './syntax.ts'
 
 /** Errors within one value: the library still reads everything around it as it was meant. */
 const LOCAL = new Set(['TAG_RESOLVE_FAILED', 'BAD_DQ_ESCAPE', 'BAD_SCALAR_START'])
@@ -11,7 +11,7 @@ const LOCAL = new Set(['TAG_RESOLVE_FAILED', 'BAD_DQ_ESCAPE', 'BAD_SCALAR_START'
 export function salvage(root: SyntaxNode, complaints: SyntaxComplaint[]): SyntaxNode | null {
   const doubts = complaints.filter(({ code }) => !LOCAL.has(code))
   if (doubts.length === 0) return root
-  if (root.kind !== 'map' || doubts.some(({ message }) => message.includes('in YAML stream'))) return null
+  if (root.kind !== 'map' || doubts.some(endsReading)) return null
   const settled = new Set<SyntaxComplaint>()
   const pairs = withEnds(root.pairs, root.end).map(({ pair, end }) => ({
     key: pair.key,

@@ -30,15 +30,15 @@ export function syntaxProblems(complaints: SyntaxComplaint[], text: string, line
     told.add(problem.at!.line)
     if (problems.length < MAX_SYNTAX_PROBLEMS) problems.push(problem)
     else left++
-    if (isEndOfDocument(complaint)) break
+    if (endsReading(complaint)) break
   }
   if (left > 0) problems.at(-1)!.detail = `${left} more lines of this file are not YAML`
   return problems
 }
 
-/** What follows a document that has ended by mistake is all out of place: one complaint says it. */
-function isEndOfDocument({ message }: SyntaxComplaint): boolean {
-  return message.includes('in YAML stream')
+/** After it nothing is as it was meant: a document that ended by mistake, or that is too deep to be read. */
+export function endsReading({ code, message }: SyntaxComplaint): boolean {
+  return code === 'TOO_DEEP' || message.includes('in YAML stream')
 }
 
 function syntaxProblem(complaint: SyntaxComplaint, text: string, lines: Lines): Problem {

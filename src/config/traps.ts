@@ -13,7 +13,7 @@ export interface Token {
 
 /** What stands from `start` to `end`, and what it would have to be. */
 export interface Trap {
-  kind: 'alias' | 'bracket' | 'reserved' | 'tab'
+  kind: 'alias' | 'bracket' | 'colon' | 'reserved' | 'tab'
   start: number
   end: number
   repair: string
@@ -26,14 +26,21 @@ export function findTraps(tokens: Token[], text: string): Trap[] {
   const anchors = new Set<string>()
   let end = 0
   let isLineStart = true
+  let value: LineValue = 'none'
   tokens.forEach((token, index) => {
     if (token.type === 'anchor') anchors.add(token.source.slice(1))
     const start = opened.at(-1)
     follow(opened, token)
     isLineStart = isLineStart ? staysLineStart(token) : token.type === 'newline'
+    value = followValue(value, token)
     if (token.offset < end) return
-    const scene: Scene = { text, token, next: tokens[index + 1], isLineStart, opened, start }
-    const trap = aliasTrap(scene, anchors) ?? bracketTrap(scene) ?? reservedTrap(scene) ?? tabTrap(scene)
+    const scene: Scene = { text, token, next: tokens[index + 1], isLineStart, value, opened, start }
+    const trap =
+      aliasTrap(scene, anchors) ??
+      bracketTrap(scene) ??
+      colonTrap(scene) ??
+      reservedTrap(scene) ??
+      tabTrap(scene)
     if (!trap) return
     while (traps.length > 0 && traps.at(-1)!.start >= trap.start) traps.pop()
     traps.push(trap)
@@ -56,6 +63,7 @@ interface Scene {
   next: Token | undefined
   /** Nothing but blanks stands before the end of this token on its line. */
   isLineStart: boolean
+  value: LineValue
   /** Where each list or map in brackets that is still open began, after this token. */
   opened: number[]
   /** The innermost one before this token. */
@@ -66,6 +74,16 @@ function follow(opened: number[], { type, offset }: Token): void {
   if (type === 'flow-seq-start' || type === 'flow-map-start') opened.push(offset)
   if (type === 'flow-seq-end' || type === 'flow-map-end') opened.pop()
   if (type === 'flow-error-end') opened.length = 0
+}
+
+/** On this line: no `key:` yet, one that waits for its value, or the offset of its plain one-line value. */
+type LineValue = 'none' | 'expected' | 'other' | number
+
+function followValue(value: LineValue, { type, source, offset }: Token): LineValue {
+  if (type === 'newline') return 'none'
+  if (type === 'map-value-ind') return value === 'none' ? 'expected' : value
+  if (value !== 'expected' || type === 'space' || type === 'scalar-mark') return value
+  return type === 'scalar' && !source.includes('\n') ? offset : 'other'
 }
 
 function staysLineStart({ type }: Token): boolean {
@@ -96,6 +114,13 @@ function bracketTrap({ text, token, next, opened, start }: Scene): Trap | null {
 function beginsText({ type, offset }: Token, text: string): boolean {
   if (type === 'map-value-ind') return /[^\s,\]}]/.test(text[offset + 1] ?? ' ')
   return type === 'scalar-mark' || type === 'flow-seq-start' || type === 'flow-map-start'
+}
+
+/** `description: see: below`: the second colon would begin a map inside the line. */
+function colonTrap({ text, token, opened, value }: Scene): Trap | null {
+  if (token.type !== 'map-value-ind' || opened.length > 0 || typeof value !== 'number') return null
+  const end = value + lineFrom(text, value).length
+  return { kind: 'colon', start: value, end, repair: quote(text.slice(value, end)) }
 }
 
 /** `@x`, `%h`, a backquote: characters that YAML keeps for itself at the start of a value. */
@@ -145,6 +170,7 @@ function quote(value: string): string {
 const QUOTE_SUMMARIES = {
   alias: 'An unquoted * begins a YAML alias, not an address',
   bracket: 'Unquoted brackets are a YAML list or map, not a part of the text around them',
+  colon: 'A second ": " within one value begins a YAML map',
   reserved: 'YAML allows no unquoted value that begins with this character',
 } as const
 

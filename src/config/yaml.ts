@@ -7,7 +7,6 @@ import {
   type Document,
   isAlias,
   isMap,
-  isPair,
   isScalar,
   isSeq,
   Lexer,
@@ -20,18 +19,21 @@ import type { SyntaxComplaint } from './syntax.ts'
 import type { Token } from './traps.ts'
 import type { Plain } from './tree.ts'
 
-/** Stops soon after `maxTokens`: the list is then longer than that. */
-export function lexYaml(text: string, maxTokens: number): Token[] {
+/** `isCut`: the text has more than `maxTokens` tokens, blanks and comments not counted, and is not read to its end. */
+export function lexYaml(text: string, maxTokens: number): { tokens: Token[]; isCut: boolean } {
   const tokens: Token[] = []
   let offset = 0
+  let counted = 0
   for (const source of new Lexer().lex(text)) {
     const type = tokens.at(-1)?.type === 'scalar-mark' ? 'scalar' : tokenType(source)
     tokens.push({ type, source, offset })
     if (!MARKS.has(type)) offset += source.length
-    if (tokens.length > maxTokens) break
+    if (!MARKS.has(type) && !BLANKS.has(type) && ++counted > maxTokens) return { tokens, isCut: true }
   }
-  return tokens
+  return { tokens, isCut: false }
 }
+
+const BLANKS = new Set(['space', 'newline', 'comment'])
 
 /** Characters that the lexer puts between the tokens, and that stand nowhere in the text. */
 const MARKS = new Set(['scalar-mark', 'doc-mode', 'flow-error-end'])
@@ -48,7 +50,7 @@ export interface Composed {
 }
 
 /** Recurses as deep as brackets and dashes nest: bound them first. Maps deeper than `maxDepth` are complained of. */
-export function composeYaml(tokens: Token[], textLength: number, maxDepth: number): Composed {
+export function composeYaml(tokens: Token[], text: string, maxDepth: number): Composed {
   // merge keys are ours (nodes.ts), and the library's own check for duplicates takes quadratic time
   const composer = new Composer({
     version: '1.2',
@@ -56,10 +58,21 @@ export function composeYaml(tokens: Token[], textLength: number, maxDepth: numbe
     uniqueKeys: false,
     resolveKnownTags: false,
   })
-  const documents = [...composer.compose(parse(tokens), true, textLength)]
-  const complaints = documents.flatMap((document) => complaintsOf(document))
+  const documents = withoutStacks(() => [...composer.compose(parse(tokens), true, text.length)])
+  const complaints = documents.flatMap(complaintsOf).filter((one) => !isBlankLine(one, text))
   complaints.push(...documents.slice(1).map(complainOfSecond))
   return { root: toSyntax(documents[0]!.contents, 0, maxDepth, complaints), complaints }
+}
+
+/** The library makes an Error for each mistake: in a file of a hundred thousand their stacks take seconds. */
+function withoutStacks<T>(body: () => T): T {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return body()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
 
 function* parse(tokens: Token[]): Generator<CST.Token> {
@@ -72,6 +85,11 @@ function complaintsOf(document: Document.Parsed): SyntaxComplaint[] {
   const found = [...document.errors, ...document.warnings]
   if (document.directives.yaml.version === '1.2') return found
   return [...found, { code: 'BAD_DIRECTIVE', message: 'Only YAML 1.2 is understood', pos: [0, 1] }]
+}
+
+/** The library minds a tab on an empty line, where YAML does not. */
+function isBlankLine({ code, pos: [start] }: SyntaxComplaint, text: string): boolean {
+  return code === 'TAB_AS_INDENT' && /^[ \t]*(\r?\n|$)/.test(text.slice(start, start + 200))
 }
 
 function complainOfSecond({ contents, range }: Document.Parsed): SyntaxComplaint {
@@ -91,7 +109,7 @@ function toSyntax(node: unknown, depth: number, maxDepth: number, complaints: Sy
   } else if (isScalar(node)) {
     return { ...place, ...scalarSyntax(node) }
   } else if (isSeq(node)) {
-    return { ...place, kind: 'list', items: node.items.map((item) => inner(isPair(item) ? null : item)) }
+    return { ...place, kind: 'list', items: node.items.map(inner) }
   } else if (isMap(node)) {
     const pairs = node.items.map(({ key, value }): Pair => ({ key: inner(key), value: inner(value) }))
     return { ...place, kind: 'map', pairs }
