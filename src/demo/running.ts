@@ -27,8 +27,7 @@ export async function startRunning(file: string, version: string): Promise<Runni
     const supervisor = await startSupervisor({ selection: selectAll(file), watch: true, version })
     await server.serve(supervisor)
     const stop = async () => {
-      await supervisor.down({})
-      await server.close()
+      await supervisor.down({}).finally(() => server.close())
     }
     return { control: supervisor, ended: supervisor.ended, stop }
   } catch (error) {
