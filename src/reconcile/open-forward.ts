@@ -23,6 +23,8 @@ export class OpenForward implements BindingOwner {
   #drainingTraffic: Traffic | null = null
   /** Listeners of before a change, which serve until all the new ones do. */
   #predecessors: Binding[] = []
+  /** Where new connections will go once it is open: what the spec says, so it decides our state. */
+  #nextSlot: HostSlot | null = null
   #stopWaitingForHost: (() => void) | null = null
   #stopWatchingHost: () => void
   #isClosing = false
@@ -148,7 +150,7 @@ export class OpenForward implements BindingOwner {
 
   #currentState() {
     if (this.#isClosing) return { state: 'draining' as const, problem: null }
-    return forwardState(this.#slot, [...this.bindings.values()])
+    return forwardState(this.#nextSlot ?? this.#slot, [...this.bindings.values()])
   }
 
   /** While a forward waits for its port, what it asked for is the better answer than nothing. */
@@ -169,6 +171,7 @@ export class OpenForward implements BindingOwner {
   /** New connections go the new way once its host is open, or when the old one can carry them no more. */
   #moveTo(slot: HostSlot, changed: readonly ForwardChange[]): void {
     const letGo = this.#slot.current?.hold()
+    this.#nextSlot = slot
     const move = () => {
       if (!slot.current && this.#slot.current) return
       this.#stopWaitingForHost?.()
@@ -181,6 +184,7 @@ export class OpenForward implements BindingOwner {
     this.#stopWaitingForHost = () => {
       for (const stop of stops) stop()
       letGo?.()
+      this.#nextSlot = null
     }
     move()
   }
