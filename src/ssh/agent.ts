@@ -13,12 +13,9 @@ export interface AgentKeys {
   note: string | null
 }
 
-/** An agent that answers late is as good as none while nobody is asked anything. */
-const LIST_TIMEOUT_MS = 3_000
-
-/** Never rejects. Keys of kinds that ssh2 cannot read (certificates, hardware) are left out. */
-export async function listAgentKeys(socketPath: string): Promise<AgentKeys> {
-  const agent = new BoundedAgent(socketPath, AbortSignal.timeout(LIST_TIMEOUT_MS))
+/** Never rejects; an agent that answers later than that is as good as none. Keys of kinds that ssh2 cannot read (certificates, hardware) are left out. */
+export async function listAgentKeys(socketPath: string, timeoutMs: number): Promise<AgentKeys> {
+  const agent = new BoundedAgent(socketPath, AbortSignal.timeout(timeoutMs))
   try {
     return { keys: await agent.list(), note: null }
   } catch {

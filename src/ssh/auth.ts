@@ -9,6 +9,9 @@ import { userKeyAlgorithms } from './algorithms.ts'
 import { fingerprint } from './host-key.ts'
 import { type KeyFile, loadKeyFiles } from './identity.ts'
 
+/** A stuck agent must leave time for the rest. */
+const AGENT_TIMEOUT_MS = 3_000
+
 /** Something that can be offered. `sign` rejects with a sentence for a person. */
 export interface Identity {
   publicKey: ParsedKey
@@ -36,7 +39,9 @@ export async function loadCredentials(host: WantedHost, signal: AbortSignal): Pr
   const none: AgentKeys = { keys: [], note: null }
   const [{ files, notes }, agent] = await Promise.all([
     loadKeyFiles(host),
-    host.agent === null ? none : listAgentKeys(host.agent),
+    host.agent === null
+      ? none
+      : listAgentKeys(host.agent, Math.min(AGENT_TIMEOUT_MS, host.connectTimeoutMs / 3)),
   ])
   const held = agent.keys.map((key) => agentIdentity(host.agent!, key, signal))
   const identities = orderIdentities(held, files, host.identitiesOnly)

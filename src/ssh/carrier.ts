@@ -12,6 +12,7 @@ import { ChannelStream } from './channel-stream.ts'
 import { dial } from './channels.ts'
 import { Liveness } from './liveness.ts'
 import { Pressure } from './pressure.ts'
+import { printable } from './printable.ts'
 import { RemoteListening } from './remote-listen.ts'
 
 /** How long the farewell may take to leave before the socket is taken away. */
@@ -113,5 +114,5 @@ export class SshCarrier implements Carrier {
 
 function describeError(error: Error & { level?: string; code?: unknown }): string {
   if (error.level === 'client-socket' && typeof error.code === 'string') return error.code
-  return error.message.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
+  return printable(error.message)
 }

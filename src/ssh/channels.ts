@@ -7,6 +7,7 @@ import { type DialTarget, formatTarget, type Originator } from '../model/address
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
 import { discard } from './channel-stream.ts'
+import { printable } from './printable.ts'
 
 type Opened = (error: (Error & { reason?: unknown }) | undefined, channel: Channel) => void
 
@@ -59,7 +60,7 @@ function open({ client }: SshCarrier, target: DialTarget, from: Originator, open
 
 /** `reason`: RFC 4254 5.1; what went wrong behind reason 2 only the server's text tells. */
 function openProblem(name: string, target: DialTarget, reason: unknown, message: string): Problem {
-  const said = message.replace(/^\(SSH\) Channel open failure: ?/, '').replace(/[^\x20-\x7e]/g, '?')
+  const said = printable(message.replace(/^\(SSH\) Channel open failure: ?/, ''))
   switch (reason) {
     case 1:
       return prohibitedProblem(name, target, said)

@@ -37,11 +37,6 @@ export async function connect(host: WantedHost, options: ConnectOptions): Promis
   }
 }
 
-/** Whether something answered: a server that did is asked again less often (01, `reconnect`). */
-export function reachedServer(problem: Problem): boolean {
-  return !['HOST_UNRESOLVED', 'HOST_UNREACHABLE', 'HOST_TIMEOUT'].includes(problem.code)
-}
-
 async function attempt(
   host: WantedHost,
   options: ConnectOptions,

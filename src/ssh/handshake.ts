@@ -9,6 +9,7 @@ import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import { printable } from './printable.ts'
 
 export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
 
@@ -118,7 +119,7 @@ class Heard {
 
   get firstLine(): string {
     const line = this.#start.toString('latin1').split(/\r?\n/)[0] ?? ''
-    return line.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)
+    return printable(line).slice(0, 100)
   }
 
   /** The last pair of lists compared: where they have nothing in common, this is why. */
@@ -178,9 +179,4 @@ function mismatchProblem(host: WantedHost, heard: Heard, error: Error): Problem 
         }
       : {}),
   }
-}
-
-/** Text of the server, safe to show on a terminal. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
 }

@@ -7,6 +7,7 @@ import { connect } from '../../src/ssh/connect.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
+import { startServer } from '../helpers/servers.ts'
 import { type KeyType, makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { hostFor, NEVER, open, problemFrom } from './support.ts'
 
@@ -167,6 +168,12 @@ describe('keys from an agent', () => {
     expect(problem.code).toBe('AUTH_FAILED')
     expect(problem.hint).toContain('identities_only: true')
     await open(hostFor(server, { agent, identityFiles: [keys[3]!.path], identitiesOnly: true }))
+  })
+
+  test('one that is stuck is left alone after a while', async () => {
+    const agent = testFolder().join('stuck')
+    await startServer((socket) => socket.resume(), { path: agent })
+    await open(hostFor(await startSshd(), { agent, connectTimeoutMs: 3_000 }))
   })
 
   test('a socket where no agent answers is a note, and files still work', async () => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect as netConnect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { DialTarget } from '../../src/model/address.ts'
 import { problemOf } from '../../src/model/problem.ts'
@@ -81,6 +82,28 @@ describe('dial', () => {
     // Its window is 2 MiB: the rest has stayed on the other side.
     expect(slow.readableLength).toBeLessThan(3 * 1024 * 1024)
     expect((await readAll(slow)).equals(tenMegabytes)).toBe(true)
+  })
+
+  test('a connection that takes nothing more holds every channel back', async () => {
+    const [server, sink] = await Promise.all([startSshd(), startSink()])
+    const socket = netConnect(server.port, '127.0.0.1')
+    const carrier = await open(hostFor(server), { openStream: async () => socket })
+    const connections = await Promise.all(
+      Array.from({ length: 20 }, () => carrier.dial(tcp(sink.port), NOBODY, NEVER)),
+    )
+    const sessions = server.sessions()
+    for (const pid of sessions) process.kill(pid, 'SIGSTOP')
+    try {
+      const chunk = tenMegabytes.subarray(0, 64 * 1024)
+      for (const { stream } of connections) for (let i = 0; i < 32; i++) stream.write(chunk)
+      await eventually(() => socket.writableLength > 1024 * 1024)
+      // Their windows alone would let 40 MiB through.
+      expect(socket.writableLength).toBeLessThan(8 * 1024 * 1024)
+    } finally {
+      for (const pid of sessions) process.kill(pid, 'SIGCONT')
+    }
+    for (const { stream } of connections) stream.end()
+    await eventually(() => sink.received() === 20 * 32 * 64 * 1024)
   })
 
   test('who gives up while it opens gets no channel, and leaves none', async () => {
