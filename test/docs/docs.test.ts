@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { renderConfiguration } from '../../scripts/docs.mjs'
+import { loadProject } from '../../src/config/load.ts'
+import { testFolder } from '../helpers/folder.ts'
 
 const root = join(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -41,6 +43,20 @@ test('docs/commands.md has every command and option of the binary, and no other'
   expect([...new Set(described)].sort()).toEqual([...verbs].sort())
   const options = [...source.matchAll(/(--[a-z][a-z-]*)[ ',]/g)].map(([, option]) => option!)
   for (const option of new Set(options)) expect(page).toContain(option)
+})
+
+test('every tunnels.yaml that the pages show is right', async () => {
+  const blocks = ['README.md', 'docs/configuration.md'].flatMap((page) =>
+    [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!),
+  )
+  const whole = blocks.filter((yaml) => yaml.includes('forwards:'))
+  expect(whole.length).toBeGreaterThan(3)
+  for (const yaml of whole) {
+    const folder = testFolder()
+    const files = [folder.write('tunnels.yaml', yaml)]
+    const { problems } = await loadProject({ files, env: {}, cwd: folder.path, profiles: [], names: null })
+    expect(problems, yaml).toEqual([])
+  }
 })
 
 test('every link between the pages leads somewhere', () => {
