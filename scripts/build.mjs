@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -70,7 +71,10 @@ async function declarations() {
   await run(process.execPath, args, { cwd: root })
 }
 
-/** Chunks before the entries that name them. A file with the same content is left alone; what is of no use any more goes last. */
+/**
+ * Chunks before the entries that name them; a file with the same content is left alone. Old files stay for an hour, for
+ * the supervisors that run from them and load a chunk later; with `--clean`, for the package, they go at once.
+ */
 function publish() {
   const made = filesIn(aside).sort((a, b) => Number(isEntry(a)) - Number(isEntry(b)))
   for (const name of made) {
@@ -80,8 +84,13 @@ function publish() {
     renameSync(join(aside, name), target)
   }
   for (const name of filesIn(dist)) {
-    if (!made.includes(name)) rmSync(join(dist, name), { force: true })
+    if (!made.includes(name) && isOld(join(dist, name))) rmSync(join(dist, name), { force: true })
   }
+}
+
+/** @param {string} file */
+function isOld(file) {
+  return process.argv.includes('--clean') || Date.now() - statSync(file).mtimeMs > 3_600_000
 }
 
 /** @param {string} name */

@@ -95,7 +95,7 @@ export function hostYaml(sshd: Sshd, more: Record<string, unknown> = {}): string
 }
 
 function privateFolders(folder: string): Record<string, string> {
-  const folders = { HOME: 'home', TUNNELS_RUNTIME_DIR: 'run', TUNNELS_STATE_DIR: 'state' }
+  const folders = { HOME: '.home', TUNNELS_RUNTIME_DIR: '.runtime', TUNNELS_STATE_DIR: '.state' }
   const paths = Object.entries(folders).map(([name, leaf]) => [name, join(folder, leaf)] as const)
   for (const [, path] of paths) mkdirSync(path, { mode: 0o700 })
   return Object.fromEntries(paths)

@@ -9,13 +9,16 @@ import { EXAMPLES } from '../../helpers/example.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const examples = readdirSync(EXAMPLES).sort()
-const tour = fileURLToPath(new URL('../../../tunnels.example.yaml', import.meta.url))
+const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-test.each([...examples.map((name) => join(EXAMPLES, name)), tour])('%s is valid', async (file) => {
-  const tunnels = project({ 'tunnels.yaml': readFileSync(file, 'utf8') })
-  const { code, stderr } = await tunnels.run(['validate'])
-  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
-})
+test.each([...examples.map((name) => `examples/${name}`), 'tunnels.example.yaml'])(
+  '%s is valid',
+  async (file) => {
+    const tunnels = project({ 'tunnels.yaml': readFileSync(join(root, file), 'utf8') })
+    const { code, stderr } = await tunnels.run(['validate'])
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  },
+)
 
 test('every example is brought up by a test', () => {
   const tests = readdirSync(here).map((name) => readFileSync(join(here, name), 'utf8'))
