@@ -63,11 +63,11 @@ test('names that mean something to JavaScript are only names', () => {
 })
 
 test('each line that is no assignment is a problem at its line, without what it holds; the others count', () => {
-  const { value, problems } = parse('A=1\nsecret words\nB=\'open\nC=3\nD="x" y\n=v\nE=$1\nF=${F:?needed}\n')
+  const { value, problems } = parse('A=1\nhidden words\nB=\'hidden\nC=3\nD="x" y\n=v\nE=$1\nF=${F:?needed}\n')
   expect(problems.map(({ code, at }) => `${code} ${at?.line}`)).toEqual(
     [2, 3, 5, 6, 7, 8].map((line) => `CONFIG_SYNTAX ${line}`),
   )
-  expect(JSON.stringify(problems)).not.toMatch(/secret|open/)
+  expect(JSON.stringify(problems)).not.toMatch(/hidden/)
   expect({ ...value }).toEqual({ A: '1', C: '3' })
 })
 
