@@ -37,7 +37,8 @@ ${thisCommand()} -f ${folder.file} status
 function thisCommand(): string {
   const called = process.argv[1] ?? ''
   if (basename(called) === 'tunnels') return 'tunnels'
-  return `node ${relative(process.cwd(), called) || called}`
+  const path = relative(process.cwd(), called)
+  return `node ${path.startsWith('..') ? called : path}`
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
