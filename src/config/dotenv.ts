@@ -85,7 +85,7 @@ function closingQuote(text: string, quote: string): number {
 function assign(statement: Statement, values: Record<string, string>, known: Lookup): Problem | null {
   const [, name, rest] = /^(?:export\s+)?(\w[\w.-]*)\s*(?:[=:]\s*([^]*))?$/.exec(statement.text) ?? []
   if (name === undefined) {
-    return syntax('This line is no variable', 'write NAME=value')
+    return syntax('This line is no variable', 'Write NAME=value')
   }
   if (rest === undefined) return inherit(name, values, known)
   const value = parseValue(rest, known)
@@ -126,7 +126,7 @@ function fill(text: string, known: Lookup): string | Problem {
   const filled = fillTemplate(parseTemplate(text), known, missing)
   const broken = missing.find(({ kind }) => kind === 'broken')
   const demanded = missing.find((one) => one.kind === 'unset' && one.message !== '')
-  if (broken) return syntax('A $ here begins no variable', 'put the value in single quotes, or write $$')
+  if (broken) return syntax('A $ here begins no variable', 'Put the value in single quotes, or write $$')
   if (demanded?.kind === 'unset')
     return syntax(`The variable ${demanded.name} is not set: ${demanded.message}`)
   return filled

@@ -86,7 +86,7 @@ function bothSpellings(folder: string, name: string): Problem {
   return {
     code: 'CONFIG_CONFLICT',
     summary: `There are both ${name}.yaml and ${name}.yml in ${folder}`,
-    hint: 'keep one of them, or name the file with -f',
+    hint: 'Keep one of them, or name the file with -f',
   }
 }
 
@@ -98,7 +98,7 @@ async function foreignFiles(files: string[]): Promise<Problem[]> {
     .map((file) => ({
       code: 'CONFIG_UNREADABLE',
       summary: `${file} belongs to another user and was not read`,
-      hint: `if you trust it, name it: -f ${file}`,
+      hint: `If you trust it, name it: -f ${file}`,
     }))
 }
 
@@ -113,6 +113,6 @@ function notFound(cwd: string): Problem {
   return {
     code: 'CONFIG_NOT_FOUND',
     summary: `There is no tunnels.yaml or tunnels.yml in ${cwd} or in a folder above it`,
-    hint: 'write one (tunnels.example.yaml shows how), or name one with -f',
+    hint: 'Write one (tunnels.example.yaml shows how), or name one with -f',
   }
 }

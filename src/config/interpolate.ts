@@ -72,7 +72,7 @@ function describe(missing: Missing, text: string, path: string, place: Place | u
 function brokenWording(written: string): Pick<Problem, 'summary' | 'hint'> {
   return {
     summary: `"${written}" is no variable`,
-    hint: 'write ${NAME}, ${NAME:-default} or ${NAME:?message}; $$ is a plain dollar',
+    hint: 'Write ${NAME}, ${NAME:-default} or ${NAME:?message}; $$ is a plain dollar',
   }
 }
 
@@ -85,7 +85,7 @@ function unsetWording({
   if (message !== '') return { summary: `The variable ${name} ${state}: ${message}` }
   return {
     summary: `The variable ${name} ${state}`,
-    hint: `set it in the environment or in .env, or write \${${name}:-default}`,
+    hint: `Set it in the environment or in .env, or write \${${name}:-default}`,
   }
 }
 

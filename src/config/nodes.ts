@@ -72,7 +72,7 @@ function resolveAliases(building: Building, root: SyntaxNode): void {
 }
 
 function aliasHint(name: string): string {
-  return `an unquoted * begins a YAML alias; if the * belongs to the value, write "*${name}" in quotes`
+  return `An unquoted * begins a YAML alias; if the * belongs to the value, write "*${name}" in quotes`
 }
 
 function convert(building: Building, node: SyntaxNode, path: string): Plain {

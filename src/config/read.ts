@@ -89,7 +89,7 @@ function notText(path: string, bytes: Buffer): Problem | null {
     return {
       code: 'CONFIG_UNREADABLE',
       summary: `${formatPath(path)} is UTF-16 text`,
-      hint: 'save it as UTF-8',
+      hint: 'Save it as UTF-8',
     }
   }
   const nul = bytes.indexOf(0)
@@ -103,7 +103,7 @@ function badByte(path: string, bytes: Buffer, offset: number, summary: string): 
   const lineStart = before.lastIndexOf(0x0a) + 1
   const line = before.reduce((lines, byte) => (byte === 0x0a ? lines + 1 : lines), 1)
   const column = [...before.subarray(lineStart).toString()].length + 1
-  return { code: 'CONFIG_SYNTAX', summary, hint: 'save it as UTF-8 text', at: { file: path, line, column } }
+  return { code: 'CONFIG_SYNTAX', summary, hint: 'Save it as UTF-8 text', at: { file: path, line, column } }
 }
 
 function firstBadByte(bytes: Buffer): number {

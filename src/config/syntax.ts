@@ -75,20 +75,20 @@ function wordingOf({ code, message, pos }: SyntaxComplaint, text: string): Wordi
     case 'UNEXPECTED_TOKEN':
       return {
         summary: 'YAML does not expect this here: the value or the list before it has already ended',
-        hint: 'check quotes, brackets and indentation just before this place',
+        hint: 'Check quotes, brackets and indentation just before this place',
       }
     case 'BLOCK_AS_IMPLICIT_KEY':
       return {
         summary: 'A second ": " within one value',
-        hint: 'quote the value if the ": " belongs to it, else check the indentation of the next line',
+        hint: 'Quote the value if the ": " belongs to it, else check the indentation of the next line',
       }
     case 'TAG_RESOLVE_FAILED':
       return {
         summary: message.replace('Unresolved tag:', 'Unknown YAML tag'),
-        hint: 'an unquoted ! begins a YAML tag: quote the value if it belongs to it',
+        hint: 'An unquoted ! begins a YAML tag: quote the value if it belongs to it',
       }
     case 'BAD_DQ_ESCAPE':
-      return { summary: message, hint: 'in double quotes write \\\\ for a backslash, or use single quotes' }
+      return { summary: message, hint: 'In double quotes write \\\\ for a backslash, or use single quotes' }
     default:
       return { summary: message }
   }
@@ -100,7 +100,7 @@ function missingWording(message: string, found: string): Wording {
   const [, key, value] = /^([\w.-]+):(\S+)$/.exec(found) ?? []
   return {
     summary: 'A key and its value, or at least a colon behind the key, is expected here',
-    hint: key ? `write "${key}: ${value}", with a blank after the colon` : 'write "key: value"',
+    hint: key ? `Write "${key}: ${value}", with a blank after the colon` : 'Write "key: value"',
   }
 }
 
@@ -109,6 +109,6 @@ function indentWording(message: string): Wording {
     return { summary: 'A bracket is opened before this place and not closed, or closed too far to the left' }
   return {
     summary: 'This line is indented differently from its neighbours',
-    hint: 'keys of one map begin in the same column',
+    hint: 'Keys of one map begin in the same column',
   }
 }

@@ -178,7 +178,7 @@ function quoteProblem(trap: Trap, text: string, lines: Lines): Problem {
   return {
     code: 'CONFIG_SYNTAX',
     summary: QUOTE_SUMMARIES[trap.kind as keyof typeof QUOTE_SUMMARIES],
-    hint: `write ${quote(text.slice(trap.start, trap.end))} in quotes`,
+    hint: `Write ${quote(text.slice(trap.start, trap.end))} in quotes`,
     at: lines.position(trap.start),
     span: lines.span(trap.start, trap.end),
   }
@@ -189,7 +189,7 @@ function tabProblem(tabs: Trap[], lines: Lines): Problem {
   return {
     code: 'CONFIG_SYNTAX',
     summary: 'YAML allows no tab as indentation',
-    hint: 'indent with spaces, two for each level',
+    hint: 'Indent with spaces, two for each level',
     at: lines.position(tabs[0]!.start),
     span: tabs[0]!.end - tabs[0]!.start,
     ...(more.length > 0 && { detail: `also on ${formatLines(more)}` }),

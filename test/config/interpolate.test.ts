@@ -128,5 +128,5 @@ test('a value of another file is reported there, and what is not broken is fille
   const { value, problems } = run('a: "$FOO:${GONE}"')
   expect((value.value as { a: string }).a).toBe('first:')
   expect(problems[0]!.at?.file).toBe('/p/tunnels.yaml')
-  expect(problems[0]!.hint).toBe('set it in the environment or in .env, or write ${GONE:-default}')
+  expect(problems[0]!.hint).toBe('Set it in the environment or in .env, or write ${GONE:-default}')
 })

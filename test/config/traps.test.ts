@@ -36,7 +36,7 @@ test.each(traps)('%j is one problem at %s that says: write %s', (text, place, qu
   expect(problems).toHaveLength(1)
   const { code, at, span, hint } = problems[0]!
   expect({ code, place: `${at?.line}:${at?.column}+${span}` }).toEqual({ code: 'CONFIG_SYNTAX', place })
-  expect(hint).toBe(`write ${quoted} in quotes`)
+  expect(hint).toBe(`Write ${quoted} in quotes`)
 })
 
 test.each(traps)('%j: what the hint says is what it takes', (text, _, quoted) => {
