@@ -48,7 +48,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     client.on('end', () => fail(hostKey.problem ?? endedProblem(options, heard)))
     client.on('close', () => fail(hostKey.problem ?? endedProblem(options, heard)))
     client.once('handshake', () => {
-      isProven = hostKey.problem === null
+      isProven = hostKey.accepted
       progress.step = 'authentication'
     })
     client.once('ready', () => {

@@ -1,12 +1,11 @@
 // Whether the key that a server shows is the right one. Everything that decides is read before the connection
 // is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
 
-import { createHash } from 'node:crypto'
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { formatHostPort } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import { fingerprint, notPinnedProblem, refusalProblem } from './host-key-problem.ts'
 import {
   judge,
   type KnownHost,
@@ -23,6 +22,8 @@ export interface HostKeyCheck {
   readonly knownTypes: ReadonlySet<string>
   /** Synchronous; true only for a key that may be trusted. Never throws. */
   accept(key: Buffer): boolean
+  /** True only after `accept` has said yes, and never no. */
+  readonly accepted: boolean
   /** Why the last key was not accepted. */
   readonly problem: Problem | null
   /** To be called after the server has proven that it holds the key: writes down a new one (accept-new, no). */
@@ -35,11 +36,6 @@ export async function loadHostKeyCheck(host: WantedHost): Promise<HostKeyCheck> 
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
   const entries = await Promise.all(files.map(readKnownHosts))
   return new KnownHostsCheck(host, entries.flat())
-}
-
-/** `SHA256:…`, as ssh-keygen -l prints it. */
-export function fingerprint(key: Buffer): string {
-  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
 async function readKnownHosts(file: string): Promise<KnownHost[]> {
@@ -56,6 +52,7 @@ class PinnedCheck implements HostKeyCheck {
   problem: Problem | null = null
   #host: WantedHost
   #pins: Set<string>
+  #hasAccepted = false
 
   constructor(host: WantedHost, hostKeys: string[]) {
     const keys = hostKeys.filter((line) => !line.startsWith('SHA256:')).map(keyOfLine)
@@ -67,8 +64,15 @@ class PinnedCheck implements HostKeyCheck {
     this.knownTypes = new Set(keys.flatMap((key) => typeInside(key) ?? []))
   }
 
+  get accepted(): boolean {
+    return this.#hasAccepted && this.problem === null
+  }
+
   accept(key: Buffer): boolean {
-    if (this.#pins.has(fingerprint(key))) return true
+    if (this.#pins.has(fingerprint(key))) {
+      this.#hasAccepted = true
+      return true
+    }
     this.problem = notPinnedProblem(this.#host, key, [...this.#pins])
     return false
   }
@@ -92,12 +96,16 @@ class KnownHostsCheck implements HostKeyCheck {
     this.knownTypes = knownTypes(entries, this.#names)
   }
 
+  get accepted(): boolean {
+    return this.#accepted !== null && this.problem === null
+  }
+
   accept(key: Buffer): boolean {
     // A rekey must show the key that the connection began with.
     if (this.#accepted) return this.#accepted.equals(key)
     const verdict = judge(this.#entries, this.#names, key)
     if (!isAcceptable(verdict, this.#host.strictHostKeyChecking)) {
-      this.problem = refusal(this.#host, this.#names[0]!, key, verdict)
+      this.problem = refusalProblem(this.#host, this.#names[0]!, key, verdict)
       return false
     }
     this.#accepted = Buffer.from(key)
@@ -136,71 +144,6 @@ async function appendKnownHost(file: string, name: string, key: Buffer): Promise
   } catch {
     // The key is asked about again next time.
   }
-}
-
-function refusal(host: WantedHost, name: string, key: Buffer, verdict: Verdict): Problem {
-  switch (verdict.kind) {
-    case 'changed':
-      return changedProblem(host, name, key, verdict.entry)
-    case 'revoked':
-      return revokedProblem(host, key, verdict.entry)
-    default:
-      return unknownProblem(host, key, verdict.kind === 'unknown' && verdict.authority)
-  }
-}
-
-function unknownProblem(host: WantedHost, key: Buffer, authority: boolean): Problem {
-  const port = host.port === 22 ? '' : `-p ${host.port} `
-  const lines = [`The server shows ${describeKey(key)}, and no known_hosts file has a key for it.`]
-  if (authority)
-    lines.push(
-      'A @cert-authority line covers this host, but host certificates cannot be checked here: its plain key has to be known.',
-    )
-  return {
-    code: 'HOST_KEY_UNKNOWN',
-    summary: `The host key of ${describeHost(host)} is not known`,
-    detail: lines.join('\n'),
-    hint:
-      `Connect once with \`ssh ${port}${host.user}@${host.hostname}\` and answer its question, or put ` +
-      `\`host_keys: ["${fingerprint(key)}"]\` into hosts.${host.name} after comparing it with what the server's owner says`,
-  }
-}
-
-function changedProblem(host: WantedHost, name: string, key: Buffer, entry: KnownHost): Problem {
-  return {
-    code: 'HOST_KEY_CHANGED',
-    summary: `The host key of ${describeHost(host)} is not the one on file: somebody may be in between, or the server was set up anew`,
-    detail: `The server shows ${describeKey(key)}; ${entry.file}:${entry.line} has ${describeKey(entry.key)}.`,
-    hint: `Ask the server's owner. If the change is theirs: \`ssh-keygen -R '${name}' -f '${entry.file}'\`, then connect once with ssh`,
-  }
-}
-
-function revokedProblem(host: WantedHost, key: Buffer, entry: KnownHost): Problem {
-  return {
-    code: 'HOST_KEY_REVOKED',
-    summary: `The host key of ${describeHost(host)} is revoked`,
-    detail: `The server shows ${describeKey(key)}, which ${entry.file}:${entry.line} marks @revoked.`,
-    hint: "Ask the server's owner for its new key; never connect to it with this one",
-  }
-}
-
-function notPinnedProblem(host: WantedHost, key: Buffer, pins: string[]): Problem {
-  return {
-    code: 'HOST_KEY_CHANGED',
-    summary: `The host key of ${describeHost(host)} is not among its host_keys`,
-    detail: `The server shows ${describeKey(key)}; pinned: ${pins.join(', ') || 'none'}.`,
-    hint:
-      `Compare \`${fingerprint(key)}\` with what the server's owner says before it goes into hosts.${host.name}.host_keys. ` +
-      'Where another key type of this server is pinned, say so with host_key_algorithms',
-  }
-}
-
-function describeKey(key: Buffer): string {
-  return `${typeInside(key) ?? 'a key of unknown type'} ${fingerprint(key)}`
-}
-
-function describeHost(host: WantedHost): string {
-  return `${host.name} (${formatHostPort(host.hostname, host.port)})`
 }
 
 /** `ssh-ed25519 AAAA… comment`, or a known_hosts line's worth of it. */

@@ -4,12 +4,12 @@
 import { randomBytes } from 'node:crypto'
 import { posix } from 'node:path'
 import type { Channel, Client } from 'ssh2'
-import type { Connection, Incoming, RemoteListener } from '../forward/carrier.ts'
+import type { Incoming, RemoteListener } from '../forward/carrier.ts'
 import { type Bind, formatHostPort, type ListenSpec, type Originator } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
-import { closedStream } from './channel-stream.ts'
 import { knock } from './knock.ts'
+import { IncomingChannel } from './remote-incoming.ts'
 import { tcpRefusal, unixRefusal } from './remote-refusal.ts'
 import { removeSocket } from './remote-socket-file.ts'
 
@@ -153,49 +153,6 @@ export class RemoteListening {
     if (!onIncoming) return reject()
     onIncoming(new IncomingChannel(this.#carrier, from, accept, reject))
   }
-}
-
-/** Until it is answered the server holds its client back: nothing has been read. */
-class IncomingChannel implements Incoming {
-  readonly from: Originator
-  readonly #carrier: SshCarrier
-  readonly #accept: () => Channel
-  readonly #reject: () => void
-  readonly #gone = new AbortController()
-  readonly #lost = () => this.#gone.abort(this.#carrier.closed.reason)
-
-  constructor(carrier: SshCarrier, from: Originator, accept: () => Channel, reject: () => void) {
-    this.from = from
-    this.#carrier = carrier
-    this.#accept = accept
-    this.#reject = reject
-    carrier.closed.addEventListener('abort', this.#lost, { once: true })
-  }
-
-  get gone(): AbortSignal {
-    return this.#gone.signal
-  }
-
-  accept(): Connection {
-    this.#answered()
-    if (this.#carrier.closed.aborted) return closedConnection(this.#carrier.closed.reason as Error)
-    const connection = this.#carrier.adopt(this.#accept())
-    connection.stream.once('close', () => this.#gone.abort())
-    return connection
-  }
-
-  refuse(): void {
-    this.#answered()
-    if (!this.#carrier.closed.aborted) this.#reject()
-  }
-
-  #answered(): void {
-    this.#carrier.closed.removeEventListener('abort', this.#lost)
-  }
-}
-
-function closedConnection(reason: Error): Connection {
-  return { stream: closedStream(reason), abort: () => {} }
 }
 
 /** RFC 4254 7.1: "localhost" is both loopbacks, the empty string all interfaces. */

@@ -4,19 +4,14 @@
 import { lookup } from 'node:dns/promises'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { formatHostPort } from '../model/address.ts'
-import { type Problem, ProblemError } from '../model/problem.ts'
+import { ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import { type Address, noSourceProblem, unreachableProblem, unresolvedProblem } from './socket-problem.ts'
 
 /** How long an address has before the next one is tried beside it (RFC 8305 section 5). */
 const STAGGER_MS = 250
 
 const FAMILY = { any: 0, inet: 4, inet6: 6 } as const
-
-interface Address {
-  address: string
-  family: number
-}
 
 /**
  * Rejects with a ProblemError (HOST_UNRESOLVED, HOST_UNREACHABLE, HOST_TIMEOUT), or with `signal`'s reason. The caller
@@ -129,67 +124,4 @@ function dial(host: WantedHost, { address, family }: Address, from: Address[] | 
   })
   // A socket that lost the race may still fail.
   return socket.on('error', () => {})
-}
-
-function unresolvedProblem(host: WantedHost, error: NodeJS.ErrnoException): Problem {
-  const temporary = error.code === 'EAI_AGAIN'
-  return {
-    code: 'HOST_UNRESOLVED',
-    summary: `The name ${host.hostname} of ${host.name} is not known`,
-    detail: temporary
-      ? 'The name server does not answer.'
-      : `Looked up here, without an answer (${error.code}).`,
-    hint: temporary
-      ? 'Look whether this machine is on the network'
-      : `Check the spelling, or set hostname in hosts.${host.name}`,
-  }
-}
-
-function unreachableProblem(
-  host: WantedHost,
-  addresses: Address[],
-  failures: NodeJS.ErrnoException[],
-): Problem {
-  const endpoint = formatHostPort(host.hostname, host.port)
-  const lines = addresses.map(({ address }, index) => {
-    return `${formatHostPort(address, host.port)}: ${describeErrno(failures[index]?.code)}`
-  })
-  const timedOut = failures.every(({ code }) => code === 'ETIMEDOUT')
-  return {
-    code: timedOut ? 'HOST_TIMEOUT' : 'HOST_UNREACHABLE',
-    summary: timedOut
-      ? `${host.name} (${endpoint}) did not answer: timed out while connecting`
-      : `${host.name} cannot be reached at ${endpoint}: ${describeErrno(failures[0]?.code)}`,
-    detail: lines.join('\n'),
-  }
-}
-
-function noSourceProblem(host: WantedHost): Problem {
-  const source = host.bindAddress ?? `interface ${host.bindInterface}`
-  return {
-    code: 'HOST_UNREACHABLE',
-    summary: `${host.name} cannot be reached from ${source}: there is no address to connect from`,
-    detail: `${host.hostname} has no address of a family that ${source} has here.`,
-    hint: `Check bind_address, bind_interface and address_family of hosts.${host.name}`,
-  }
-}
-
-function describeErrno(code: string | undefined): string {
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'connection refused (nobody listens there)'
-    case 'EHOSTUNREACH':
-      return 'no route to host'
-    case 'ENETUNREACH':
-      return 'network is unreachable'
-    case 'ETIMEDOUT':
-      return 'timed out'
-    case 'EADDRNOTAVAIL':
-      return 'the address to connect from is not on this machine'
-    case 'EACCES':
-    case 'EPERM':
-      return 'not permitted here (a firewall?)'
-    default:
-      return code ?? 'failed'
-  }
 }

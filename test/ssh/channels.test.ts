@@ -25,6 +25,13 @@ describe('dial', () => {
     expect(server.connections()).toBe(1)
   })
 
+  test('new keys in the middle of it change nothing', async () => {
+    const [server, echo] = await Promise.all([startSshd({ config: ['RekeyLimit 1M'] }), startEcho()])
+    const carrier = await open(hostFor(server))
+    const { stream } = await carrier.dial(tcp(echo.port), NOBODY, NEVER)
+    expect((await exchange(stream, tenMegabytes)).equals(tenMegabytes)).toBe(true)
+  })
+
   test('compression carries the same bytes', async () => {
     const [server, echo] = await Promise.all([startSshd(), startEcho()])
     const carrier = await open(hostFor(server, { compression: true }))

@@ -1,0 +1,50 @@
+// Somebody has connected to a listener on the host: the channel is confirmed or refused here, once.
+
+import type { Channel } from 'ssh2'
+import type { Connection, Incoming } from '../forward/carrier.ts'
+import type { Originator } from '../model/address.ts'
+import type { SshCarrier } from './carrier.ts'
+import { closedStream } from './channel-stream.ts'
+
+/** Until it is answered the server holds its client back: nothing has been read. */
+export class IncomingChannel implements Incoming {
+  readonly from: Originator
+  readonly #carrier: SshCarrier
+  readonly #accept: () => Channel
+  readonly #reject: () => void
+  readonly #gone = new AbortController()
+  readonly #lost = () => this.#gone.abort(this.#carrier.closed.reason)
+
+  constructor(carrier: SshCarrier, from: Originator, accept: () => Channel, reject: () => void) {
+    this.from = from
+    this.#carrier = carrier
+    this.#accept = accept
+    this.#reject = reject
+    carrier.closed.addEventListener('abort', this.#lost, { once: true })
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  accept(): Connection {
+    this.#answered()
+    if (this.#carrier.closed.aborted) return closedConnection(this.#carrier.closed.reason as Error)
+    const connection = this.#carrier.adopt(this.#accept())
+    connection.stream.once('close', () => this.#gone.abort())
+    return connection
+  }
+
+  refuse(): void {
+    this.#answered()
+    if (!this.#carrier.closed.aborted) this.#reject()
+  }
+
+  #answered(): void {
+    this.#carrier.closed.removeEventListener('abort', this.#lost)
+  }
+}
+
+function closedConnection(reason: Error): Connection {
+  return { stream: closedStream(reason), abort: () => {} }
+}
