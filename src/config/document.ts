@@ -30,7 +30,7 @@ export function parseDocument(source: SourceFile): Result<Tree> {
   if (refused) return { value: emptyTree(lines), problems: [refused] }
 
   const composed = composeYaml(tokens, text, MAX_DEPTH)
-  const traps = realTraps(findTraps(tokens, text), composed)
+  const traps = mayHaveTraps(tokens, composed) ? realTraps(findTraps(tokens, text), composed) : []
   const trapped = atMost(MAX_PROBLEMS, trapProblems(traps, text, lines))
   const rest = traps.length === 0 ? read(composed, text, lines) : readRepaired(source, traps)
   return { value: rest.value, problems: [...trapped, ...atMost(MAX_PROBLEMS, rest.problems)] }
@@ -67,6 +67,10 @@ function findTooDeep(tokens: Token[]): Token | undefined {
     if (type === 'newline') dashes = 0
     return brackets + dashes > MAX_DEPTH
   })
+}
+
+function mayHaveTraps(tokens: Token[], { complaints }: Composed): boolean {
+  return complaints.length > 0 || tokens.some(({ type }) => type === 'alias')
 }
 
 /** Brackets, tabs and reserved characters can be good YAML; only where it is not are they traps. */

@@ -83,7 +83,7 @@ function closingQuote(text: string, quote: string): number {
 }
 
 function assign(statement: Statement, values: Record<string, string>, known: Lookup): Problem | null {
-  const [, name, rest] = /^(?:export\s+)?(\w[\w.-]*)\s*(?:[=:]\s*([^]*))?$/.exec(statement.text) ?? []
+  const [, name, rest] = /^(?:export\s+)?(\w[\w.-]*)\s*(?:[=:]\s*([\s\S]*))?$/.exec(statement.text) ?? []
   if (name === undefined) {
     return syntax('This line is no variable', 'Write NAME=value')
   }

@@ -6,7 +6,7 @@ import type { Lines } from './lines.ts'
 import { type Place, type Plain, type PlainMap, pointer, type Result, type Tree } from './tree.ts'
 
 /** `start` and `end` are offsets in the text that was parsed. */
-export type SyntaxNode = { start: number; end: number; anchor?: string } & (
+export type SyntaxNode = { start: number; end: number; anchor: string | undefined } & (
   | { kind: 'scalar'; value: Exclude<Plain, object>; source: string; quoted: boolean }
   | { kind: 'list'; items: SyntaxNode[] }
   | { kind: 'map'; pairs: Pair[] }
@@ -211,11 +211,8 @@ function notAMap(building: Building, root: SyntaxNode): Problem {
 /** Where nothing is written, the key is what a person can look at. */
 function placeOfEntry(building: Building, key: SyntaxNode, value: SyntaxNode): Place {
   const keyPlace = placeOf(building, key)
-  return {
-    ...(isEmpty(value) ? keyPlace : placeOf(building, value)),
-    key: keyPlace.value,
-    keySpan: keyPlace.span,
-  }
+  const valuePlace = isEmpty(value) ? keyPlace : placeOf(building, value)
+  return { key: keyPlace.value, keySpan: keyPlace.span, value: valuePlace.value, span: valuePlace.span }
 }
 
 function placeOf({ lines }: Building, node: SyntaxNode): Place {

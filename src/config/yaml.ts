@@ -99,31 +99,29 @@ function complainOfSecond({ contents, range }: Document.Parsed): SyntaxComplaint
 
 function toSyntax(node: unknown, depth: number, maxDepth: number, complaints: SyntaxComplaint[]): SyntaxNode {
   const { range, anchor } = (node ?? {}) as { range?: [number, number, number] | null; anchor?: string }
-  const place = { start: range?.[0] ?? 0, end: range?.[1] ?? 0, ...(anchor !== undefined && { anchor }) }
+  const [start, end] = range ?? [0, 0]
   const inner = (child: unknown) => toSyntax(child, depth + 1, maxDepth, complaints)
   if (depth > maxDepth) {
     const message = `Maps are nested more than ${maxDepth} levels deep here`
-    complaints.push({ code: 'TOO_DEEP', message, pos: [place.start, place.start + 1] })
+    complaints.push({ code: 'TOO_DEEP', message, pos: [start, start + 1] })
   } else if (isAlias(node)) {
-    return { ...place, kind: 'alias', name: node.source }
+    return { kind: 'alias', start, end, anchor, name: node.source }
   } else if (isScalar(node)) {
-    return { ...place, ...scalarSyntax(node) }
+    const quoted = node.type !== 'PLAIN'
+    return { kind: 'scalar', start, end, anchor, value: scalarValue(node), source: node.source ?? '', quoted }
   } else if (isSeq(node)) {
-    return { ...place, kind: 'list', items: node.items.map(inner) }
+    return { kind: 'list', start, end, anchor, items: node.items.map(inner) }
   } else if (isMap(node)) {
     const pairs = node.items.map(({ key, value }): Pair => ({ key: inner(key), value: inner(value) }))
-    return { ...place, kind: 'map', pairs }
+    return { kind: 'map', start, end, anchor, pairs }
   }
-  return { ...place, kind: 'scalar', value: null, source: '', quoted: false }
+  return { kind: 'scalar', start, end, anchor, value: null, source: '', quoted: false }
 }
 
 /** A number keeps its spelling: 0600, 012, 5e3 and 0x10 become text, so that each key can judge them itself. */
-function scalarSyntax(scalar: Scalar) {
-  const source = scalar.source ?? ''
-  const quoted = scalar.type !== 'PLAIN'
-  const isRespelled = typeof scalar.value === 'number' && !quoted && String(scalar.value) !== source
-  const value = isRespelled ? source : (scalar.value as null | boolean | number | string)
-  return { kind: 'scalar' as const, value, source, quoted }
+function scalarValue({ value, source, type }: Scalar): Exclude<Plain, object> {
+  const isRespelled = typeof value === 'number' && type === 'PLAIN' && String(value) !== source
+  return isRespelled ? (source ?? null) : (value as null | boolean | number | string)
 }
 
 /** Plain data as a YAML document; long values stay on their line. */

@@ -1,5 +1,6 @@
 // YAML as tunnels.yaml has it: values, places, and every mistake at its line and column in one run.
 
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseDocument } from '../../src/config/document.ts'
 import { formatYaml } from '../../src/config/yaml.ts'
@@ -161,4 +162,61 @@ test('a thousand duplicates are fifty problems and a count', () => {
 test('what formatYaml writes, parseDocument reads', () => {
   const value = { a: '012', b: [true, 'yes', null, 9000], c: { 'd e': '*:9000', f: '[::1]:80', g: 'x\ny' } }
   expect(plain(formatYaml(value))).toEqual(value)
+})
+
+const fragment = fc.constantFrom(
+  ...[
+    'hosts:',
+    'a',
+    ': ',
+    '\n',
+    '\n  ',
+    '\n    ',
+    '- ',
+    '*',
+    '*:90',
+    '&a ',
+    '*a',
+    '[',
+    ']',
+    '{',
+    '}',
+    ', ',
+    '"',
+    "'",
+  ],
+  ...[
+    '\t',
+    '# c',
+    '!x ',
+    '|\n',
+    '<<: ',
+    '${A}',
+    '::1',
+    '@',
+    '%',
+    '80',
+    '---\n',
+    '\r\n',
+    '𝒳',
+    '\ufeff',
+    '? ',
+    '\\',
+  ],
+)
+
+test('whatever a file holds: no exception, and every problem stands inside the file', () => {
+  const text = fc.array(fragment, { maxLength: 40 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(text, (written) => {
+      const { value, problems } = parse(written)
+      const lines = written.split('\n')
+      expect(Object.getPrototypeOf(value.value)).toBeNull()
+      for (const { at, span = 1 } of problems) {
+        expect(at!.line).toBeLessThanOrEqual(lines.length)
+        expect(at!.column + span).toBeLessThanOrEqual([...lines[at!.line - 1]!].length + 2)
+      }
+    }),
+    { numRuns: 2000 },
+  )
 })
