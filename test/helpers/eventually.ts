@@ -1,8 +1,10 @@
 // Waits for something to become true, by looking again: the only way in which a test waits.
 
+import { expect } from 'vitest'
+
 /**
- * Resolves with what `check` returns as soon as it returns without throwing, and not `false`, `null` or
- * `undefined`. After `timeoutMs` (20 s) it rejects with the last error, so that an `expect` inside `check` explains itself.
+ * Looks until `check` returns something (not `false`, `null` or `undefined`), and resolves with that; or until the
+ * `expect`s inside it hold. After `timeoutMs` (20 s) it rejects with the last error.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,
@@ -18,10 +20,12 @@ export async function eventually<T>(
 }
 
 async function look<T>(check: () => T | Promise<T>): Promise<{ value: NonNullable<T> } | { error: unknown }> {
+  const before = expect.getState().assertionCalls
   try {
     const value = await check()
-    if (value !== undefined && value !== null && value !== false) return { value }
-    return { error: new Error(`eventually: still ${value} after the last look at ${check}`) }
+    const hasExpected = value === undefined && expect.getState().assertionCalls > before
+    if (hasExpected || (value !== undefined && value !== null && value !== false)) return { value: value! }
+    return { error: new Error(`eventually: still ${value} at the last look at ${check}`) }
   } catch (error) {
     return { error }
   }
