@@ -127,8 +127,8 @@ function isAcceptable(verdict: Verdict, strict: WantedHost['strictHostKeyCheckin
       return true
     case 'unknown':
       return strict === 'accept-new' || strict === 'no'
+    // Unlike ssh, whose `no` goes on with a warning that nobody behind a supervisor would read.
     case 'changed':
-      return strict === 'no'
     case 'revoked':
       return false
   }

@@ -8,7 +8,7 @@ import { ping } from './internals.ts'
 
 type Timing = Pick<WantedHost, 'serverAliveIntervalMs' | 'serverAliveCountMax'>
 
-/** Asks once at the start for a first round trip, then only after silence. */
+/** Asks at the start for a first round trip, twice since a server answers its first request late; then only after silence. */
 export class Liveness {
   rttMs: number | null = null
   readonly #client: Client
@@ -26,7 +26,7 @@ export class Liveness {
     socket.on('data', () => {
       this.#heard = true
     })
-    this.#ping()
+    this.#ping(() => this.#ping())
     this.start(timing)
   }
 
@@ -52,11 +52,12 @@ export class Liveness {
     this.#heard = false
   }
 
-  #ping(): void {
+  #ping(onAnswer = () => {}): void {
     const asked = performance.now()
     try {
       ping(this.#client, () => {
         this.rttMs = performance.now() - asked
+        onAnswer()
       })
     } catch {
       // Ended in this moment: the socket says so itself.
