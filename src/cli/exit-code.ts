@@ -1,7 +1,7 @@
 // Problems → exit code, for every verb alike. Where several hold: 2, then 4, then 3, then 1.
 
 import { isError, type Problem, type ProblemCode } from '../model/problem.ts'
-import type { ForwardStatus, HostStatus } from '../model/status.ts'
+import type { ForwardStatus } from '../model/status.ts'
 
 export const EXIT = {
   fine: 0,
@@ -25,11 +25,11 @@ export function exitCodeOf(problems: readonly Problem[]): number {
 }
 
 /** What did not come up, as an exit code: 4 when a person could help, else 1; 0 for none. */
-export function exitCodeOfRows(rows: readonly (HostStatus | ForwardStatus)[]): number {
-  if (rows.length === 0) return EXIT.fine
-  const isForPerson = ({ state, problem }: HostStatus | ForwardStatus) =>
+export function exitCodeOfForwards(troubled: readonly ForwardStatus[]): number {
+  if (troubled.length === 0) return EXIT.fine
+  const isForPerson = ({ state, problem }: ForwardStatus) =>
     state === 'waiting' || (problem !== null && needPerson.has(problem.code))
-  return rows.some(isForPerson) ? EXIT.needsPerson : EXIT.failed
+  return troubled.some(isForPerson) ? EXIT.needsPerson : EXIT.failed
 }
 
 function isAboutTheFile(code: ProblemCode): boolean {

@@ -3,14 +3,14 @@
 
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { ProblemError } from '../model/problem.ts'
-import type { ForwardStatus, Status } from '../model/status.ts'
-import { makePrintable } from '../view/printable.ts'
+import type { Status } from '../model/status.ts'
 import { bring } from './attach.ts'
-import { EXIT, exitCodeOfRows } from './exit-code.ts'
-import { follow, forwardsMeant } from './follow.ts'
+import { exitCodeOfForwards } from './exit-code.ts'
+import { follow } from './follow.ts'
 import type { Invocation } from './invocation.ts'
-import { type LoadedSelection, showProblems } from './selection.ts'
+import type { LoadedSelection } from './selection.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
+import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
 
 export async function upDetached(
   invocation: Invocation,
@@ -78,24 +78,10 @@ function patienceMs({ project }: LoadedSelection): number {
 /** Names what has not come up. The rest stays up, and what can heal goes on trying. */
 function report(invocation: Invocation, status: Status, names: string[] | null): number {
   const { options, terminal } = invocation
-  const down = forwardsMeant(status, names).filter(
-    (row) => row.problem || !['open', 'idle'].includes(row.state),
-  )
+  const troubled = troubledForwards(status, names)
   if (options.json) {
-    const problems = down.map((row) => row.problem ?? stillOpening(row))
-    terminal.print(`${JSON.stringify(down.length > 0 ? { problems } : status)}\n`)
-    return exitCodeOfRows(down)
-  }
-  for (const row of down) {
-    terminal.complain(`\n${makePrintable(row.name)} is ${row.state}`)
-    showProblems(invocation, [row.problem ?? stillOpening(row)])
-  }
-  return down.length > 0 ? exitCodeOfRows(down) : EXIT.fine
-}
-
-function stillOpening({ name, via }: ForwardStatus) {
-  return {
-    code: 'HOST_TIMEOUT' as const,
-    summary: `${name} is not open yet: ${via} has not answered in time`,
-  }
+    const answer = troubled.length > 0 ? { problems: troubled.map(troubleOf) } : status
+    terminal.print(`${JSON.stringify(answer)}\n`)
+  } else tellTroubles(invocation, troubled)
+  return exitCodeOfForwards(troubled)
 }

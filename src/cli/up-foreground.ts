@@ -5,11 +5,12 @@ import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
 import { attach } from './attach.ts'
-import { EXIT, exitCodeOfRows } from './exit-code.ts'
+import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import type { LoadedSelection } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
+import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 
 /** How long SIGTERM lets open connections finish. */
 const DRAIN_MS = 25_000
@@ -63,6 +64,8 @@ async function stayUp(
     foregroundView(invocation, false),
   )
   // A person sees the first look's outcome as progress; a script gets every event.
+  if (!invocation.options.json)
+    void followed.settled.then((status) => tellTroubles(invocation, troubledForwards(status, null)))
   early.handTo((event) => followed.see(event), { withEarly: invocation.options.json })
   const ending = await Promise.race([
     supervisor.ended.then(() => 'ended' as const),
@@ -107,7 +110,6 @@ async function end(
 async function giveUp({ terminal }: Invocation, supervisor: Supervisor): Promise<number> {
   const forwards = forwardsMeant(supervisor.status(), null)
   await supervisor.down({})
-  terminal.complain('No forward came up, and none will without a change')
-  const code = exitCodeOfRows(forwards)
-  return terminal.hasPerson ? EXIT.failed : code
+  terminal.complain('No forward is left that could come up without a change')
+  return terminal.hasPerson ? EXIT.failed : exitCodeOfForwards(forwards)
 }

@@ -8,7 +8,7 @@ function planOf(changes: PlanChange[]): PlanJson {
   return { project: 'shop', changes, summary }
 }
 
-const base = { what: 'forward', name: 'web', fields: [], interrupts: 0 } as const
+const base = { what: 'forward' as const, name: 'web', fields: [], interrupts: 0 }
 
 test('an empty plan says so', () => {
   expect(formatPlan(planOf([]), { color: false })).toBe('Nothing to change\n')
