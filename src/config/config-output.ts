@@ -4,16 +4,16 @@
 import { formatListenSpec, formatTarget } from '../model/address.ts'
 import type { ForwardSpec, HostSpec, Project, Reconnect } from '../model/project.ts'
 import { parseDestination } from './destination.ts'
-import { formatDocument } from './document.ts'
 import { formatDuration } from './duration.ts'
 import { hostOptions } from './host.ts'
 import { formatMode } from './socket-mode.ts'
 import type { Plain, PlainMap } from './tree.ts'
+import { formatYaml } from './yaml.ts'
 
 /** YAML, or JSON; loading it again gives an equal project. */
 export function formatConfig(project: Project, { json }: { json: boolean }): string {
   const plain = escapeDollars(formatProject(project))
-  return json ? `${JSON.stringify(plain, null, 2)}\n` : formatDocument(plain)
+  return json ? `${JSON.stringify(plain, null, 2)}\n` : formatYaml(plain)
 }
 
 function formatProject(project: Project): Plain {

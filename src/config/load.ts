@@ -1,28 +1,16 @@
-// From files to a Project, in the order of 01-config-language: parse each, expand short forms, merge,
-// interpolate, validate, fill defaults. Everything that is wrong is said at once.
+// From files to a Project: finds and reads them, hands their trees to make-project.ts, and puts everything that
+// is wrong into one list.
 
-import { homedir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { isError, type Problem } from '../model/problem.ts'
-import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
-import { selectForwards } from '../resolve/select.ts'
-import { checkEnvPrefixes, checkJumps, checkListeners } from './check.ts'
+import type { Project } from '../model/project.ts'
 import { parseDocument } from './document.ts'
 import { readEnvFile } from './dotenv.ts'
 import { findFiles } from './find.ts'
-import { giveHostOptions } from './host-options.ts'
-import { type Interpolated, interpolateTree } from './interpolate.ts'
-import { mergeTrees } from './merge.ts'
-import { type Normalized, normalize } from './normalize.ts'
-import { refuseNotYet } from './not-yet.ts'
-import { normalizeName, parseProjectName } from './project-name.ts'
+import { makeProject } from './make-project.ts'
 import { readSource, type SourceFile } from './read.ts'
-import { openSection, type Reading, read } from './reading.ts'
 import { expandShortForms } from './short-form.ts'
-import { formatPointer, type Tree } from './tree.ts'
-import { addDoubts, validateTree } from './validate.ts'
-import { warnAbout, warnUnused } from './warnings.ts'
 
 export interface LoadOptions {
   /** What `-f` names; empty: look for the file. */
@@ -59,7 +47,7 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const { files, folder } = found.value
   const parsed = await parseFiles(files, options.input)
   const dotenv = await loadDotenv(options, folder)
-  const environment = { ...dotenv.values, ...withoutUndefined(options.env) }
+  const environment = environmentOf(dotenv.values, options.env)
   const problems = [...found.problems, ...parsed.problems, ...dotenv.problems]
   const sources = new Map([...parsed.sources, ...dotenv.sources].map(({ path, text }) => [path, text]))
   const result = { sources, files, folder, environment }
@@ -98,120 +86,10 @@ async function loadDotenv({ envFile, cwd, env }: LoadOptions, folder: string) {
   return { values: value, problems, sources }
 }
 
-function withoutUndefined(env: LoadOptions['env']): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  )
-}
-
-interface Making extends LoadOptions {
-  environment: Readonly<Record<string, string | undefined>>
-  files: string[]
-  folder: string
-}
-
-function makeProject(trees: Tree[], making: Making): { project: Project; problems: Problem[] } {
-  const merged = mergeTrees(trees)
-  const { environment } = making
-  const filled = interpolateTree(merged, (name) =>
-    Object.hasOwn(environment, name) ? environment[name] : undefined,
-  )
-  const reading = openReading(merged, filled.value, filled.problems, making)
-  const doubts = validateTree(reading)
-  refuseNotYet(reading)
-  const name = readName(reading, making)
-  const normalized = normalize(reading)
-  addDoubts(reading, doubts)
-
-  const { selected } = selectForwards(normalized, { ...making, stopped: [] })
-  const forwards = specsOf(normalized)
-  const chosen = forwards.filter((forward) => selected.has(forward.name))
-  checkJumps(reading, normalized.hosts)
-  checkListeners(reading, chosen)
-  checkEnvPrefixes(reading, chosen)
-  warnAbout(reading, normalized.hosts, chosen)
-  warnUnused(reading, normalized.hosts.values(), hostsOf(normalized, [...normalized.forwards.keys()]))
-  const variableProblems = softenUnselected(filled, normalized, selected)
-  const project = {
-    name,
-    folder: making.folder,
-    files: making.files,
-    hosts: normalized.hosts,
-    forwards: new Map(forwards.map((forward) => [forward.name, forward])),
-    variables: variablesOf(filled.variables, forwards, normalized.hosts),
-    warnings: [],
-  }
-  return { project, problems: [...variableProblems, ...reading.problems] }
-}
-
-/** Values with a variable that is not set are left alone from here on: the variable is the problem. */
-function openReading(raw: Tree, tree: Tree, problems: readonly Problem[], making: Making): Reading {
-  const broken = new Set(problems.map(({ path }) => path))
-  const pointers =
-    broken.size > 0 ? [...tree.places.keys()].filter((path) => broken.has(formatPointer(path))) : []
-  const reported = new Set(pointers)
-  const base = { folder: making.folder, home: making.env.HOME || homedir() }
-  const given = giveHostOptions(tree, base, (path) => reported.has(path))
-  return { raw, tree: given.value, base, problems: given.problems, reported }
-}
-
-function readName(reading: Reading, { projectName, folder }: Making): string {
-  const written = read(openSection(reading, ''), 'name', parseProjectName)
-  if (projectName === undefined) return written ?? normalizeName(basename(folder))
-  const given = parseProjectName(projectName)
-  if (given.ok) return given.value
-  reading.problems.push({
-    code: 'USAGE',
-    summary: `The project name ${JSON.stringify(projectName)} ${given.complaint}`,
-  })
-  return normalizeName(projectName)
-}
-
-function specsOf({ forwards }: Normalized): ForwardSpec[] {
-  return [...forwards.values()].flatMap(({ spec }) => spec ?? [])
-}
-
-/** The hosts that these forwards need, jumps included. */
-function hostsOf({ forwards, hosts }: Normalized, names: Iterable<string>): Set<string> {
-  const used = new Set<string>()
-  const visit = (host: HostSpec | undefined) => {
-    if (!host || used.has(host.name)) return
-    used.add(host.name)
-    for (const hop of host.proxyJump ?? []) visit(hosts.get(hop))
-  }
-  for (const name of names) visit(hosts.get(forwards.get(name)?.via ?? ''))
-  return used
-}
-
-/** An unset variable that only matters to what is not selected is worth a warning. */
-function softenUnselected(
-  { problems, unset }: Interpolated,
-  normalized: Normalized,
-  selected: ReadonlySet<string>,
-): Problem[] {
-  const used = hostsOf(normalized, selected)
-  const idleForwards = [...normalized.forwards.keys()].filter((name) => !selected.has(name))
-  const idleHosts = [...normalized.hosts.keys()].filter((name) => !used.has(name))
-  const idle = [
-    ...idleForwards.map((name) => `forwards.${name}.`),
-    ...idleHosts.map((name) => `hosts.${name}.`),
-  ]
-  return problems.map((problem) => {
-    const isIdle = idle.some((prefix) => problem.path?.startsWith(prefix))
-    return isIdle && unset.has(problem) ? { ...problem, severity: 'warning' } : problem
-  })
-}
-
-function variablesOf(
-  mentioned: readonly string[],
-  forwards: readonly ForwardSpec[],
-  hosts: ReadonlyMap<string, HostSpec>,
-): string[] {
-  const secrets = [
-    ...forwards.map(({ auth }) => auth?.passwordEnv),
-    ...[...hosts.values()].flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]),
-  ]
-  return [...new Set([...mentioned, ...secrets.filter((name) => name !== undefined)])].sort()
+/** The environment wins. Without a prototype, so that a variable named `constructor` is as unset as others. */
+function environmentOf(dotenv: Record<string, string>, env: LoadOptions['env']): LoadResult['environment'] {
+  const set = Object.entries(env).filter(([, value]) => value !== undefined)
+  return Object.assign(Object.create(null), dotenv, Object.fromEntries(set))
 }
 
 /** What is wrong with a line's syntax explains what else seems wrong with it. */

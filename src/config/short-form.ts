@@ -75,7 +75,7 @@ function expandHost(expansion: Expansion, name: string, host: Plain): Plain {
   if (/\s/.test(maskVariables(host).trim())) {
     const hint = 'Write user, port, identity_file and so on as keys below the host'
     complain(expansion, path, refused('must be a destination [user@]hostname[:port], one word', hint))
-    return null
+    return host
   }
   const parts = splitDestination(host)
   const offset = host.lastIndexOf(parts.host)
@@ -96,7 +96,7 @@ function expandForward(expansion: Expansion, name: string, forward: Plain): Plai
   const long = parseShortForm(forward)
   if (!long.ok) {
     complain(expansion, path, long)
-    return null
+    return forward
   }
   for (const warning of long.value.warnings) complain(expansion, path, refused(warning), 'warning')
   const map = placePieces(expansion, path, forward, long.value.pieces, ['local', 'remote', 'dynamic', 'to'])

@@ -1,0 +1,140 @@
+// From trees to a Project, in the order of 01-config-language: merge, interpolate, validate, fill defaults, and
+// then look at everything together.
+
+import { homedir } from 'node:os'
+import { basename } from 'node:path'
+import { isError, type Problem } from '../model/problem.ts'
+import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
+import { selectForwards } from '../resolve/select.ts'
+import { checkEnvPrefixes, checkJumps, checkListeners } from './check.ts'
+import { giveHostOptions } from './host-options.ts'
+import { type Interpolated, interpolateTree } from './interpolate.ts'
+import { mergeTrees } from './merge.ts'
+import { type Normalized, normalize } from './normalize.ts'
+import { refuseNotYet } from './not-yet.ts'
+import { normalizeName, parseProjectName } from './project-name.ts'
+import { openSection, type Reading, read } from './reading.ts'
+import { formatPointer, type Tree } from './tree.ts'
+import { addDoubts, validateTree } from './validate.ts'
+import { warnAbout, warnUnused } from './warnings.ts'
+
+export interface Making {
+  profiles: readonly string[]
+  names: readonly string[] | null
+  projectName?: string
+  /** What variables are looked up in, and HOME. */
+  environment: Readonly<Record<string, string | undefined>>
+  files: string[]
+  folder: string
+}
+
+/** `trees`: one a file, short forms expanded. The project is the best that could be made of them. */
+export function makeProject(trees: Tree[], making: Making): { project: Project; problems: Problem[] } {
+  const { environment } = making
+  const merged = mergeTrees(trees)
+  const filled = interpolateTree(merged, (name) => environment[name])
+  const reading = openReading(merged, filled, making)
+  const doubts = validateTree(reading)
+  refuseNotYet(reading)
+  const name = readName(reading, making)
+  const normalized = normalize(reading)
+  addDoubts(reading, doubts)
+
+  const { selected } = selectForwards(normalized, {
+    profiles: making.profiles,
+    names: making.names,
+    stopped: [],
+  })
+  const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])
+  checkTogether(
+    reading,
+    normalized,
+    forwards.filter((forward) => selected.has(forward.name)),
+  )
+  const project = {
+    name,
+    folder: making.folder,
+    files: making.files,
+    hosts: normalized.hosts,
+    forwards: new Map(forwards.map((forward) => [forward.name, forward])),
+    variables: variablesOf(filled.variables, forwards, normalized.hosts),
+    warnings: [],
+  }
+  return { project, problems: [...softenUnselected(filled, normalized, selected), ...reading.problems] }
+}
+
+function checkTogether(reading: Reading, normalized: Normalized, chosen: ForwardSpec[]): void {
+  checkJumps(reading, normalized.hosts)
+  checkListeners(reading, chosen)
+  checkEnvPrefixes(reading, chosen)
+  warnAbout(reading, normalized.hosts, chosen)
+  // While a name is wrong, the host that it should be only seems unused.
+  if (reading.problems.some(isError)) return
+  warnUnused(reading, normalized.hosts.values(), hostsOf(normalized, normalized.forwards.keys()))
+}
+
+/** Values with a variable that is not set are left alone from here on: the variable is the problem. */
+function openReading(raw: Tree, { value: tree, problems }: Interpolated, making: Making): Reading {
+  const broken = new Set(problems.map(({ path }) => path))
+  const pointers =
+    broken.size > 0 ? [...tree.places.keys()].filter((path) => broken.has(formatPointer(path))) : []
+  const reported = new Set(pointers)
+  const base = { folder: making.folder, home: making.environment.HOME || homedir() }
+  const given = giveHostOptions(tree, base, (path) => reported.has(path))
+  return { raw, tree: given.value, base, problems: given.problems, reported }
+}
+
+function readName(reading: Reading, { projectName, folder }: Making): string {
+  const written = read(openSection(reading, ''), 'name', parseProjectName)
+  if (projectName === undefined) return written ?? normalizeName(basename(folder))
+  const given = parseProjectName(projectName)
+  if (given.ok) return given.value
+  reading.problems.push({
+    code: 'USAGE',
+    summary: `The project name ${JSON.stringify(projectName)} ${given.complaint}`,
+  })
+  return normalizeName(projectName)
+}
+
+/** The hosts that these forwards need, jumps included. */
+function hostsOf({ forwards, hosts }: Normalized, names: Iterable<string>): Set<string> {
+  const used = new Set<string>()
+  const visit = (host: HostSpec | undefined) => {
+    if (!host || used.has(host.name)) return
+    used.add(host.name)
+    for (const hop of host.proxyJump ?? []) visit(hosts.get(hop))
+  }
+  for (const name of names) visit(hosts.get(forwards.get(name)?.via ?? ''))
+  return used
+}
+
+/** An unset variable that only matters to what is not selected is worth a warning. */
+function softenUnselected(
+  { problems, unset }: Interpolated,
+  normalized: Normalized,
+  selected: ReadonlySet<string>,
+): Problem[] {
+  const used = hostsOf(normalized, selected)
+  const idleForwards = [...normalized.forwards.keys()].filter((name) => !selected.has(name))
+  const idleHosts = [...normalized.hosts.keys()].filter((name) => !used.has(name))
+  const idle = [
+    ...idleForwards.map((name) => `forwards.${name}.`),
+    ...idleHosts.map((name) => `hosts.${name}.`),
+  ]
+  return problems.map((problem) => {
+    const isIdle = idle.some((prefix) => problem.path?.startsWith(prefix))
+    return isIdle && unset.has(problem) ? { ...problem, severity: 'warning' } : problem
+  })
+}
+
+function variablesOf(
+  mentioned: readonly string[],
+  forwards: readonly ForwardSpec[],
+  hosts: ReadonlyMap<string, HostSpec>,
+): string[] {
+  const secrets = [
+    ...forwards.map(({ auth }) => auth?.passwordEnv),
+    ...[...hosts.values()].flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]),
+  ]
+  return [...new Set([...mentioned, ...secrets.filter((name) => name !== undefined)])].sort()
+}
