@@ -9,7 +9,7 @@ import { expect } from 'vitest'
 export async function eventually<T>(
   check: () => T | Promise<T>,
   { timeoutMs = 20_000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
-): Promise<NonNullable<T>> {
+): Promise<Exclude<NonNullable<T>, false>> {
   const end = Date.now() + timeoutMs
   for (;;) {
     const seen = await look(check)
@@ -19,12 +19,15 @@ export async function eventually<T>(
   }
 }
 
-async function look<T>(check: () => T | Promise<T>): Promise<{ value: NonNullable<T> } | { error: unknown }> {
+async function look<T>(
+  check: () => T | Promise<T>,
+): Promise<{ value: Exclude<NonNullable<T>, false> } | { error: unknown }> {
   const before = expect.getState().assertionCalls
   try {
     const value = await check()
     const hasExpected = value === undefined && expect.getState().assertionCalls > before
-    if (hasExpected || (value !== undefined && value !== null && value !== false)) return { value: value! }
+    if (hasExpected || (value !== undefined && value !== null && value !== false))
+      return { value: value as never }
     return { error: new Error(`eventually: still ${value} at the last look at ${check}`) }
   } catch (error) {
     return { error }
