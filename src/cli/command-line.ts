@@ -1,10 +1,11 @@
 // argv → verb: every command and option of the binary, what help says of them, and where a mistake is caught.
 // A verb's code is loaded only when it is the one that was asked for.
 
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
-import type { GlobalOptions, Invocation } from './invocation.ts'
+import { addGlobalOptions, readGlobalOptions } from './global-options.ts'
+import type { Invocation } from './invocation.ts'
 import { openTerminal } from './terminal.ts'
 
 export interface CommandLineOptions {
@@ -56,7 +57,9 @@ function verbAdder(program: Command, options: CommandLineOptions, done: (exitCod
     return command.action(async (...args: unknown[]) => {
       const names = Array.isArray(args[0]) ? (args[0] as string[]) : []
       const invocation = invocationOf(program, command, options)
-      done(await run(invocation, names, command.opts()).catch((error) => complain(error, invocation)))
+      const own = command.opts()
+      const failed = (error: unknown) => complain(error, invocation).then((code) => errorExit(code, own))
+      done(await run(invocation, names, own).catch(failed))
     })
   }
 }
@@ -123,54 +126,10 @@ function addSmallVerbs(add: Add): void {
   add('__supervise <file>', 'what `up -d` leaves in the background', supervise, { hidden: true })
 }
 
-function addGlobalOptions(command: Command, { hidden = false } = {}): void {
-  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
-  const options = [
-    new Option(
-      '-f, --file <file>',
-      'the file; may be repeated, later ones win (- is standard input)',
-    ).argParser(collect),
-    new Option('-p, --project-name <name>', 'name of the project'),
-    new Option('--profile <name>', 'a profile to select; may be repeated').argParser(collect),
-    new Option('--env-file <file>', 'read this file instead of .env'),
-    new Option('--json', 'print JSON'),
-    new Option('--no-color', 'no colours'),
-    new Option('-q, --quiet', 'only problems'),
-    new Option('-v, --verbose', 'more words'),
-  ]
-  for (const option of options) command.addOption(hidden ? option.hideHelp() : option)
-}
-
-interface RawOptions {
-  file?: string[]
-  projectName?: string
-  profile?: string[]
-  envFile?: string
-  json?: true
-  color: boolean
-  quiet?: true
-  verbose?: true
-}
-
-/** The same option may stand before the verb, after it, or in both places: then they add up, or the later wins. */
 function invocationOf(program: Command, command: Command, given: CommandLineOptions): Invocation {
-  const [before, after] = [program.opts<RawOptions>(), command.opts<RawOptions>()]
-  const both = program === command ? before : { ...before, ...after }
-  const all = (key: 'file' | 'profile') =>
-    program === command ? (before[key] ?? []) : [...(before[key] ?? []), ...(after[key] ?? [])]
-  const { env } = given
-  const profiles = all('profile')
-  const options: GlobalOptions = {
-    files: all('file'),
-    projectName: both.projectName ?? (env.TUNNELS_PROJECT_NAME || null),
-    profiles: profiles.length > 0 ? profiles : (env.TUNNELS_PROFILES ?? '').split(',').filter(Boolean),
-    envFile: both.envFile ?? null,
-    json: both.json === true,
-    quiet: both.quiet === true,
-    verbose: both.verbose === true,
-  }
-  const color = before.color && after.color
-  return { ...given, options, terminal: openTerminal({ env, color, quiet: options.quiet }) }
+  const { color, ...options } = readGlobalOptions(program, command, given.env)
+  const { quiet, verbose } = options
+  return { ...given, options, terminal: openTerminal({ env: given.env, color, quiet, verbose }) }
 }
 
 /** Help and version are no errors, nor is asking for nothing; anything else that commander refuses is. */
@@ -184,7 +143,12 @@ function refuseUsage(error: CommanderError, program: Command, argv: string[]): n
   const problems = [{ code: 'USAGE', summary, ...(hint && { hint: hint.replace(/[()]/g, '') }) }]
   if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ problems })}\n`)
   else process.stderr.write(`tunnels: ${error.message.replace(/^error: /, '')}\nSee \`tunnels --help\`\n`)
-  return EXIT.usage
+  return argv.includes('--detailed-exitcode') ? EXIT.failed : EXIT.usage
+}
+
+/** `plan --detailed-exitcode` says 2 for changes, so that an error can only be 1. */
+function errorExit(code: number, own: Record<string, unknown>): number {
+  return own.detailedExitcode === true && code !== EXIT.fine ? EXIT.failed : code
 }
 
 async function complain(error: unknown, { options, terminal }: Invocation): Promise<number> {

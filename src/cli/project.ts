@@ -12,6 +12,7 @@ import type { Invocation } from './invocation.ts'
 /** The running supervisor that the options mean; null when there is none. */
 export async function findRunning(invocation: Invocation): Promise<ControlClient | null> {
   const client = (await findByFile(invocation)) ?? (await findByHolders(invocation))
+  if (client) invocation.terminal.explain(`Asking process ${client.pid} on ${client.socket}`)
   if (client?.otherVersion) noteOtherVersion(invocation, client.otherVersion)
   return client
 }

@@ -7,7 +7,7 @@ import { loadProject } from '../config/load.ts'
 import { MAX_FILE_BYTES } from '../config/read.ts'
 import { suggest } from '../config/suggest.ts'
 import type { ProjectPlace } from '../control/paths.ts'
-import { identifyProject, placeProject } from '../control/paths.ts'
+import { identifyProject, lockDirOf, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
@@ -44,7 +44,14 @@ export async function loadSelection(
   showProblems(invocation, [...loaded.problems, ...unknown], loaded.sources)
   if (!loaded.project || unknown.length > 0) return null
   const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
+  explain(invocation, selection, place)
   return { project: loaded.project, place, selection: { ...selection, ...(input !== null && { input }) } }
+}
+
+function explain({ terminal }: Invocation, { files, environment }: Selection, place: ProjectPlace): void {
+  terminal.explain(`Files: ${files.join(', ')}`)
+  terminal.explain(`Variables passed on: ${Object.keys(environment).join(', ')}`)
+  terminal.explain(`Control socket in ${lockDirOf(place)}, state in ${place.stateDir}`)
 }
 
 /** Standard input can be read only once, and the supervisor needs it, too. Cut where the loader refuses it anyway. */

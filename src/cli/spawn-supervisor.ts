@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { ProjectPlace } from '../control/paths.ts'
@@ -34,7 +34,7 @@ export async function spawnSupervisor(
   const child = spawn(process.execPath, [...process.execArgv, mainPath, '__supervise', file], {
     cwd: place.folder,
     detached: true,
-    env: filterEnvironment(env),
+    env: { ...filterEnvironment(env), ...placesIn(env) },
     stdio: ['pipe', log, log, 'pipe'],
   })
   closeSync(log)
@@ -76,6 +76,12 @@ function openLog(place: ProjectPlace): number {
 function filterEnvironment(env: Invocation['env']): NodeJS.ProcessEnv {
   const isWanted = (name: string) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
   return Object.fromEntries(Object.entries(env).filter(([name]) => isWanted(name)))
+}
+
+/** Its working folder is another one than ours. */
+function placesIn(env: Invocation['env']): NodeJS.ProcessEnv {
+  const places = ['TUNNELS_RUNTIME_DIR', 'TUNNELS_STATE_DIR']
+  return Object.fromEntries(places.flatMap((name) => (env[name] ? [[name, resolve(env[name])]] : [])))
 }
 
 const names = new Set('PATH HOME USER LOGNAME SHELL LANG TMPDIR SSH_AUTH_SOCK SSH_ASKPASS'.split(' '))

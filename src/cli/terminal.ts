@@ -6,6 +6,8 @@ export interface Terminal {
   print(text: string): void
   /** A word to the person, on stderr; a line feed is added. Silent with `--quiet`. */
   note(text: string): void
+  /** As `note`, but only with `--verbose`. */
+  explain(text: string): void
   /** What went wrong, on stderr; a line feed is added. Never silent. */
   complain(text: string): void
   readonly stderr: NodeJS.WriteStream
@@ -24,6 +26,7 @@ export interface TerminalOptions {
   /** `--no-color`. */
   color: boolean
   quiet: boolean
+  verbose: boolean
 }
 
 export function openTerminal(options: TerminalOptions): Terminal {
@@ -34,6 +37,9 @@ export function openTerminal(options: TerminalOptions): Terminal {
     print: (text) => void stdout.write(text),
     note: (text) => {
       if (!options.quiet) stderr.write(`${text}\n`)
+    },
+    explain: (text) => {
+      if (options.verbose && !options.quiet) stderr.write(`${text}\n`)
     },
     complain: (text) => void stderr.write(`${text}\n`),
     stderr,

@@ -22,6 +22,7 @@ import {
 /** Every call rejects with a ProblemError: NOT_RUNNING, SUPERVISOR_UNREACHABLE, or what the supervisor found wrong. */
 export interface ControlClient {
   readonly pid: number | null
+  readonly socket: string
   /** Version of the supervisor where it differs from ours. */
   readonly otherVersion: string | null
   status(): Promise<Status>
@@ -60,6 +61,7 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
   const other = holder.info?.version
   return {
     pid: holder.info?.pid ?? null,
+    socket: holder.socket,
     otherVersion: other && other !== version ? other : null,
     status: () => ask('GET /v1/status', undefined, QUICK_MS),
     plan: (body) => ask(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body, WORK_MS),

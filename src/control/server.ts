@@ -8,6 +8,7 @@ import { streamEvents } from './event-stream.ts'
 import { type LockInfo, type ProjectLock, takeLock } from './lock.ts'
 import { openRuntimeDir, type ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
+import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
   readonly socket: string
@@ -30,7 +31,6 @@ export async function openControlServer(options: ControlServerOptions): Promise<
   return (await session.open()) ? session : null
 }
 
-const BODY_BYTES = 1024 * 1024
 const REQUEST_MS = 10_000
 
 type Route = (session: ControlSession, exchange: Exchange) => Promise<void>
@@ -176,42 +176,6 @@ class ControlSession implements ControlServer {
 const ENDING: Problem = {
   code: 'NOT_RUNNING',
   summary: 'The supervisor of this project is ending',
-}
-
-class RefusedRequest extends Error {
-  readonly status: number
-  readonly problem: Problem
-
-  constructor(status: number, problem: Problem) {
-    super(problem.summary)
-    this.status = status
-    this.problem = problem
-  }
-}
-
-/** The JSON body; `{}` for none. */
-async function readBody<T extends object>(request: IncomingMessage): Promise<T> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > BODY_BYTES) throw new RefusedRequest(413, tooLarge)
-    chunks.push(chunk)
-  }
-  const text = Buffer.concat(chunks).toString('utf8')
-  const value: unknown = text.trim() === '' ? {} : parse(text)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T
-  throw new RefusedRequest(400, { code: 'USAGE', summary: 'The body of a request is a JSON object' })
-}
-
-const tooLarge: Problem = { code: 'USAGE', summary: `The body of a request has at most ${BODY_BYTES} bytes` }
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new RefusedRequest(400, { code: 'USAGE', summary: 'The body of a request is not JSON' })
-  }
 }
 
 /** The caller's mistake is 400, an end 503, anything else ours. */
