@@ -1,6 +1,7 @@
 // Small servers for the far end of a tunnel, over TCP on 127.0.0.1 or on a Unix socket: each is stopped,
 // with its connections, after the test.
 
+import { createHash } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { pipeline } from 'node:stream'
@@ -32,6 +33,16 @@ export function startEchoAfterEnd(where: Where = {}): Promise<TestServer> {
     const chunks: Buffer[] = []
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     socket.on('end', () => socket.end(Buffer.concat(chunks)))
+  }, where)
+}
+
+/** Sends `content` at once, whatever it hears; after the client's FIN the SHA-256 of all that came, in hex. */
+export function startDigest(content: string | Buffer = '', where: Where = {}): Promise<TestServer> {
+  return startServer((socket) => {
+    const hash = createHash('sha256')
+    socket.on('data', (chunk: Buffer) => hash.update(chunk))
+    socket.on('end', () => socket.end(hash.digest('hex')))
+    socket.write(content)
   }, where)
 }
 

@@ -1,0 +1,75 @@
+// Many at once through one forward: none hears another's bytes, and nothing stays behind.
+
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { pipeline } from 'node:stream'
+import { expect, test } from 'vitest'
+import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/ports.ts'
+import { startServer } from '../helpers/servers.ts'
+import { startSshd } from '../helpers/sshd.ts'
+import { sha256, someBytes } from './bytes.ts'
+import { forwardOf, forwardWhen, projectVia } from './project-via.ts'
+
+const clients = 500
+const size = 1_000_000
+
+test('500 connections at once carry 1 MB each, there and back, and then no socket is left', async () => {
+  const sshd = await startSshd()
+  const waiting: Socket[] = []
+  const server = await startServer((socket) => void waiting.push(socket))
+  const echoAll = () => {
+    for (const socket of waiting.splice(0)) pipeline(socket, socket, () => {})
+  }
+  const port = await freePort()
+  const cli = projectVia(sshd, { it: { local: port, to: `127.0.0.1:${server.port}` } })
+  await cli.up()
+  const { pid } = (await cli.status()).supervisor
+
+  const first = startRound(port, 0)
+  await eventually(() => waiting.length === 1)
+  echoAll()
+  await first.done
+  await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0)
+  await eventually(() => server.open() === 0)
+  const before = descriptorsOf(pid)
+
+  const all = Array.from({ length: clients }, (_, index) => startRound(port, index))
+  await eventually(() => waiting.length === clients, { timeoutMs: 60_000 })
+  expect((await forwardOf(cli, 'it')).connections).toMatchObject({ active: clients, total: clients + 1 })
+  echoAll()
+  const results = await Promise.all(all.map((round) => round.done))
+  expect(results.filter(({ got, expected }) => got !== expected)).toEqual([])
+
+  const after = await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0)
+  expect(after.connections).toEqual({ active: 0, draining: 0, total: clients + 1, failed: 0, refused: 0 })
+  expect(after.bytes).toEqual({ in: (clients + 1) * size, out: (clients + 1) * size })
+  await eventually(() => server.open() === 0)
+  await eventually(() => descriptorsOf(pid) === before, { timeoutMs: 5_000 })
+  expect(sshd.connections()).toBe(1)
+})
+
+const content = someBytes(size)
+
+/** Its bytes are those of nobody else: the same content, begun at another place. Nothing is copied for it. */
+function startRound(port: number, index: number): { done: Promise<{ got: string; expected: string }> } {
+  const start = index * 1_999
+  const parts = [content.subarray(start), content.subarray(0, start)]
+  const hash = createHash('sha256')
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const done = new Promise<{ got: string; expected: string }>((resolve, reject) => {
+    socket.on('data', (chunk: Buffer) => hash.update(chunk))
+    socket.on('error', reject)
+    socket.on('end', () => resolve({ got: hash.digest('hex'), expected: sha256(...parts) }))
+  })
+  for (const part of parts) socket.write(part)
+  socket.end()
+  return { done }
+}
+
+/** -1 where the system does not tell. */
+function descriptorsOf(pid: number): number {
+  const folder = `/proc/${pid}/fd`
+  return existsSync(folder) ? readdirSync(folder).length : -1
+}
