@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { relay } from '../../src/forward/relay.ts'
@@ -150,12 +151,47 @@ describe('a failure is never mistaken for an end', () => {
     expect(await ended).toBe('aborted')
   })
 
+  it.each(ways)(
+    'a stream that closes without an end and without an error is a RST for the other ($way)',
+    async ({ from, to }) => {
+      const joined = await joinPairs()
+      const seen = watchEnding(joined[to].theirs)
+      joined[from].theirs.write('half a sen')
+      await eventually(() => joined.moved.forth + joined.moved.back === 10)
+      joined[from].ours.stream.destroy()
+      expect((await seen).how).toBe('reset')
+      expect(await joined.ended).toBe('aborted')
+    },
+  )
+
+  it.each(ways)(
+    'one that closes after its end, as many SSH servers do, is an end: all of it arrives ($way)',
+    async ({ from, to }) => {
+      const joined = await joinPairs()
+      const [closer, reader] = [joined[from], joined[to].theirs]
+      const content = randomBytes(20_000_000)
+      reader.pause()
+      closer.ours.stream.once('end', () => closer.ours.stream.destroy())
+      closer.theirs.end(content)
+      await eventually(() => joined[to].ours.stream.writableNeedDrain)
+      const { how, bytes } = await watchEnding(reader.resume())
+      expect(how).toBe('end')
+      expect(bytes.equals(content)).toBe(true)
+      expect(await joined.ended).toBe('ended')
+      expectNothingLeft(joined.a.ours.stream, joined.b.ours.stream)
+    },
+  )
+
   it('an abort right behind an end leaves no socket open', async () => {
     const { ours, theirs } = await openPair()
+    const errors: Error[] = []
+    ours.stream.on('error', (error) => errors.push(error))
+    const closed = once(ours.stream, 'close')
     ours.stream.end('bye')
     await new Promise<void>((resolve) => process.nextTick(resolve))
     ours.abort()
-    await eventually(() => ours.stream.destroyed)
+    await closed
+    expect(errors).toEqual([])
     expect((await watchEnding(theirs)).bytes.toString()).toBe('bye')
   })
 })
