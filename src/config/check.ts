@@ -3,67 +3,74 @@
 
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
-import { formatListenSpec, type SocketAddress, socketsOverlap } from '../model/address.ts'
+import { formatListenSpec, isWildcard, type SocketAddress, socketsOverlap } from '../model/address.ts'
 import type { ForwardSpec, HostSpec } from '../model/project.ts'
 import { listenSockets } from './listen.ts'
 import { type Reading, report } from './reading.ts'
 import { pointer } from './tree.ts'
 
+/** Whoever needs more hosts on the way has made a mistake, and ssh an unusable connection. */
+const MOST_HOPS = 16
+
 /** Only the first hop is reached as it says itself; each further one through the one before (ssh_config(5)). */
 export function checkJumps(reading: Reading, hosts: ReadonlyMap<string, HostSpec>): void {
   for (const host of hosts.values()) {
-    if (!host.proxyJump?.length) continue
-    const twice = findRepeated(host, hosts)
-    if (!twice) continue
+    const complaint = complainOfWay(host, hosts)
+    if (!complaint) continue
     const own = pointer('hosts', host.name, 'proxy_jump')
     const path = reading.tree.places.has(own) ? own : '/defaults/hosts/proxy_jump'
-    const complaint = `leads in a loop: the way to ${host.name} passes ${twice} twice`
     report(reading, path, { complaint }, 'CONFIG_REFERENCE')
   }
 }
 
-function findRepeated(host: HostSpec, hosts: ReadonlyMap<string, HostSpec>): string | null {
+function complainOfWay(host: HostSpec, hosts: ReadonlyMap<string, HostSpec>): string | null {
   const seen = new Set([host.name])
   for (let at: HostSpec | undefined = host; at; at = hosts.get(at.proxyJump?.[0] ?? '')) {
     for (const hop of at.proxyJump ?? []) {
-      if (seen.has(hop)) return hop
+      if (seen.has(hop)) return `leads in a loop: the way to ${host.name} passes ${hop} twice`
+      if (seen.size > MOST_HOPS) return `leads through more than ${MOST_HOPS} hosts`
       seen.add(hop)
     }
   }
   return null
 }
 
-interface Listener {
-  forward: ForwardSpec
-  socket: SocketAddress
-}
-
 /** Forwards that are not selected together may share an address. */
 export function checkListeners(reading: Reading, forwards: Iterable<ForwardSpec>): void {
-  const taken = new Map<string, Listener[]>()
+  const taken = new Map<string, Neighbours>()
   for (const forward of forwards) {
-    const listeners = listenSockets(forward.listen).map((socket) => ({
-      forward,
-      socket: comparable(forward, socket),
-    }))
-    const other = listeners.map((listener) => findOverlap(taken, listener)).find(Boolean)
+    const sockets = listenSockets(forward.listen).map((socket) => comparable(forward, socket))
+    const places = sockets.map((socket) => placeOf(forward, socket))
+    const others = sockets.map((socket, index) => findOverlap(taken.get(places[index]!), socket))
+    const other = others.find((found) => found !== undefined)
     if (other) reportOverlap(reading, forward, other)
-    for (const listener of listeners) {
-      const place = placeOf(listener)
-      taken.set(place, [...(taken.get(place) ?? []), listener])
+    for (const [index, socket] of sockets.entries()) {
+      const neighbours: Neighbours = taken.get(places[index]!) ?? new Map()
+      taken.set(places[index]!, neighbours.set(hostOf(socket), { forward, socket }))
     }
   }
 }
 
+/** What listens in one place, by address. */
+type Neighbours = Map<string, { forward: ForwardSpec; socket: SocketAddress }>
+
 /** Listeners in different places never meet: this machine or one host, and one port of it. */
-function placeOf({ forward, socket }: Listener): string {
+function placeOf(forward: ForwardSpec, socket: SocketAddress): string {
   const machine = forward.kind === 'remote' ? forward.via : ''
   return `${machine} ${socket.kind === 'tcp' ? socket.port : 'unix'}`
 }
 
-function findOverlap(taken: ReadonlyMap<string, Listener[]>, listener: Listener): ForwardSpec | undefined {
-  const others = taken.get(placeOf(listener)) ?? []
-  return others.find(({ socket }) => socketsOverlap(socket, listener.socket))?.forward
+function hostOf(socket: SocketAddress): string {
+  return socket.kind === 'tcp' ? socket.host : socket.path
+}
+
+/** The same address, or a wildcard on either side: only a wildcard itself has to look at all of them. */
+function findOverlap(neighbours: Neighbours | undefined, socket: SocketAddress): ForwardSpec | undefined {
+  if (!neighbours) return undefined
+  const isWide = socket.kind === 'tcp' && isWildcard(socket.host) && !neighbours.has(socket.host)
+  const near = [hostOf(socket), '::', '0.0.0.0'].flatMap((host) => neighbours.get(host) ?? [])
+  const candidates = isWide ? [...neighbours.values()] : near
+  return candidates.find((other) => socketsOverlap(other.socket, socket))?.forward
 }
 
 /** One path for its spellings: links in the folders that exist are followed, those of the far side cannot be. */

@@ -33,11 +33,13 @@ function formatProject(project: Project): Plain {
 function nameHosts({ hosts }: Project): Map<string, string> {
   const names = new Map<string, string>()
   for (const host of hosts.values()) if (!host.implicit) names.set(host.name, host.name)
+  const taken = new Set(names.keys())
   for (const host of hosts.values()) {
     if (!host.implicit || isOnlyDestination(host)) continue
     const plain = host.name.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
     let name = plain.slice(0, 60)
-    for (let count = 2; [...names.values()].includes(name); count++) name = `${plain.slice(0, 60)}-${count}`
+    for (let count = 2; taken.has(name); count++) name = `${plain.slice(0, 58)}-${count}`
+    taken.add(name)
     names.set(host.name, name)
   }
   return names

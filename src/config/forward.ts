@@ -20,7 +20,7 @@ import {
   report,
   type Section,
 } from './reading.ts'
-import { resolveReference } from './references.ts'
+import { type References, resolveReference } from './references.ts'
 import { parseBoolean, parseCount, parseList, parseText, parseVariableName } from './scalars.ts'
 import { parseMode } from './socket-mode.ts'
 import { parseTarget } from './target.ts'
@@ -47,13 +47,12 @@ export interface ForwardDraft {
   spec: ForwardSpec | null
 }
 
-/** `declared`: the names of the file's hosts. */
-export function readForward(reading: Reading, name: string, declared: readonly string[]): ForwardDraft {
+export function readForward(reading: Reading, name: string, references: References): ForwardDraft {
   const path = pointer('forwards', name)
   const section = openSection(reading, path, '/defaults/forwards')
   const draft: ForwardDraft = { name, via: '', profiles: [], spec: null }
   if (section.layers[0]?.path !== path) return draft
-  const via = readVia(section, path, declared)
+  const via = readVia(section, path, references)
   const profiles = read(section, 'profiles', parseList(parseText)) ?? []
   const ends = readEnds(section, path)
   const options = ends && readOptions(section, ends)
@@ -66,7 +65,7 @@ export function readForward(reading: Reading, name: string, declared: readonly s
   return { ...draft, via: via ?? '', profiles }
 }
 
-function readVia(section: Section, path: string, declared: readonly string[]): string | undefined {
+function readVia(section: Section, path: string, references: References): string | undefined {
   if (!find(section, 'via')) {
     const complaint = 'is missing: the host that carries the forward'
     report(section.reading, `${path}/via`, { complaint }, 'CONFIG_SCHEMA', 'key')
@@ -74,7 +73,7 @@ function readVia(section: Section, path: string, declared: readonly string[]): s
   }
   const destination = read(section, 'via', readDestination)
   if (!destination) return undefined
-  const reference = resolveReference(destination, declared)
+  const reference = resolveReference(destination, references)
   if (reference.ok) return reference.value
   report(section.reading, find(section, 'via')!.path, reference, 'CONFIG_REFERENCE')
   return undefined

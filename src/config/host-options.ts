@@ -6,7 +6,7 @@ import { type Destination, formatDestination, readDestination } from './destinat
 import { hostOptions } from './host.ts'
 import type { Base } from './local-path.ts'
 import { isMap, problemAt } from './reading.ts'
-import { resolveReference } from './references.ts'
+import { openReferences, type References, resolveReference } from './references.ts'
 import { HOST_OPTIONS } from './short-form.ts'
 import { type Place, type Plain, type PlainMap, pointer, type Result, type Tree } from './tree.ts'
 
@@ -15,7 +15,7 @@ interface Giving {
   places: Map<string, Place>
   hosts: PlainMap
   /** Hosts that the file itself declares. */
-  declared: Set<string>
+  references: References
   base: Base
   isBroken: (path: string) => boolean
   problems: Problem[]
@@ -37,7 +37,7 @@ export function giveHostOptions(tree: Tree, base: Base, isBroken: (path: string)
     tree,
     places: new Map(tree.places),
     hosts: Object.assign(Object.create(null), declared),
-    declared: new Set(Object.keys(declared)),
+    references: openReferences(Object.keys(declared)),
     base,
     isBroken,
     problems: [],
@@ -66,10 +66,10 @@ function giveOptionsOf(giving: Giving, name: string, forward: PlainMap, via: Pla
   const rest = copyMap(others)
   const destination = readDestination(rest.via ?? via ?? '')
   if (!Array.isArray(list) || !destination.ok) return rest
-  const reference = resolveReference(destination.value, giving.declared)
+  const reference = resolveReference(destination.value, giving.references)
   if (!reference.ok) return rest
   const options = collect(name, list).filter(({ place }) => !giving.isBroken(place))
-  if (giving.declared.has(reference.value)) {
+  if (giving.references.declared.has(reference.value)) {
     for (const option of options) give(giving, name, reference.value, option)
     return rest
   }

@@ -60,7 +60,7 @@ function interpolateText(run: Run, text: string, path: string): string {
 }
 
 function describe(missing: Missing, text: string, path: string, place: Place | undefined): Problem {
-  const written = text.slice(missing.start, missing.end)
+  const written = text.slice(missing.start, Math.min(missing.end, missing.start + 60))
   return {
     code: 'CONFIG_VARIABLE',
     ...(missing.kind === 'broken' ? brokenWording(written) : unsetWording(missing)),

@@ -99,12 +99,12 @@ function readName(reading: Reading, { projectName, folder }: Making): string {
 /** The hosts that these forwards need, jumps included. */
 function hostsOf({ forwards, hosts }: Normalized, names: Iterable<string>): Set<string> {
   const used = new Set<string>()
-  const visit = (host: HostSpec | undefined) => {
-    if (!host || used.has(host.name)) return
+  for (const queue = Array.from(names, (name) => forwards.get(name)?.via ?? ''); queue.length > 0; ) {
+    const host = hosts.get(queue.pop()!)
+    if (!host || used.has(host.name)) continue
     used.add(host.name)
-    for (const hop of host.proxyJump ?? []) visit(hosts.get(hop))
+    queue.push(...(host.proxyJump ?? []))
   }
-  for (const name of names) visit(hosts.get(forwards.get(name)?.via ?? ''))
   return used
 }
 

@@ -7,7 +7,7 @@ import { type ForwardDraft, readForward } from './forward.ts'
 import { readHost } from './host.ts'
 import { parseProxyJump } from './proxy-jump.ts'
 import { find, isMap, openSection, type Reading, report, type Section, valueAt } from './reading.ts'
-import { resolveReference } from './references.ts'
+import { openReferences, type References, resolveReference } from './references.ts'
 import { pointer } from './tree.ts'
 
 export interface Normalized {
@@ -19,17 +19,18 @@ export function normalize(reading: Reading): Normalized {
   const declared = namesIn(reading, '/hosts').filter((name) =>
     reading.tree.places.has(pointer('hosts', name)),
   )
+  const references = openReferences(declared)
   const forwards = new Map(
-    namesIn(reading, '/forwards').map((name) => [name, readForward(reading, name, declared)]),
+    namesIn(reading, '/forwards').map((name) => [name, readForward(reading, name, references)]),
   )
   const hosts = new Map<string, HostSpec>()
-  for (const name of declared) hosts.set(name, readDeclared(reading, name, declared))
+  for (const name of declared) hosts.set(name, readDeclared(reading, name, references))
   const named = [...forwards.values()].map(({ via }) => via)
   for (const queue = [...jumpsOf(hosts), ...named.filter(Boolean)]; queue.length > 0; ) {
     const name = queue.shift()!
     const destination = hosts.has(name) ? null : parseDestination(name)
     if (!destination) continue
-    const host = readImplicit(reading, name, destination, declared)
+    const host = readImplicit(reading, name, destination, references)
     hosts.set(name, host)
     queue.push(...(host.proxyJump ?? []))
   }
@@ -45,12 +46,12 @@ function namesIn(reading: Reading, path: string): string[] {
   return isMap(map) ? Object.keys(map).filter((name) => !name.startsWith('x-')) : []
 }
 
-function readDeclared(reading: Reading, name: string, declared: readonly string[]): HostSpec {
+function readDeclared(reading: Reading, name: string, references: References): HostSpec {
   const section = openSection(reading, pointer('hosts', name), '/defaults/hosts')
   const host: HostSpec = { name, ...readHost(section, skipsOwnJump(reading, name, section)) }
   const at = reading.tree.places.get(pointer('hosts', name))?.key
   if (at) host.at = at
-  return withJumps(section, host, declared)
+  return withJumps(section, host, references)
 }
 
 /** What a short form said of it stands under its name in the tree; its text says whom and as whom. */
@@ -58,12 +59,12 @@ function readImplicit(
   reading: Reading,
   name: string,
   destination: Destination,
-  declared: readonly string[],
+  references: References,
 ): HostSpec {
   const section = openSection(reading, pointer('hosts', name), '/defaults/hosts')
   const skipsJump = skipsOwnJump(reading, name, section)
   const skip = (key: string) => key === 'hostname' || Object.hasOwn(destination, key) || skipsJump(key)
-  return withJumps(section, { name, implicit: true, ...readHost(section, skip), ...destination }, declared)
+  return withJumps(section, { name, implicit: true, ...readHost(section, skip), ...destination }, references)
 }
 
 /** The hosts on the way of everybody are not on their own way. */
@@ -75,11 +76,11 @@ function skipsOwnJump(reading: Reading, name: string, section: Section): (key: s
   return (key) => key === 'proxy_jump' && isHop && isDefault
 }
 
-function withJumps(section: Section, host: HostSpec, declared: readonly string[]): HostSpec {
+function withJumps(section: Section, host: HostSpec, references: References): HostSpec {
   const { reading } = section
   const path = find(section, 'proxy_jump')?.path
   for (const [index, hop] of (host.proxyJump ?? []).entries()) {
-    const reference = resolveReference(parseDestination(hop)!, declared)
+    const reference = resolveReference(parseDestination(hop)!, references)
     const item = path + pointer(index)
     if (!reference.ok)
       report(reading, reading.tree.places.has(item) ? item : path!, reference, 'CONFIG_REFERENCE')

@@ -5,12 +5,23 @@ import { type Destination, formatDestination } from './destination.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 import { suggest } from './suggest.ts'
 
+/** What a file declares. Looking for slips has an end, or a file of thousands of hosts would take minutes. */
+export interface References {
+  declared: ReadonlySet<string>
+  comparisonsLeft: number
+}
+
+export function openReferences(declared: Iterable<string>): References {
+  return { declared: new Set(declared), comparisonsLeft: 100_000 }
+}
+
 /** The host's name: as declared, or the destination in its one spelling. */
-export function resolveReference(destination: Destination, declared: Iterable<string>): Parsed<string> {
+export function resolveReference(destination: Destination, references: References): Parsed<string> {
   const name = formatDestination(destination)
-  const names = new Set(declared)
-  if (names.has(name) || !isBareWord(destination)) return parsed(name)
-  const near = suggest(name, names)
+  const { declared } = references
+  if (declared.has(name) || !isBareWord(destination)) return parsed(name)
+  references.comparisonsLeft -= declared.size
+  const near = references.comparisonsLeft < 0 ? undefined : suggest(name, declared)
   if (!near) return parsed(name)
   const hint = `If ${name} really is another host, declare it: hosts: { ${name}: }`
   return refused(`names the host ${name}, which is not declared: did you mean ${near}?`, hint)

@@ -64,13 +64,16 @@ function matchName(text: string, from: number, to: number): string {
   return (name.exec(text)?.[0] ?? '').slice(0, to - from)
 }
 
+/** People nest two or three; thousands would exhaust the stack. */
+const MAX_NESTING = 16
+
 /** As Compose counts: only `${` opens, any `}` closes. */
 function closingBrace(text: string, start: number, to: number): number {
   let open = 0
   for (let at = start; at < to; at++) {
     if (text[at] === '}' && --open === 0) return at
     if (text[at] !== '$') continue
-    if (text[at + 1] === '{') open++
+    if (text[at + 1] === '{' && ++open > MAX_NESTING) return -1
     if (text[at + 1] === '{' || text[at + 1] === '$') at++
   }
   return -1
