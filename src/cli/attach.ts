@@ -1,7 +1,9 @@
 // `tunnels up` beside a running supervisor: brings it the selection, then shows what it does. Ctrl-C leaves.
 
+import { setTimeout } from 'node:timers/promises'
 import { type ControlClient, openControlClient } from '../control/client.ts'
-import { problemOf } from '../model/problem.ts'
+import { isAlive } from '../control/lock.ts'
+import { ProblemError, problemOf } from '../model/problem.ts'
 import { formatPlan } from '../view/plan.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { type Followed, follow, foregroundView } from './follow.ts'
@@ -9,6 +11,10 @@ import type { Invocation } from './invocation.ts'
 import { noteOtherVersion } from './project.ts'
 import { type LoadedSelection, showProblems } from './selection.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
+
+/** Longer than SIGTERM drains. */
+const DRAIN_PATIENCE_MS = 30_000
+const LOOK_AGAIN_MS = 100
 
 /** `gone`: it ended before it could be joined; the place is free. */
 export async function attach(invocation: Invocation, loaded: LoadedSelection): Promise<number | 'gone'> {
@@ -44,8 +50,26 @@ export async function bring(
     if (!options.json) terminal.note(formatPlan(plan, { color: terminal.color.err }).trimEnd())
     return client
   } catch (error) {
-    if (problemOf(error).code === 'NOT_RUNNING') return 'gone'
-    throw error
+    if (problemOf(error).code !== 'NOT_RUNNING') throw error
+    await untilGone(invocation, client)
+    return 'gone'
+  }
+}
+
+/** One that ends may still drain, and keeps the project's lock as long as it does. */
+async function untilGone({ terminal }: Invocation, { socket, pid }: ControlClient): Promise<void> {
+  if (await isAlive(socket)) terminal.note('Waiting for the supervisor that is ending')
+  for (
+    const deadline = Date.now() + DRAIN_PATIENCE_MS;
+    await isAlive(socket);
+    await setTimeout(LOOK_AGAIN_MS)
+  ) {
+    if (Date.now() < deadline) continue
+    throw new ProblemError({
+      code: 'SUPERVISOR_UNREACHABLE',
+      summary: `The supervisor (process ${pid}) is ending, and does not come to an end`,
+      hint: `End it with \`kill ${pid}\``,
+    })
   }
 }
 

@@ -111,7 +111,8 @@ class RunningSupervisor implements Supervisor {
     return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
   }
 
-  reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {
+  async reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {
+    this.#refuseAtEnd()
     return this.#inOrder(async () => {
       const { selection } = request
       return this.#take(selection ? addSelection(this.#selection, selection) : this.#selection)
@@ -126,7 +127,8 @@ class RunningSupervisor implements Supervisor {
     })
   }
 
-  restart({ names }: RestartRequest): Promise<ReconcileAnswer> {
+  async restart({ names }: RestartRequest): Promise<ReconcileAnswer> {
+    this.#refuseAtEnd()
     return this.#inOrder(async () => {
       const selection = this.#selection
       const forwards = names ? this.#forwardsNamed(names) : this.#reconciler.snapshot().forwards.keys()
@@ -152,7 +154,7 @@ class RunningSupervisor implements Supervisor {
 
   /** One run. A selection is held only once its files have proven themselves. */
   async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
-    if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+    this.#refuseAtEnd()
     const loaded = await loadWanted(selection).catch((error: unknown) => {
       this.#refused(selection, error)
       throw error
@@ -204,6 +206,11 @@ class RunningSupervisor implements Supervisor {
     throw new ProblemError(
       unknown.map((name) => ({ code: 'USAGE', summary: `There is no forward or host named ${name}` })),
     )
+  }
+
+  /** Also before a place in the queue is taken: behind a long drain nobody should wait for this answer. */
+  #refuseAtEnd(): void {
+    if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
   }
 
   async #close(drainMs: number): Promise<void> {

@@ -311,6 +311,24 @@ describe('in the foreground', () => {
     }
   })
 
+  test('an up beside one that still drains waits for it, and then takes over', async () => {
+    const echo = await startEcho()
+    const port = await freePort()
+    const cli = await greetingProject(`  echo: -L ${port}:127.0.0.1:${echo.port} acme\n`)
+    const first = await runningUp(cli)
+    const held = open(port)
+    held.write('a')
+    await new Promise((resolve) => held.once('data', resolve))
+    first.signal('SIGTERM')
+    await eventually(() => canListen('127.0.0.1', port))
+    const second = cli.start(['up', '-d'])
+    await eventually(() => second.stderr().includes('Waiting for the supervisor that is ending'))
+    held.end()
+    expect((await first.ended).code).toBe(143)
+    expect((await second.ended).code).toBe(0)
+    expect(await text(open(cli.port))).toBe('hello from the far side')
+  })
+
   test('--json tells every event, the plan first, one a line', async () => {
     const cli = await greetingProject()
     const up = await runningUp(cli, ['--json'])
