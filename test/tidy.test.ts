@@ -128,6 +128,20 @@ test('versions are exact, and the lock file names no place to fetch from', () =>
   ).toEqual([])
 })
 
+test('the lock file knows the packages of every platform, so that `npm ci` works on each', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>
+  }
+  const wanted = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+  const lacking = wanted.filter(
+    (name) => !Object.keys(packages).some((path) => path.endsWith(`node_modules/${name}`)),
+  )
+  expect(
+    lacking,
+    'bring these entries back from the last commit: npm dropped what this machine cannot use',
+  ).toEqual([])
+})
+
 function isAllowed(allowed: string[], name: string): boolean {
   return allowed.some((part) => part === partOf(name) || `src/${part}.ts` === name)
 }
