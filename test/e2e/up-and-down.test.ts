@@ -331,7 +331,8 @@ describe('in the foreground', () => {
 
   test('--json tells every event, the plan first, one a line', async () => {
     const cli = await greetingProject()
-    const up = await runningUp(cli, ['--json'])
+    const up = cli.start(['up', '--json'])
+    await eventually(() => up.stdout().includes('"what":"forward","name":"web","state":"open"'))
     up.signal('SIGINT')
     const events = eventsIn((await up.ended).stdout)
     expect(events.find(({ event }) => event === 'plan')).toMatchObject({ plan: { summary: { open: 2 } } })
