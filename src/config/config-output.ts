@@ -84,7 +84,7 @@ function formatForward(forward: ForwardSpec, names: ReadonlyMap<string, string>)
   const { kind, via, listen, to, allowFrom, allowTo, auth, hostHeader, profiles, description } = forward
   return {
     via: names.get(via) ?? via,
-    [kind]: formatListenSpec(listen),
+    [kind]: asNumber(formatListenSpec(listen)),
     ...(kind !== 'dynamic' && { to: formatTarget(to) }),
     ...(allowFrom && { allow_from: allowFrom }),
     ...(allowTo && { allow_to: allowTo }),
@@ -97,6 +97,11 @@ function formatForward(forward: ForwardSpec, names: ReadonlyMap<string, string>)
     ...(profiles.length > 0 && { profiles }),
     ...(description !== undefined && { description: starPasswords(description) }),
   }
+}
+
+/** As somebody would write a bare port. */
+function asNumber(text: string): Plain {
+  return /^\d+$/.test(text) ? Number(text) : text
 }
 
 /** Permissions belong to sockets on this machine. */

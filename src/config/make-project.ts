@@ -134,7 +134,12 @@ function variablesOf(
 ): string[] {
   const secrets = [
     ...forwards.map(({ auth }) => auth?.passwordEnv),
-    ...[...hosts.values()].flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]),
+    ...[...hosts.values()].flatMap((host) => [host.passwordEnv, host.passphraseEnv, agentVariable(host)]),
   ]
   return [...new Set([...mentioned, ...secrets.filter((name) => name !== undefined)])].sort()
+}
+
+/** `$NAME` stands for the agent whose socket that variable names. */
+function agentVariable({ identityAgent }: HostSpec): string | undefined {
+  return identityAgent?.startsWith('$') ? identityAgent.slice(1) : undefined
 }

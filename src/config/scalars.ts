@@ -13,9 +13,10 @@ export function parseText(value: Plain): Parsed<string> {
 }
 
 export function parseBoolean(value: Plain): Parsed<boolean> {
-  const word = String(value).toLowerCase()
-  if (word === 'true' || word === 'yes') return parsed(true)
-  return word === 'false' || word === 'no' ? parsed(false) : refused('must be true or false (or yes or no)')
+  const word = String(value)
+  if (/^([Tt]rue|TRUE|[Yy]es|YES)$/.test(word)) return parsed(true)
+  if (/^([Ff]alse|FALSE|[Nn]o|NO)$/.test(word)) return parsed(false)
+  return refused('must be true or false (or yes or no)')
 }
 
 /** A whole number, at least `least`. */

@@ -57,7 +57,7 @@ test('it is in the words of the file, complete, and JSON on request', async () =
   const json = JSON.parse(formatConfig(project, { json: true }))
   expect(json.forwards.web).toEqual({
     via: 'me-acme',
-    local: '8080',
+    local: 8080,
     to: 'zaiste.net:80',
     drain: '1m30s',
     max_connections: 1024,

@@ -179,6 +179,12 @@ test('.env fills variables and holds the secrets that the file names', async () 
   expect(other.project?.forwards.get('a')?.via).toBe('other')
 })
 
+test('variables that are only named are kept for the selection, too', async () => {
+  const project = await loadWell('hosts: { a: { identity_agent: $$AGENT } }\nforwards: { x: -D 1080 a }\n')
+  expect(project.hosts.get('a')?.identityAgent).toBe('$AGENT')
+  expect(project.variables).toEqual(['AGENT'])
+})
+
 test('the name is what is written, else the folder, unless it is given', async () => {
   const forward = 'forwards: { a: -D 1080 acme }\n'
   expect((await loadWell(`name: shop\n${forward}`)).name).toBe('shop')

@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { readDestination } from '../../src/config/destination.ts'
+import { parseDuration } from '../../src/config/duration.ts'
 import { schemaKeys } from '../../src/config/generated/validate-schema.js'
 import { hostOptions } from '../../src/config/host.ts'
+import { parseHostname } from '../../src/config/hostname.ts'
+import { parseListen } from '../../src/config/listen.ts'
+import { parsePort } from '../../src/config/port.ts'
+import { parseAlgorithms, parseBoolean, parseCount, parseVariableName } from '../../src/config/scalars.ts'
+import { parseTarget } from '../../src/config/target.ts'
 import { briefly, load } from './loading.ts'
 
 interface Node {
@@ -151,4 +159,53 @@ test.each([
   const { problems } = await load(`hosts:\n  acme:\n    ${line}\nforwards: { a: -D 1080 acme }\n`)
   expect(problems.map(({ at }) => at?.line)).toEqual([3])
   for (const { summary } of problems) expect(summary).not.toMatch(/oneOf|anyOf|pattern|schema/)
+})
+
+/** What a reader accepts and the schema does not would be a false alarm in an editor, and in the loader. */
+test('whatever the loader can read, the schema lets pass', () => {
+  const base = { folder: '/project', home: '/home/me' }
+  const readers: Record<string, (text: string) => { ok: boolean }> = {
+    boolean: parseBoolean,
+    count: parseCount(0),
+    duration: parseDuration,
+    port: parsePort,
+    hostname: parseHostname,
+    destination: readDestination,
+    environmentVariable: parseVariableName,
+    algorithms: parseAlgorithms,
+    listen: (text) => parseListen(text, 'here', base),
+    target: (text) => parseTarget(text, 'there', base),
+  }
+  const pieces = fc.constantFrom(
+    ...'0 1 9 80 08 65535 65536 a acme A _ - . : @ / ~ [ ] ::1 [::1] * + ^ , % % 5s 1m 2h 3ms 4d auto socks localhost'.split(
+      ' ',
+    ),
+    ...'true yes NO Yes fAlse ssh:// 127.0.0.1 \\ ! ? = # é'.split(' '),
+    ' ',
+    '\n',
+  )
+  const texts = fc.oneof(
+    fc.array(pieces, { maxLength: 5 }).map((list) => list.join('')),
+    fc.string({ unit: 'binary', maxLength: 6 }),
+  )
+  fc.assert(
+    fc.property(texts, fc.constantFrom(...Object.keys(readers)), (text, definition) => {
+      const isRead = readers[definition]!(text).ok
+      if (isRead)
+        expect([text, ajv.getSchema(`tunnels#/definitions/${definition}`)!(text)]).toEqual([text, true])
+    }),
+    { numRuns: 20_000 },
+  )
+})
+
+test('names that JavaScript knows are names like others', async () => {
+  const text =
+    'hosts: { constructor: , toString: { port: 22 } }\nforwards: { hasOwnProperty: -D 1080 constructor, valueOf: -D 1081 toString }\n'
+  const { project, problems } = await load(text)
+  expect(problems).toEqual([])
+  expect([...project!.hosts.keys()]).toEqual(['constructor', 'toString'])
+  expect((await load('forwards: { __proto__: -D 1080 acme }')).project).toBeNull()
+  expect(await briefly('forwards:\n  a: -D 1080 ${constructor}\n')).toEqual([
+    '2:14 CONFIG_VARIABLE forwards.a.via',
+  ])
 })
