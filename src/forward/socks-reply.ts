@@ -11,7 +11,7 @@ export function formatReply(version: 4 | 5, code: ReplyCode): Buffer {
   return Buffer.from([5, code, 0, 1, 0, 0, 0, 0, 0, 0])
 }
 
-/** Why a dial failed, in the words that SOCKS5 has for it. */
+/** Why a dial failed, in the words that SOCKS5 has for it. Trouble on the way to the host itself is a general failure. */
 export function replyCodeOf(code: ProblemCode): ReplyCode {
   switch (code) {
     case 'FORWARD_PROHIBITED':
@@ -22,7 +22,6 @@ export function replyCodeOf(code: ProblemCode): ReplyCode {
     case 'TARGET_REFUSED':
       return 5
     case 'TARGET_TIMEOUT':
-    case 'HOST_TIMEOUT':
       return 6
     default:
       return 1

@@ -108,12 +108,14 @@ function targetProblem(name: string, target: DialTarget, said: string): Problem 
       hint: 'Look whether something listens there, and at AllowStreamLocalForwarding in its sshd_config',
     }
   if (/refused/i.test(said)) return refused
+  if (/timed out/i.test(said))
+    return { code: 'TARGET_TIMEOUT', summary: `${to} did not answer ${name}`, detail }
   return { code: 'TARGET_UNREACHABLE', summary: `${to} cannot be reached from ${name}`, detail }
 }
 
 function timeoutProblem(name: string, target: DialTarget, timeoutMs: number): Problem {
   return {
-    code: 'TARGET_UNREACHABLE',
+    code: 'TARGET_TIMEOUT',
     summary: `${formatTarget(target)} did not answer ${name} within ${timeoutMs / 1000} s`,
   }
 }

@@ -83,6 +83,12 @@ function behindJump(host: WantedHost, problem: Problem): Problem {
         summary: `The name ${host.hostname} of ${host.name} is not known`,
         detail: seen,
       }
+    case 'TARGET_TIMEOUT':
+      return {
+        code: 'HOST_TIMEOUT',
+        summary: `${host.name} (${endpoint}) did not answer: timed out while connecting`,
+        detail: seen,
+      }
     case 'TARGET_REFUSED':
     case 'TARGET_UNREACHABLE':
       return {

@@ -87,6 +87,7 @@ describe('the answer comes after the dial', () => {
     ['TARGET_REFUSED', 5],
     ['TARGET_TIMEOUT', 6],
     ['HOST_LOST', 1],
+    ['HOST_TIMEOUT', 1],
     ['INTERNAL', 1],
   ])('%s is reply %i, whole, and then an orderly end', async (code, reply) => {
     const { dial, traffic } = await carry({ ...plainRoute, dial: failing(code) })
