@@ -132,11 +132,11 @@ function variablesOf(
   forwards: readonly ForwardSpec[],
   hosts: ReadonlyMap<string, HostSpec>,
 ): string[] {
-  const secrets = [
+  const named = [
     ...forwards.map(({ auth }) => auth?.passwordEnv),
     ...[...hosts.values()].flatMap((host) => [host.passwordEnv, host.passphraseEnv, agentVariable(host)]),
   ]
-  return [...new Set([...mentioned, ...secrets.filter((name) => name !== undefined)])].sort()
+  return [...new Set([...mentioned, ...named.filter((name) => name !== undefined)])].sort()
 }
 
 /** `$NAME` stands for the agent whose socket that variable names. */
