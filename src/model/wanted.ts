@@ -56,7 +56,8 @@ interface WantedForwardBase {
   allowTo: string[] | null
   auth: { username: string; password: string } | null
   hostHeader: string | null
-  socket: { mode: number; replace: boolean }
+  /** `project`: the folder in which missing folders may be made. */
+  socket: { mode: number; replace: boolean; project: string }
   drainMs: number
   idleTimeoutMs: number
   maxConnections: number

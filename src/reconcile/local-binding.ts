@@ -1,7 +1,7 @@
 // A socket of this machine that listens for a forward. A port that somebody else holds is tried again until
 // it is free; listeners that had to give way are opened again while the new one cannot.
 
-import type { LocalListener } from '../forward/local-listener.ts'
+import type { LocalListener, UnixSocketOptions } from '../forward/local-listener.ts'
 import { listenLocal } from '../forward/local-listener.ts'
 import { formatSocketAddress, type SocketAddress } from '../model/address.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
@@ -25,7 +25,7 @@ export class LocalBinding implements Binding {
   state: BindingState = 'closed'
   problem: Problem | null = null
   readonly #address: SocketAddress
-  readonly #socket: { mode: number; replace: boolean }
+  readonly #socket: UnixSocketOptions
   readonly #gaveWay: readonly GaveWay[]
   #listener: LocalListener | null = null
   #timer: NodeJS.Timeout | undefined
@@ -33,7 +33,7 @@ export class LocalBinding implements Binding {
 
   constructor(
     endpoint: Endpoint & { local: SocketAddress },
-    socket: { mode: number; replace: boolean },
+    socket: UnixSocketOptions,
     owner: BindingOwner,
     gaveWay: readonly GaveWay[] = [],
   ) {
@@ -86,8 +86,9 @@ export class LocalBinding implements Binding {
     this.#failed(problemOf(listener.failed.reason))
   }
 
-  #failed(problem: Problem): void {
+  #failed(cause: Problem): void {
     if (this.#isClosed()) return
+    const problem = { ...cause, summary: `The forward ${this.owner.name} does not listen: ${cause.summary}` }
     const heals = problem.code !== 'LISTEN_FORBIDDEN'
     this.#enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return

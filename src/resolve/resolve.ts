@@ -25,7 +25,9 @@ export async function resolve(
     specs.filter(needsPort).map((spec) => spec.name),
   )
   const hasIpv6 = hasLoopbackIpv6()
-  const forwards = specs.map((spec) => toWanted(spec, ports, hasIpv6, surroundings))
+  const forwards = specs.map((spec) =>
+    toWanted(spec, ports, hasIpv6, { ...surroundings, folder: project.folder }),
+  )
   return {
     hosts,
     forwards: new Map(forwards.map((forward) => [forward.name, forward])),
@@ -37,7 +39,7 @@ function toWanted(
   spec: ForwardSpec,
   ports: AutoPorts,
   hasIpv6: boolean,
-  { environment }: Surroundings,
+  { environment, folder }: Surroundings & { folder: string },
 ): WantedForward {
   const base = {
     name: spec.name,
@@ -49,7 +51,7 @@ function toWanted(
       ? { username: spec.auth.username, password: environment[spec.auth.passwordEnv] ?? '' }
       : null,
     hostHeader: spec.hostHeader ?? null,
-    socket: spec.socket,
+    socket: { ...spec.socket, project: folder },
     drainMs: spec.drainMs,
     idleTimeoutMs: spec.idleTimeoutMs,
     maxConnections: spec.maxConnections,

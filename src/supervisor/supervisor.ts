@@ -213,8 +213,12 @@ class RunningSupervisor implements Supervisor {
     if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
   }
 
+  /** Asked again with less patience, it ends sooner. */
   async #close(drainMs: number): Promise<void> {
-    if (this.#isEnding) return this.ended
+    if (this.#isEnding) {
+      void this.#reconciler.close(drainMs)
+      return this.ended
+    }
     this.#isEnding = true
     await this.#inOrder(async () => {
       await this.#watch?.stop()

@@ -126,7 +126,7 @@ describe('what the file says against what runs', () => {
   test('a Unix socket whose mode changed gives way to itself', () => {
     const listen = [{ kind: 'unix' as const, path: '/run/x.sock' }]
     const from = wanted([local('s', 0, { listen })])
-    const to = wanted([local('s', 0, { listen, socket: { mode: 0o660, replace: true } })])
+    const to = wanted([local('s', 0, { listen, socket: { mode: 0o660, replace: true, project: '/' } })])
     expect(steps(from, to)).toEqual([
       'yield-listener unix:/run/x.sock to unix:/run/x.sock',
       'update-forward s (listen)',

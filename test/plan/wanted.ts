@@ -50,7 +50,7 @@ const base = {
   allowTo: null,
   auth: null,
   hostHeader: null,
-  socket: { mode: 0o600, replace: true },
+  socket: { mode: 0o600, replace: true, project: '/' },
   drainMs: 600_000,
   idleTimeoutMs: 0,
   maxConnections: 1024,

@@ -181,6 +181,21 @@ describe('an edit', () => {
   })
 })
 
+test('closing again with less patience cuts what the first was waiting for', async () => {
+  const { apply, isOpen, reconciler } = world()
+  const echo = await startEcho()
+  const port = await freePort()
+  await apply(wanted([local('a', port, to(echo) as never)]))
+  await isOpen('a')
+  const open = await openEcho(port)
+  await open.says('x')
+  const patient = reconciler.close(600_000)
+  expect(await open.says('y')).toBe('y')
+  const closed = untilClosed(open)
+  await reconciler.close(0)
+  await Promise.all([closed, patient])
+})
+
 describe('a changed host', () => {
   const at = (user: string, port: number, server: TestServer) =>
     wanted([local('a', port, to(server) as never)], [host('acme', { user })])
