@@ -2,7 +2,6 @@
 // leaves open is filled with ssh's own defaults. A host that is reached in two ways is two connections.
 
 import { join } from 'node:path'
-import { type Destination, parseDestination } from '../config/destination.ts'
 import type { HostSpec, Project } from '../model/project.ts'
 import type { WantedHost } from '../model/wanted.ts'
 
@@ -49,12 +48,11 @@ export function resolveHosts(
 }
 
 function fillIn(spec: HostSpec, surroundings: Surroundings): Omit<WantedHost, 'name' | 'jump'> {
-  const destination: Destination = parseDestination(spec.name) ?? { hostname: spec.name }
   const ssh = join(surroundings.home, '.ssh')
   return {
-    hostname: spec.hostname ?? destination.hostname,
-    port: spec.port ?? destination.port ?? 22,
-    user: spec.user ?? destination.user ?? surroundings.user,
+    hostname: spec.hostname ?? spec.name,
+    port: spec.port ?? 22,
+    user: spec.user ?? surroundings.user,
     identityFiles: spec.identityFile ?? defaultIdentities.map((file) => join(ssh, file)),
     identitiesOnly: spec.identitiesOnly ?? false,
     identitiesNamed: spec.identityFile !== undefined,
