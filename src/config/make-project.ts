@@ -14,6 +14,7 @@ import { type Normalized, normalize } from './normalize.ts'
 import { refuseNotYet } from './not-yet.ts'
 import { normalizeName, parseProjectName } from './project-name.ts'
 import { openSection, type Reading, read } from './reading.ts'
+import { checkSecrets } from './secrets.ts'
 import { formatPointer, type Tree } from './tree.ts'
 import { addDoubts, validateTree } from './validate.ts'
 import { warnAbout, warnUnused } from './warnings.ts'
@@ -46,11 +47,9 @@ export function makeProject(trees: Tree[], making: Making): { project: Project; 
     stopped: [],
   })
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])
-  checkTogether(
-    reading,
-    normalized,
-    forwards.filter((forward) => selected.has(forward.name)),
-  )
+  const chosen = forwards.filter((forward) => selected.has(forward.name))
+  checkSecrets(reading, chosen, environment)
+  checkTogether(reading, normalized, chosen)
   const project = {
     name,
     folder: making.folder,

@@ -21,7 +21,7 @@ export interface Loaded {
 
 /** Rejects with a ProblemError that holds every error of the files. */
 export async function loadWanted(selection: Selection): Promise<Loaded> {
-  const { project, problems } = await loadProject({
+  const { project, problems, environment } = await loadProject({
     files: selection.files,
     env: selection.environment,
     cwd: process.cwd(),
@@ -34,7 +34,7 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
   if (!project) throw new ProblemError(problems.filter(isError))
   const { selected } = selectForwards(project, selection)
   const wanted = await resolve(project, selected, {
-    environment: selection.environment,
+    environment,
     home: selection.environment.HOME ?? homedir(),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),

@@ -26,9 +26,9 @@ forwards:
 `
 
 test('what is printed loads again as the same project', async () => {
-  const first = await loadWell(text, { env: { DB: '10.0.0.7' }, profiles: ['*'] })
+  const first = await loadWell(text, { env: { DB: '10.0.0.7', PW: 'secret' }, profiles: ['*'] })
   const printed = formatConfig(first, { json: false })
-  const second = await loadWell(printed, { profiles: ['*'] })
+  const second = await loadWell(printed, { env: { PW: 'secret' }, profiles: ['*'] })
   expect(formatConfig(second, { json: false })).toBe(printed)
   expect(meaningOf(second)).toEqual(meaningOf(first))
 })
@@ -53,7 +53,7 @@ function sortKeys(map: object): object {
 }
 
 test('it is in the words of the file, complete, and JSON on request', async () => {
-  const project = await loadWell(text, { env: { DB: '10.0.0.7' }, profiles: ['*'] })
+  const project = await loadWell(text, { env: { DB: '10.0.0.7', PW: 'secret' }, profiles: ['*'] })
   const json = JSON.parse(formatConfig(project, { json: true }))
   expect(json.forwards.web).toEqual({
     via: 'me-acme',

@@ -53,6 +53,7 @@ test('each option reaches the forward', async () => {
   expect(
     await loadForward(
       '{ via: acme, remote: 1025, to: socks, allow_to: ["*.corp:443"], auth: { username: me, password_env: PASS } }',
+      { env: { PASS: 'secret' } },
     ),
   ).toMatchObject({
     to: { kind: 'socks' },
@@ -63,7 +64,8 @@ test('each option reaches the forward', async () => {
 
 describe('defaults', () => {
   test('are where a forward starts, and skipped where they do not apply', async () => {
-    const project = await loadWell(`
+    const project = await loadWell(
+      `
 defaults:
   forwards:
     via: acme
@@ -79,7 +81,9 @@ forwards:
   browse: { dynamic: 1080, drain: 1m }
   sock: { local: ./a.sock, to: 81, socket: { replace: false } }
   app: { remote: 7000, via: other }
-`)
+`,
+      { env: { PASS: 'secret' } },
+    )
     const { web, browse, sock, app } = Object.fromEntries(project.forwards)
     expect(web).toMatchObject({
       via: 'acme',

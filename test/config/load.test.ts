@@ -179,6 +179,18 @@ test('.env fills variables and holds the secrets that the file names', async () 
   expect(other.project?.forwards.get('a')?.via).toBe('other')
 })
 
+test('a password that is not set, or empty, lets nobody in: it is a problem of the forwards selected', async () => {
+  const text = `
+forwards:
+  a: { via: acme, dynamic: 1080, auth: { username: me, password_env: PASS } }
+  b: { via: acme, dynamic: 1081, auth: { username: me, password_env: OTHER }, profiles: [b] }
+`
+  const place = '3:70 CONFIG_VARIABLE forwards.a.auth.password_env'
+  expect(await briefly(text)).toEqual([place])
+  expect(await briefly(text, { env: { PASS: '' } })).toEqual([place])
+  expect(await briefly(text, { env: { PASS: 'secret' } })).toEqual([])
+})
+
 test('variables that are only named are kept for the selection, too', async () => {
   const project = await loadWell('hosts: { a: { identity_agent: $$AGENT } }\nforwards: { x: -D 1080 a }\n')
   expect(project.hosts.get('a')?.identityAgent).toBe('$AGENT')
