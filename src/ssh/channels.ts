@@ -101,11 +101,12 @@ function targetProblem(name: string, target: DialTarget, said: string): Problem 
     summary: `Nobody answers on ${to}, seen from ${name}`,
     detail,
   }
-  // OpenSSH answers "open failed" to a path where nobody listens, and to a path that it does not allow.
+  // OpenSSH answers "open failed" to a path where nobody listens, and to a path that it does not allow; what
+  // TCP connections may not do, or may do to some targets only, no path may do either.
   if (target.kind === 'unix')
     return {
       ...refused,
-      hint: 'Look whether something listens there, and at AllowStreamLocalForwarding in its sshd_config',
+      hint: 'Look whether something listens there, and at AllowStreamLocalForwarding, AllowTcpForwarding and PermitOpen in its sshd_config: a path needs the leave of all three',
     }
   if (/refused/i.test(said)) return refused
   if (/timed out/i.test(said))

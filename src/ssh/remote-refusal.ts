@@ -49,7 +49,7 @@ export async function unixRefusal(
       removed === 'no socket'
         ? `There is a file at ${path} on the server that is no socket; it was left alone.`
         : 'The server gives no reason.',
-    hint: `On the server: AllowStreamLocalForwarding in sshd_config, the right to write to that folder, or a stale socket: remove ${path}, or set StreamLocalBindUnlink yes`,
+    hint: `On the server: AllowStreamLocalForwarding and AllowTcpForwarding in sshd_config (a path needs both), the right to write to that folder, or a stale socket: remove ${path}, or set StreamLocalBindUnlink yes`,
   }
 }
 
