@@ -50,9 +50,10 @@ export function eventsIn(stdout: string): Event[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Event)
 }
 
-/** The states that a forward has been in, in order. */
+/** The states that a forward has been in, in order. A new problem in the same state is an event, but no other state. */
 export function statesOf(name: string, events: Event[]): string[] {
-  return events.flatMap((event) =>
+  const states = events.flatMap((event) =>
     event.event === 'state' && event.what === 'forward' && event.name === name ? [event.state] : [],
   )
+  return states.filter((state, index) => state !== states[index - 1])
 }
