@@ -188,17 +188,30 @@ export class HostSlot {
   }
 
   async #jumpCarrier(jump: HostSlot, signal: AbortSignal): Promise<HeldCarrier> {
-    for (;;) {
-      try {
-        return await jump.carrier(signal, true)
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!this.#serving)
-          this.#enter(jump.state === 'open' ? 'retrying' : jump.state, behindJump(this.#spec, jump, error))
-        else this.#setProblem(behindJump(this.#spec, jump, error))
-        if (jump.#isGivenUp()) await jump.#changed(signal)
+    const stopTelling = jump.watch(() => this.#tellOfJump(jump))
+    try {
+      for (;;) {
+        try {
+          return await jump.carrier(signal, true)
+        } catch {
+          signal.throwIfAborted()
+          this.#tellOfJump(jump)
+          if (jump.#isGivenUp()) await jump.#changed(signal)
+        }
       }
+    } finally {
+      stopTelling()
     }
+  }
+
+  /** What fails there is ours at once, not only when we have waited long enough. */
+  #tellOfJump(jump: HostSlot): void {
+    if (jump.current && jump.state === 'open' && !jump.problem) return
+    const problem = behindJump(this.#spec, jump, jump.#unavailable())
+    if (this.#serving) return this.#setProblem(problem)
+    this.#enter(jump.state === 'open' ? 'retrying' : jump.state, problem)
+    if (this.#isGivenUp()) this.#failWaiters(problem)
+    this.#notifyWatchers()
   }
 
   #changed(signal: AbortSignal): Promise<void> {
@@ -287,8 +300,7 @@ export class HostSlot {
   }
 }
 
-function behindJump(spec: WantedHost, jump: HostSlot, error: unknown): Problem {
-  const problem = problemOf(error)
+function behindJump(spec: WantedHost, jump: HostSlot, problem: Problem): Problem {
   return {
     ...problem,
     summary: `The host ${spec.name} waits for its jump host ${jump.spec.name}: ${problem.summary}`,

@@ -2,6 +2,7 @@
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
+import { failureOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
 import { startDigest, startEcho, type TestServer } from '../helpers/servers.ts'
@@ -183,7 +184,7 @@ describe('a bastion that is lost', () => {
     const cli = projectOf(
       {
         bastion: hostYaml(bastion),
-        inner: hostYaml(inner, { proxy_jump: 'bastion', connect_timeout: '1s' }),
+        inner: hostYaml(inner, { proxy_jump: 'bastion' }),
       },
       { it: { via: 'inner', local: port, to: `127.0.0.1:${echo.port}` } },
     )
@@ -198,5 +199,38 @@ describe('a bastion that is lost', () => {
     await bastion.restart()
     await forwardWhen(cli, 'it', ({ state, problem }) => state === 'open' && problem === null)
     await expectToCarry(port)
+  })
+
+  test('and was never there is told at once, however patient the hosts are', async () => {
+    const patient = { connect_timeout: '10m' }
+    const cli = projectOf(
+      {
+        bastion: hostYaml(bastion, patient),
+        inner: hostYaml(inner, { ...patient, proxy_jump: 'bastion' }),
+        deep: hostYaml(deep, { ...patient, proxy_jump: 'inner' }),
+      },
+      { it: { via: 'deep', local: await freePort(), to: 'localhost:1' } },
+    )
+    await bastion.stop()
+    const up = await cli.run(['up', '-d'])
+    expect(up).toMatchObject({ code: 1 })
+    expect(up.stderr).toContain('HOST_UNREACHABLE')
+    expect(up.stderr).toContain('bastion')
+  })
+
+  test('and refuses our key makes what is behind it fail, too', async () => {
+    const port = await freePort()
+    const cli = projectOf(
+      {
+        bastion: hostYaml(bastion, { identity_file: inner.identityFile }),
+        inner: hostYaml(inner, { proxy_jump: 'bastion' }),
+      },
+      { it: { via: 'inner', local: port, to: 'localhost:1' } },
+    )
+    const up = await cli.run(['up', '-d'])
+    expect(up).toMatchObject({ code: 1 })
+    expect(up.stderr).toContain('AUTH_FAILED')
+    expect((await cli.status()).hosts.map(({ state }) => state)).toEqual(['failed', 'failed'])
+    expect(await failureOf(port)).toBe('ECONNRESET')
   })
 })
