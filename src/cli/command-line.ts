@@ -86,9 +86,12 @@ function addVerbs(add: Add): void {
     'close them; without names also end the supervisor',
     async (invocation, names, own) => {
       const verb = await import('./down.ts')
-      return verb.down(invocation, { names, drain: (own.drain as string | undefined) ?? null })
+      const drain = (own.drain as string | undefined) ?? null
+      return verb.down(invocation, { names, drain, all: own.all === true })
     },
-  ).option('--drain <duration>', 'let open connections finish first, at most this long (30s)')
+  )
+    .option('--drain <duration>', 'let open connections finish first, at most this long (30s)')
+    .option('--all', 'every project of this user')
   add('plan [NAME...]', 'show what `up` would change, and why', async (invocation, names, own) => {
     const verb = await import('./plan.ts')
     return verb.plan(invocation, { names, detailedExitcode: own.detailedExitcode === true, asUp: false })
@@ -109,6 +112,7 @@ function addSmallVerbs(add: Add): void {
   add('reload', 'read the file again, now', async (invocation) =>
     (await import('./reload.ts')).reload(invocation),
   ).option('--trust', 'accept what this file may do, without asking')
+  add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
   add('config', 'print the file as it is understood; with --quiet only check it', async (invocation) =>
     (await import('./config.ts')).config(invocation),
   )

@@ -10,10 +10,13 @@ export interface DownArguments {
   names: string[]
   /** A duration as the file writes it. */
   drain: string | null
+  /** Every project of this user. */
+  all: boolean
 }
 
-export async function down(invocation: Invocation, { names, drain }: DownArguments): Promise<number> {
+export async function down(invocation: Invocation, { names, drain, all }: DownArguments): Promise<number> {
   const drainMs = drain === null ? 0 : drainMsOf(drain)
+  if (all) return downEverything(invocation, names, drainMs)
   const { terminal } = invocation
   const client = await findRunning(invocation)
   if (!client) {
@@ -28,6 +31,17 @@ export async function down(invocation: Invocation, { names, drain }: DownArgumen
   }
   terminal.note(names.length > 0 ? `Closed ${names.join(', ')}` : 'Everything is closed')
   return EXIT.fine
+}
+
+async function downEverything(invocation: Invocation, names: string[], drainMs: number): Promise<number> {
+  const isNarrowed = names.length > 0 || invocation.options.files.length > 0
+  if (isNarrowed)
+    throw new ProblemError({
+      code: 'USAGE',
+      summary: '--all closes every project: it takes no name and no file',
+    })
+  const { downAll } = await import('./down-all.ts')
+  return downAll(invocation, drainMs)
 }
 
 function drainMsOf(text: string): number {

@@ -25,6 +25,8 @@ export interface ControlClient {
   readonly socket: string
   /** Version of the supervisor where it differs from ours. */
   readonly otherVersion: string | null
+  /** Resolves when the process answers at all, whatever its version. */
+  healthz(): Promise<void>
   status(): Promise<Status>
   plan(request?: PlanRequest): Promise<PlanJson>
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
@@ -63,6 +65,9 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     pid: holder.info?.pid ?? null,
     socket: holder.socket,
     otherVersion: other && other !== version ? other : null,
+    healthz: async () => {
+      await ask('GET /healthz', undefined, QUICK_MS)
+    },
     status: () => ask('GET /v1/status', undefined, QUICK_MS),
     plan: (body) => ask(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body, WORK_MS),
     reconcile: (body = {}) => ask('POST /v1/reconcile', body, WORK_MS),

@@ -7,6 +7,7 @@ import type { Event } from '../../src/control/protocol.ts'
 import type { ProblemCode } from '../../src/model/problem.ts'
 import type { Status } from '../../src/model/status.ts'
 import type { PlanJson } from '../../src/plan/plan.ts'
+import type { RunningProject } from '../../src/view/projects.ts'
 
 function schemaOf(name: string) {
   return JSON.parse(readFileSync(new URL(`../../schema/${name}.schema.json`, import.meta.url), 'utf8'))
@@ -88,6 +89,34 @@ const plan: PlanJson = {
   summary: { open: 0, update: 1, reopen: 0, close: 0 },
 }
 
+const projects: RunningProject[] = [
+  {
+    project: 'shop',
+    projectName: null,
+    files: ['/shop/tunnels.yaml'],
+    fileGone: false,
+    ...status.supervisor,
+    state: 'running',
+    config: 'current',
+    forwards: { open: 1, total: 2 },
+    problem: null,
+  },
+  {
+    project: '',
+    projectName: 'shop',
+    files: [],
+    fileGone: false,
+    pid: null,
+    startedAt: null,
+    version: null,
+    watching: null,
+    state: 'unreachable',
+    config: null,
+    forwards: null,
+    problem,
+  },
+]
+
 const events: Event[] = [
   { time, event: 'state', what: 'host', name: 'acme', state: 'open', problem: null },
   { time, event: 'plan', plan },
@@ -118,12 +147,20 @@ describe('JSON schemas', () => {
     expect(validate({ time, event: 'rumour' })).toBe(false)
   })
 
+  test('projects', () => {
+    const validate = validatorOf('projects')
+    expect(validate({ projects }), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ projects: [{ ...projects[0], state: 'asleep' }] })).toBe(false)
+    const { pid: _, ...withoutPid } = projects[0]!
+    expect(validate({ projects: [withoutPid] })).toBe(false)
+  })
+
   test('every problem code is in each schema that has problems', () => {
     const source = readFileSync(new URL('../../src/model/problem.ts', import.meta.url), 'utf8')
     const union = source.slice(source.indexOf('ProblemCode ='), source.indexOf('/** 1-based'))
     const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code as ProblemCode)
     expect(codes).toContain('INTERNAL')
-    for (const name of ['status', 'events']) {
+    for (const name of ['status', 'events', 'projects']) {
       expect(schemaOf(name).definitions.problem.properties.code.enum.toSorted()).toEqual(codes.toSorted())
     }
   })
