@@ -2,62 +2,76 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import { expect, test } from 'vitest'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startServer } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
-import { sha256, someBytes } from './bytes.ts'
+import { open, openBySocks, sha256, someBytes } from './bytes.ts'
 import { forwardOf, forwardWhen, projectVia } from './project-via.ts'
 
 const clients = 500
 const size = 1_000_000
 
-test('500 connections at once carry 1 MB each, there and back, and then no socket is left', async () => {
-  const sshd = await startSshd()
-  const waiting: Socket[] = []
-  const server = await startServer((socket) => void waiting.push(socket))
-  const echoAll = () => {
-    for (const socket of waiting.splice(0)) pipeline(socket, socket, () => {})
-  }
-  const port = await freePort()
-  const cli = projectVia(sshd, { it: { local: port, to: `127.0.0.1:${server.port}` } })
-  await cli.up()
-  const { pid } = (await cli.status()).supervisor
+const kinds = ['local', 'remote', 'dynamic'] as const
 
-  const first = startRound(port, 0)
-  await eventually(() => waiting.length === 1)
-  echoAll()
-  await first.done
-  await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0)
-  await eventually(() => server.open() === 0)
-  const before = descriptorsOf(pid)
+test.each(process.env.TUNNELS_TEST_FULL ? kinds : kinds.slice(0, 1))(
+  '%s: 500 connections at once carry 1 MB each, there and back, and then no socket is left',
+  async (kind) => {
+    const sshd = await startSshd()
+    const waiting: Socket[] = []
+    const server = await startServer((socket) => void waiting.push(socket))
+    const echoAll = () => {
+      for (const socket of waiting.splice(0)) pipeline(socket, socket, () => {})
+    }
+    const port = await freePort()
+    const to = kind === 'dynamic' ? {} : { to: `127.0.0.1:${server.port}` }
+    const cli = projectVia(sshd, { it: { [kind]: port, ...to } })
+    await cli.up()
+    const { pid } = (await cli.status()).supervisor
 
-  const all = Array.from({ length: clients }, (_, index) => startRound(port, index))
-  await eventually(() => waiting.length === clients, { timeoutMs: 60_000 })
-  expect((await forwardOf(cli, 'it')).connections).toMatchObject({ active: clients, total: clients + 1 })
-  echoAll()
-  const results = await Promise.all(all.map((round) => round.done))
-  expect(results.filter(({ got, expected }) => got !== expected)).toEqual([])
+    const enter = () =>
+      kind === 'dynamic' ? openBySocks(port, 5, { host: '127.0.0.1', port: server.port }) : open(port)
 
-  const after = await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0)
-  expect(after.connections).toEqual({ active: 0, draining: 0, total: clients + 1, failed: 0, refused: 0 })
-  expect(after.bytes).toEqual({ in: (clients + 1) * size, out: (clients + 1) * size })
-  await eventually(() => server.open() === 0)
-  await eventually(() => descriptorsOf(pid) === before, { timeoutMs: 5_000 })
-  expect(sshd.connections()).toBe(1)
-})
+    const first = startRound(await enter(), 0)
+    await eventually(() => waiting.length === 1)
+    echoAll()
+    await first.done
+    await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0)
+    await eventually(() => server.open() === 0)
+    const before = descriptorsOf(pid)
+
+    const doors = await Promise.all(Array.from({ length: clients }, enter))
+    const all = doors.map(startRound)
+    await eventually(() => waiting.length === clients, { timeoutMs: 60_000 })
+    expect((await forwardOf(cli, 'it')).connections).toMatchObject({ active: clients, total: clients + 1 })
+    echoAll()
+    const results = await Promise.all(all.map((round) => round.done))
+    expect(results.filter(({ got, expected }) => got !== expected)).toEqual([])
+
+    const after = await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0)
+    expect(after.connections).toEqual({ active: 0, draining: 0, total: clients + 1, failed: 0, refused: 0 })
+    expect(after.bytes).toEqual({ in: (clients + 1) * size, out: (clients + 1) * size })
+    await eventually(() => server.open() === 0)
+    await eventually(() => descriptorsOf(pid) === before, { timeoutMs: 5_000 })
+    expect(sshd.connections()).toBe(1)
+  },
+)
 
 const content = someBytes(size)
 
+interface Round {
+  /** The SHA-256 of what came, and of what should have. */
+  done: Promise<{ got: string; expected: string }>
+}
+
 /** Its bytes are those of nobody else: the same content, begun at another place. Nothing is copied for it. */
-function startRound(port: number, index: number): { done: Promise<{ got: string; expected: string }> } {
+function startRound(socket: Socket, index: number): Round {
   const start = index * 1_999
   const parts = [content.subarray(start), content.subarray(0, start)]
   const hash = createHash('sha256')
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   const done = new Promise<{ got: string; expected: string }>((resolve, reject) => {
     socket.on('data', (chunk: Buffer) => hash.update(chunk))
     socket.on('error', reject)
