@@ -191,6 +191,24 @@ describe('a connection that breaks', () => {
     expect((await next(await open(port))).length).toBeGreaterThan(0)
   })
 
+  test('by the target is an end for the client, as with ssh, after all that came before it', async () => {
+    const sent = someBytes(100_000)
+    const server = await startServer((socket) => {
+      socket.write(sent)
+      socket.once('data', () => socket.resetAndDestroy())
+    })
+    const port = await freePort()
+    const cli = projectVia(sshd, { it: { local: port, to: `127.0.0.1:${server.port}` } })
+    await cli.up()
+    const socket = await open(port)
+    const said = heard(socket)
+    await eventually(() => socket.bytesRead === sent.length)
+    socket.write('and now')
+    expect((await said).equals(sent)).toBe(true)
+    socket.end()
+    await forwardWhen(cli, 'it', ({ connections }) => connections.active === 0 && connections.failed === 0)
+  })
+
   test('by the client is no connection any more, for the target neither', async () => {
     const server = await startServer((socket) => pour(socket))
     const port = await freePort()
