@@ -10,7 +10,9 @@ import { readEnvFile } from './dotenv.ts'
 import { findFiles } from './find.ts'
 import { makeProject } from './make-project.ts'
 import { readSource, type SourceFile } from './read.ts'
+import { isMap, problemAt } from './reading.ts'
 import { expandShortForms } from './short-form.ts'
+import type { Tree } from './tree.ts'
 
 export interface LoadOptions {
   /** What `-f` names; empty: look for the file. */
@@ -54,9 +56,17 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   if (parsed.trees.length === 0) return { ...result, project: null, problems: sorted(problems, files) }
 
   const made = makeProject(parsed.trees, { ...options, environment, files, folder })
-  const all = sorted(withoutEchoes([...problems, ...made.problems]), files)
+  const seen = withoutEchoes([...problems, ...made.problems])
+  const all = sorted(seen.some(isError) ? seen : [...seen, ...missForwards(parsed.trees)], files)
   if (all.some(isError)) return { ...result, project: null, problems: all }
   return { ...result, project: { ...made.project, warnings: all }, problems: all }
+}
+
+/** A file that was emptied, or is only half written, must not read as "close everything". */
+function missForwards(trees: readonly Tree[]): Problem[] {
+  if (trees.some(({ value }) => isMap(value) && Object.hasOwn(value, 'forwards'))) return []
+  const hint = 'Write `forwards: {}` where there are to be none'
+  return [{ ...problemAt(trees[0]!, '', 'CONFIG_SCHEMA', 'There is no `forwards:`'), hint }]
 }
 
 function failed(problems: Problem[], { env }: LoadOptions): LoadResult {

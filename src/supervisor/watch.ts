@@ -4,9 +4,12 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { watch } from 'chokidar'
+import { createCompletionCheck } from './half-written.ts'
 
 /** Writers that write in several goes are waited for this long after their last one. */
 const quietMs = 100
+/** And this long when a file looks as if more were to come. */
+const unfinishedMs = 1_000
 
 export interface FileWatch {
   readonly files: readonly string[]
@@ -15,17 +18,31 @@ export interface FileWatch {
 
 /** `files` are absolute; those that do not exist yet are watched for, too. Resolves when changes are seen. */
 export async function watchFiles(files: readonly string[], onChange: () => void): Promise<FileWatch> {
-  const paths = await withRealPaths(files)
-  const folders = new Set([...paths].map((path) => dirname(path)))
-  const names = new Set([...paths].map((path) => basename(path)))
-  const matters = (path: string) =>
-    folders.has(path) || names.has(basename(path)) || basename(path).startsWith('..')
-  const watcher = watch([...folders], { depth: 0, ignoreInitial: true, ignored: (path) => !matters(path) })
+  let places = await placesOf(files)
+  const areComplete = createCompletionCheck(files)
+  await areComplete()
   let timer: NodeJS.Timeout | undefined
-  watcher.on('all', () => {
+  const wait = (delayMs: number, then: () => void) => {
     clearTimeout(timer)
-    timer = setTimeout(onChange, quietMs)
+    timer = setTimeout(then, delayMs)
+  }
+  // A link is told when it leads elsewhere, which is lost when what it leads to is watched in its place.
+  const watcher = watch([...places.folders], {
+    depth: 0,
+    ignoreInitial: true,
+    followSymlinks: false,
+    ignored: (path) => !matters(path, places),
   })
+  const look = async () => {
+    const waiting = timer
+    const [isComplete, now] = await Promise.all([areComplete(), placesOf(files)])
+    if (timer !== waiting || watcher.closed) return
+    places = now
+    watcher.add([...now.folders])
+    if (isComplete) onChange()
+    else wait(unfinishedMs, onChange)
+  }
+  watcher.on('all', () => wait(quietMs, () => void look()))
   watcher.on('error', () => {})
   await new Promise<void>((resolve) => watcher.once('ready', resolve))
   return {
@@ -37,8 +54,26 @@ export async function watchFiles(files: readonly string[], onChange: () => void)
   }
 }
 
+interface Places {
+  folders: ReadonlySet<string>
+  names: ReadonlySet<string>
+}
+
 /** A file behind a link is watched at both ends. */
-async function withRealPaths(files: readonly string[]): Promise<Set<string>> {
-  const real = await Promise.all(files.map((file) => realpath(file).catch(() => file)))
-  return new Set([...files, ...real])
+async function placesOf(files: readonly string[]): Promise<Places> {
+  const real = await Promise.all(files.map(realPathOf))
+  const folders = await Promise.all(files.map((file) => realPathOf(dirname(file))))
+  return {
+    folders: new Set([...folders, ...real.map((file) => dirname(file))]),
+    names: new Set([...files, ...real].map((file) => basename(file))),
+  }
+}
+
+function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path)
+}
+
+/** Kubernetes names the link that it swaps `..data`. */
+function matters(path: string, { folders, names }: Places): boolean {
+  return folders.has(path) || names.has(basename(path)) || basename(path).startsWith('..')
 }

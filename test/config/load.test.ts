@@ -241,6 +241,13 @@ test('a file that is not there is a problem, not an exception', async () => {
   expect(result.problems.map(({ code }) => code)).toEqual(['CONFIG_NOT_FOUND'])
 })
 
-test('an empty file is an empty project', async () => {
-  expect((await loadWell('forwards:\n')).forwards.size).toBe(0)
+test('a file may have no forwards, but says so: one that is empty or cut off is no such file', async () => {
+  for (const text of ['forwards:\n', 'forwards: {}\n', 'forwards:\n  # web: -L 1025:a:1 acme\n']) {
+    expect((await loadWell(text)).forwards.size).toBe(0)
+  }
+  for (const text of ['', '# a comment\n', '---\n', 'name: shop\n', 'hosts: { acme: }\n']) {
+    expect((await load(text)).problems.map(({ summary }) => summary)).toContain('There is no `forwards:`')
+  }
+  const split = { 'tunnels.yaml': 'name: shop\n', 'tunnels.override.yaml': 'forwards: { a: -D 1080 acme }\n' }
+  expect((await loadWell(split)).forwards.size).toBe(1)
 })
