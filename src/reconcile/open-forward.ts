@@ -20,7 +20,7 @@ export class OpenForward implements BindingOwner {
   #slot: HostSlot
   #traffic: Traffic
   /** Left from before a reopen. */
-  #drainingTraffic: Traffic | null = null
+  readonly #drainingTraffic = new Set<Traffic>()
   /** Listeners of before a change, which serve until all the new ones do. */
   #predecessors: Binding[] = []
   /** Where new connections will go once it is open: what the spec says, so it decides our state. */
@@ -30,6 +30,7 @@ export class OpenForward implements BindingOwner {
   #isClosing = false
   #state: State = 'opening'
   #since = new Date()
+  #troubleCode: string | null = null
   readonly #onChange: () => void
 
   constructor(spec: WantedForward, slot: HostSlot, onChange: () => void) {
@@ -59,6 +60,7 @@ export class OpenForward implements BindingOwner {
   }
 
   update(spec: WantedForward, slot: HostSlot, changed: readonly ForwardChange[]): void {
+    if (changed.includes('listen')) void this.#traffic.drain(this.#spec.drainMs)
     this.#spec = spec
     this.#stopWaitingForHost?.()
     this.#stopWaitingForHost = null
@@ -70,11 +72,8 @@ export class OpenForward implements BindingOwner {
   /** Another kind, or another address on the host: a new forward under the old name. */
   reopen(spec: WantedForward, slot: HostSlot): void {
     const previous = this.#traffic
-    void previous.drain(this.#spec.drainMs).then(() => {
-      if (this.#drainingTraffic === previous) this.#drainingTraffic = null
-      this.#changed()
-    })
-    this.#drainingTraffic = previous
+    this.#drainingTraffic.add(previous)
+    void previous.drain(this.#spec.drainMs).then(() => this.#drainingTraffic.delete(previous))
     this.#spec = spec
     this.#watchHost(slot)
     this.#traffic = this.#createTraffic()
@@ -109,7 +108,8 @@ export class OpenForward implements BindingOwner {
     this.#stopWaitingForHost?.()
     const listeners = [...this.bindings.values(), ...this.#predecessors].map((binding) => binding.close())
     this.#changed()
-    await Promise.all([...listeners, this.#traffic.drain(drainMs), this.#drainingTraffic?.drain(drainMs)])
+    const traffic = [this.#traffic, ...this.#drainingTraffic].map((each) => each.drain(drainMs))
+    await Promise.all([...listeners, ...traffic])
     this.#stopWatchingHost()
   }
 
@@ -137,7 +137,7 @@ export class OpenForward implements BindingOwner {
       health: 'unknown',
       connections: {
         active,
-        draining: draining + (this.#drainingTraffic?.counts.draining ?? 0),
+        draining: [...this.#drainingTraffic].reduce((sum, { counts }) => sum + counts.draining, draining),
         total,
         failed,
         refused,
@@ -203,7 +203,18 @@ export class OpenForward implements BindingOwner {
 
   #createTraffic(): Traffic {
     const direction = this.#spec.kind === 'remote' ? 'remote' : 'local'
-    return createTraffic(routeOf(this.#spec, this.#slot), { direction, onChange: () => this.#onChange() })
+    return createTraffic(routeOf(this.#spec, this.#slot), {
+      direction,
+      onChange: () => this.#trafficChanged(),
+    })
+  }
+
+  /** Counts change all the time and are asked for when somebody looks; a new problem is news. */
+  #trafficChanged(): void {
+    const code = this.#traffic.problem?.code ?? null
+    if (code === this.#troubleCode) return
+    this.#troubleCode = code
+    this.#onChange()
   }
 
   #changed(): void {

@@ -136,6 +136,21 @@ describe('an edit', () => {
     expect(await greeting(p!)).toBe('two')
   })
 
+  test('of a listen address drains what came in by the old one', async () => {
+    const { apply, isOpen, forward } = world()
+    const echo = await startEcho()
+    const [p, q] = await freePorts(2)
+    await apply(wanted([local('a', p!, to(echo) as never)]))
+    await isOpen('a')
+    const open = await openEcho(p!)
+    await open.says('x')
+    await apply(wanted([local('a', q!, to(echo) as never)]))
+    expect(await open.says('y')).toBe('y')
+    expect(forward('a').connections).toMatchObject({ active: 0, draining: 1 })
+    await apply(wanted([local('a', p!, { ...to(echo), drainMs: 0 } as never)]))
+    expect(await open.says('z')).toBe('z')
+  })
+
   test('that renames a forward keeps its listener', async () => {
     const { apply, isOpen, reconciler } = world()
     const one = await startSource('one')
