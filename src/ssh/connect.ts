@@ -10,7 +10,7 @@ import { algorithmsFor } from './algorithms.ts'
 import { Authentication } from './auth.ts'
 import { SshCarrier } from './carrier.ts'
 import { loadCredentials } from './credentials.ts'
-import { handshake, type Step } from './handshake.ts'
+import { handshake, type Progress, strangerProblem } from './handshake.ts'
 import { loadHostKeyCheck } from './host-key.ts'
 import { openSocket, unlessAborted } from './socket.ts'
 
@@ -25,9 +25,9 @@ export interface ConnectOptions {
  * a jump host also FORWARD_PROHIBITED), or with `signal`'s reason. The caller closes the carrier.
  */
 export async function connect(host: WantedHost, options: ConnectOptions): Promise<Carrier> {
-  const progress: { step: Step } = { step: 'connecting' }
+  const progress: Progress = { step: 'connecting' }
   const deadline = new AbortController()
-  const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress.step)))
+  const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress)))
   const timer = setTimeout(expire, host.connectTimeoutMs)
   const signal = AbortSignal.any([options.signal, deadline.signal])
   try {
@@ -42,7 +42,7 @@ async function attempt(
   host: WantedHost,
   options: ConnectOptions,
   signal: AbortSignal,
-  progress: { step: Step },
+  progress: Progress,
 ): Promise<Carrier> {
   const hostKey = await loadHostKeyCheck(host)
   const credentials = await loadCredentials(host, signal)
@@ -101,7 +101,8 @@ function behindJump(host: WantedHost, problem: Problem): Problem {
   }
 }
 
-function timeoutProblem(host: WantedHost, step: Step): Problem {
+function timeoutProblem(host: WantedHost, { step, said }: Progress): Problem {
+  if (step === 'waiting for the banner' && said) return strangerProblem(host, said)
   const endpoint = formatHostPort(host.hostname, host.port)
   return {
     code: 'HOST_TIMEOUT',

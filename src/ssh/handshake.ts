@@ -21,7 +21,13 @@ export interface HandshakeOptions {
   algorithms: Algorithms
   signal: AbortSignal
   /** Kept up to date, for who limits the time. */
-  progress: { step: Step }
+  progress: Progress
+}
+
+/** `said`: the first line that came, which is no SSH banner while the step is still to wait for one. */
+export interface Progress {
+  step: Step
+  said?: string
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -95,16 +101,18 @@ function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
 
 /** What the other side has said so far, for problems that would otherwise be guesses. */
 class Heard {
-  #progress: { step: Step }
+  #progress: Progress
   #start = Buffer.alloc(0)
   #lists: { side: string; what: string; names: string }[] = []
 
-  constructor(progress: { step: Step }) {
+  constructor(progress: Progress) {
     this.#progress = progress
   }
 
   onData = (chunk: Buffer): void => {
-    if (this.#start.length < 256) this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
+    if (this.#start.length >= 256) return
+    this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
+    this.#progress.said = this.firstLine
   }
 
   onDebug(message: string): void {
@@ -149,10 +157,14 @@ function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Pro
 function endedProblem({ host, progress }: HandshakeOptions, heard: Heard): Problem {
   if (progress.step !== 'waiting for the banner' || heard.nothing)
     return lostProblem(host, progress.step, 'the server closed the connection')
+  return strangerProblem(host, heard.firstLine)
+}
+
+export function strangerProblem(host: WantedHost, said: string): Problem {
   return {
     code: 'HOST_PROTOCOL',
     summary: `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
-    detail: `It says: ${heard.firstLine}`,
+    detail: `It says: ${said}`,
     hint: `Check the port of hosts.${host.name}`,
   }
 }
