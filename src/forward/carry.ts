@@ -12,7 +12,10 @@ import { readSocksRequest } from './socks.ts'
 import type { SocksAuth } from './socks-handshake.ts'
 
 /** `ended`: in whatever way, after the target was reached or because nobody waited for it any more. */
-export type Outcome = { kind: 'ended' } | { kind: 'refused' } | { kind: 'failed'; problem: Problem }
+export type Outcome =
+  | { kind: 'ended' }
+  | { kind: 'refused'; problem?: Problem }
+  | { kind: 'failed'; problem: Problem }
 
 /** The route of the moment when it knocked. */
 export interface Way {
@@ -70,9 +73,11 @@ async function ask(connection: OpenConnection, incoming: Incoming, way: Way): Pr
   if ('kind' in request) return request
   connection.target = request.target
   if (to.kind !== 'socks' || isTargetAllowed(request.target, way.allowTo())) return request
-  await request.refuse({ code: 'FORWARD_PROHIBITED', summary: 'Not in allow_to' })
-  return { kind: 'refused' }
+  await request.refuse(notAllowed)
+  return { kind: 'refused', problem: notAllowed }
 }
+
+const notAllowed: Problem = { code: 'FORWARD_PROHIBITED', summary: 'Not in allow_to' }
 
 function askStraight(target: DialTarget, incoming: Incoming): Request {
   const refuse = () => incoming.refuse()

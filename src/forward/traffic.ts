@@ -2,12 +2,14 @@
 // until it has ended. Local, remote and dynamic are the same here; who listens is not its business.
 
 import type { Target } from '../model/address.ts'
+import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
 import type { ConnectionCounts } from '../model/status.ts'
 import type { AllowFrom } from './allow-from.ts'
 import { type AllowTo, isTargetAllowed } from './allow-to.ts'
 import type { Dial, Incoming } from './carrier.ts'
-import { carry } from './carry.ts'
+import { carry, type Outcome } from './carry.ts'
+import { connectionNews, refusalNews } from './connection-news.ts'
 import { type ConnectionView, OpenConnection } from './open-connection.ts'
 import type { SocksAuth } from './socks-handshake.ts'
 
@@ -29,6 +31,8 @@ export interface TrafficOptions {
   direction: 'local' | 'remote'
   /** Counts, connections or the problem may be other than before. Called often: look, do not work. */
   onChange?: () => void
+  /** What became of a connection, as it happens. */
+  onConnection?: (news: ConnectionNews) => void
 }
 
 export interface Traffic {
@@ -51,7 +55,8 @@ export interface Traffic {
   readonly problem: Problem | null
 }
 
-export function createTraffic(initial: Route, { direction, onChange = () => {} }: TrafficOptions): Traffic {
+export function createTraffic(initial: Route, options: TrafficOptions): Traffic {
+  const { direction, onChange = () => {}, onConnection = () => {} } = options
   const open = new Set<OpenConnection>()
   const counts = { total: 0, failed: 0, refused: 0 }
   const bytes = { in: 0, out: 0 }
@@ -63,8 +68,9 @@ export function createTraffic(initial: Route, { direction, onChange = () => {} }
     const refusal = whyRefused(incoming, route, open.size)
     if (refusal) {
       counts.refused++
-      if (refusal !== 'allow_from') problem = refusal
+      if (refusal.code === 'LIMIT_REACHED') problem = refusal
       incoming.refuse()
+      onConnection(refusalNews(incoming.from, refusal))
       return onChange()
     }
     const connection = new OpenConnection(incoming.from, route.drainMs, direction, bytes)
@@ -72,6 +78,7 @@ export function createTraffic(initial: Route, { direction, onChange = () => {} }
     onChange()
     const reached = () => {
       problem = null
+      onConnection(connectionNews('opened', connection))
       onChange()
     }
     void carry(connection, incoming, { ...route, allowTo: () => route.allowTo, reached }).then((outcome) => {
@@ -80,6 +87,7 @@ export function createTraffic(initial: Route, { direction, onChange = () => {} }
       if (outcome.kind === 'refused') counts.refused++
       if (outcome.kind === 'failed') counts.failed++
       if (outcome.kind === 'failed' && isOfForward(outcome.problem)) problem = outcome.problem
+      onConnection(newsOf(connection, outcome))
       if (problem?.code === 'LIMIT_REACHED' && open.size < route.maxConnections) problem = null
       onChange()
     })
@@ -115,11 +123,18 @@ export function createTraffic(initial: Route, { direction, onChange = () => {} }
   }
 }
 
-function whyRefused(incoming: Incoming, route: Route, open: number): 'allow_from' | Problem | null {
-  if (route.allowFrom && !route.allowFrom(incoming.from.address)) return 'allow_from'
+function whyRefused(incoming: Incoming, route: Route, open: number): Problem | null {
+  if (route.allowFrom && !route.allowFrom(incoming.from.address)) return notAllowed
   if (open < route.maxConnections) return null
   const summary = `All ${route.maxConnections} connections are in use (max_connections)`
   return { code: 'LIMIT_REACHED', summary, hint: 'Close some of them, or raise max_connections' }
+}
+
+const notAllowed: Problem = { code: 'FORWARD_PROHIBITED', summary: 'Not in allow_from' }
+
+function newsOf(connection: OpenConnection, outcome: Outcome): ConnectionNews {
+  if (outcome.kind === 'ended') return connectionNews('closed', connection)
+  return connectionNews(outcome.kind, connection, outcome.problem ?? null)
 }
 
 function isStillAllowed({ from, target }: OpenConnection, { allowFrom, allowTo }: Route): boolean {

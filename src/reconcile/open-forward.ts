@@ -4,6 +4,7 @@
 import type { Incoming } from '../forward/carrier.ts'
 import { createTraffic, type Traffic } from '../forward/traffic.ts'
 import { formatListenSpec, formatSocketAddress, formatTarget } from '../model/address.ts'
+import type { ConnectionNews } from '../model/connection.ts'
 import type { ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
 import { type Endpoint, overlaps } from '../plan/listeners.ts'
@@ -32,11 +33,18 @@ export class OpenForward implements BindingOwner {
   #since = new Date()
   #troubleCode: string | null = null
   readonly #onChange: () => void
+  readonly #onConnection: (name: string, news: ConnectionNews) => void
 
-  constructor(spec: WantedForward, slot: HostSlot, onChange: () => void) {
+  constructor(
+    spec: WantedForward,
+    slot: HostSlot,
+    onChange: () => void,
+    onConnection: (name: string, news: ConnectionNews) => void,
+  ) {
     this.#spec = spec
     this.#slot = slot
     this.#onChange = onChange
+    this.#onConnection = onConnection
     this.#traffic = this.#createTraffic()
     this.#stopWatchingHost = slot.watch(() => this.#changed())
   }
@@ -206,6 +214,7 @@ export class OpenForward implements BindingOwner {
     return createTraffic(routeOf(this.#spec, this.#slot), {
       direction,
       onChange: () => this.#trafficChanged(),
+      onConnection: (news) => this.#onConnection(this.name, news),
     })
   }
 

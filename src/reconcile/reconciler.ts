@@ -2,6 +2,7 @@
 // owns which listener. Nothing here waits for a network.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ConnectionNews } from '../model/connection.ts'
 import type { ForwardStatus, HostStatus } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { type Endpoint, endpointsOf } from '../plan/listeners.ts'
@@ -23,11 +24,20 @@ export class Reconciler {
   readonly #leaving = new Set<OpenForward>()
   readonly #connect: Connect
   readonly #onChange: () => void
+  readonly #onConnection: (forward: string, news: ConnectionNews) => void
 
-  /** `onChange`: some state may have changed; called at any time, also during a call. */
-  constructor(connect: Connect, onChange: () => void) {
+  /**
+   * `onChange`: some state may have changed. `onConnection`: what became of one connection. Both are called at any
+   * time, also during a call.
+   */
+  constructor(
+    connect: Connect,
+    onChange: () => void,
+    onConnection: (forward: string, news: ConnectionNews) => void = () => {},
+  ) {
     this.#connect = connect
     this.#onChange = onChange
+    this.#onConnection = onConnection
   }
 
   snapshot(): Snapshot {
@@ -106,7 +116,7 @@ export class Reconciler {
       case 'open-forward':
         this.#forwards.set(
           step.forward.name,
-          new OpenForward(step.forward, this.#host(step.forward.via), this.#onChange),
+          new OpenForward(step.forward, this.#host(step.forward.via), this.#onChange, this.#onConnection),
         )
         return
       case 'update-forward':

@@ -5,6 +5,7 @@ import { dialLocal } from '../../src/forward/local-dial.ts'
 import { listenLocal } from '../../src/forward/local-listener.ts'
 import { createTraffic, type Route, type Traffic } from '../../src/forward/traffic.ts'
 import type { SocketAddress } from '../../src/model/address.ts'
+import type { ConnectionNews } from '../../src/model/connection.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 
 export interface Carried {
@@ -13,6 +14,8 @@ export interface Carried {
   port: number
   dial(): Socket
   changes(): number
+  /** What became of its connections, in order. */
+  readonly news: ConnectionNews[]
 }
 
 export const plainRoute: Route = {
@@ -37,7 +40,9 @@ export async function carry(
 ): Promise<Carried> {
   let changes = 0
   const onChange = () => void changes++
-  const traffic = createTraffic(route, { direction, onChange })
+  const news: ConnectionNews[] = []
+  const onConnection = (each: ConnectionNews) => void news.push(each)
+  const traffic = createTraffic(route, { direction, onChange, onConnection })
   const socket = { mode: 0o600, replace: true }
   const listener = await listenLocal(listen, socket, (incoming) => traffic.handle(incoming))
   atEnd(async () => {
@@ -52,5 +57,5 @@ export async function carry(
     atEnd(() => void client.destroy())
     return client
   }
-  return { traffic, port: address.kind === 'tcp' ? address.port : 0, dial, changes: () => changes }
+  return { traffic, port: address.kind === 'tcp' ? address.port : 0, dial, changes: () => changes, news }
 }

@@ -299,6 +299,36 @@ describe('draining', () => {
   })
 })
 
+describe('what became of a connection is told', () => {
+  it('opened and closed, with who, where to and how much', async () => {
+    const target = await startEcho()
+    const { news, dial } = await carry(to(target.port))
+    const client = dial()
+    await say(client, 'hello')
+    client.end()
+    await once(client, 'close')
+    await eventually(() => news.length === 2)
+    const from = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
+    const told = { from, to: `127.0.0.1:${target.port}`, problem: null }
+    expect(news).toMatchObject([
+      { ...told, outcome: 'opened', bytes: { in: 0, out: 0 } },
+      { ...told, outcome: 'closed', bytes: { in: 5, out: 5 } },
+    ])
+  })
+
+  it('failed and refused, with the reason', async () => {
+    const failing = await carry(to(await closedPort()))
+    expect(await reset(failing.dial())).toBe('reset')
+    await eventually(() => failing.news.length === 1)
+    expect(failing.news).toMatchObject([{ outcome: 'failed', problem: { code: 'TARGET_REFUSED' } }])
+    const closed = await carry(to(1, { allowFrom: nobodyAllowed }))
+    expect(await reset(closed.dial())).toBe('reset')
+    expect(closed.news).toMatchObject([
+      { outcome: 'refused', to: null, problem: { summary: 'Not in allow_from' } },
+    ])
+  })
+})
+
 describe('host_header', () => {
   function get(port: number, agent: Agent, path: string): Promise<string> {
     return new Promise((resolve, reject) => {
