@@ -78,8 +78,15 @@ export function report(
   const problem = problemAt(reading.tree, path, code, `${formatPointer(path)} ${complaint.complaint}`, end)
   const detail = originOf(reading, path)
   if (detail) problem.detail = detail
-  if (complaint.hint !== undefined) problem.hint = complaint.hint
+  const isTelling = detail && quotes(complaint.hint ?? '', valueAt(reading.tree.value, path))
+  if (complaint.hint !== undefined && !isTelling) problem.hint = complaint.hint
   reading.problems.push(problem)
+}
+
+/** Whether a hint repeats a part of the value, which may be a secret where a variable brought it. */
+function quotes(hint: string, value: Plain | undefined): boolean {
+  const words = String(value).split(/[^\p{L}\p{N}_-]+/u)
+  return words.some((word) => word.length > 2 && hint.includes(word))
 }
 
 export function warn(reading: Reading, path: string, summary: string, hint?: string): void {

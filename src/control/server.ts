@@ -8,6 +8,7 @@ import { streamEvents } from './event-stream.ts'
 import { type LockInfo, type ProjectLock, takeLock } from './lock.ts'
 import { openRuntimeDir, type ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
+import { readNames, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -51,13 +52,17 @@ const routes: Readonly<Record<string, Route>> = {
   'GET /v1/plan': async (session, { response }) =>
     session.answer(response, 200, await (await session.control).plan({})),
   'POST /v1/plan': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).plan(await readBody(request))),
+    session.answer(response, 200, await (await session.control).plan(readSelection(await readBody(request)))),
   'POST /v1/reconcile': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).reconcile(await readBody(request))),
+    session.answer(
+      response,
+      200,
+      await (await session.control).reconcile(readSelection(await readBody(request))),
+    ),
   'POST /v1/restart': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).restart(await readBody(request))),
+    session.answer(response, 200, await (await session.control).restart(readNames(await readBody(request)))),
   'POST /v1/down': async (session, { request, response }) => {
-    const body = await readBody<{ names?: string[] }>(request)
+    const body = readNames(await readBody(request))
     await (await session.control).down(body)
     // The next `up` may begin as soon as this is answered: the lock is free before.
     if (!body.names) await session.release()
