@@ -121,9 +121,10 @@ export class OpenForward implements BindingOwner {
     this.#stopWatchingHost()
   }
 
-  /** Tries again what rests. */
-  wake(): void {
-    for (const binding of this.bindings.values()) if (binding.state !== 'open') void binding.open()
+  /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
+  async wake(): Promise<void> {
+    const resting = [...this.bindings.values()].filter(({ state }) => state !== 'open')
+    await Promise.all(resting.map((binding) => binding.open()))
   }
 
   openConnections(): OpenConnection[] {

@@ -67,17 +67,22 @@ export class Reconciler {
     for (const forward of this.#forwards.values()) forward.bindingChanged()
   }
 
-  /** Tries again now whatever rests of these forwards, and the hosts that they need. */
-  wake(names: Iterable<string>): void {
+  /**
+   * Tries again now whatever rests of these forwards, and the hosts that they need. Resolves when this machine's
+   * own sockets were tried once; never rejects.
+   */
+  async wake(names: Iterable<string>): Promise<void> {
+    const opening: Promise<void>[] = []
     for (const name of names) {
       const forward = this.#forwards.get(name)
       if (!forward) continue
-      forward.wake()
+      opening.push(forward.wake())
       for (let slot = this.#hosts.get(forward.spec.via); slot; ) {
         slot.wake()
         slot = slot.spec.jump === null ? undefined : this.#hosts.get(slot.spec.jump)
       }
     }
+    await Promise.all(opening)
   }
 
   hosts(): HostStatus[] {

@@ -163,8 +163,10 @@ class RunningSupervisor implements Supervisor {
     this.#project = loaded.project
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
+    // Before it is applied: what the plan opens is tried once, not twice.
+    const woken = this.#reconciler.wake(loaded.selected)
     await this.#reconciler.apply(plan, loaded.wanted, drainMs)
-    this.#reconciler.wake(loaded.selected)
+    await woken
     await this.#follow(loaded.project)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
