@@ -37,7 +37,10 @@ export interface LockHolder {
 }
 
 const ATTEMPTS = 200
+/** A folder may be without its socket for as long as a busy machine takes from one call to the next … */
 const ABANDONED_MS = 60_000
+/** … and with one that does not listen yet for less: both happen in one call. */
+const ABANDONED_SOCKET_MS = 1_000
 
 /**
  * Makes `server` listen as the project's one supervisor; null when another one is alive (the server is then
@@ -145,13 +148,17 @@ async function removeAbandoned(place: ProjectPlace): Promise<void> {
   const names = await readdir(place.runtimeDir).catch(() => [])
   for (const name of names.filter((name) => name.startsWith(`${place.id}.`))) {
     const path = join(place.runtimeDir, name)
-    const age =
-      Date.now() -
-      (await stat(path)
-        .then((found) => found.mtimeMs)
-        .catch(() => Date.now()))
-    if (age > ABANDONED_MS) await rm(path, { recursive: true, force: true })
+    if (await isAbandoned(path)) await rm(path, { recursive: true, force: true })
   }
+}
+
+async function isAbandoned(ownDir: string): Promise<boolean> {
+  const changed = await stat(ownDir).catch(() => null)
+  if (!changed) return false
+  const ageMs = Date.now() - changed.mtimeMs
+  const holder = await findHolder(ownDir)
+  if (!holder) return ageMs > ABANDONED_MS
+  return ageMs > ABANDONED_SOCKET_MS && !(await isAlive(holder.socket))
 }
 
 async function readInfo(path: string): Promise<LockInfo | null> {
