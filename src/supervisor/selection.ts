@@ -1,12 +1,25 @@
 // How a selection grows and shrinks: what `up` and `down NAME` bring, put onto what is held. Pure.
 
 import type { Selection } from '../control/protocol.ts'
+import type { Project } from '../model/project.ts'
 
-/** `up` replaces files, profiles and environment and adds its names; without a name everything is selected again. */
-export function addSelection(held: Selection, brought: Selection): Selection {
-  if (brought.names === null) return { ...brought, stopped: [] }
-  const names = held.names === null ? null : [...new Set([...held.names, ...brought.names])]
-  return { ...brought, names, stopped: held.stopped.filter((name) => !brought.names?.includes(name)) }
+/**
+ * `up` replaces files, profiles and environment and adds its names; without a name everything is selected again.
+ * `forwards` are those that run: a host's name among the names stands for the forwards via it.
+ */
+export function addSelection(
+  held: Selection,
+  brought: Selection,
+  forwards: Project['forwards'] | undefined,
+): Selection {
+  const { names } = brought
+  if (names === null) return { ...brought, stopped: [] }
+  const isNamed = (name: string) => names.includes(name) || names.includes(forwards?.get(name)?.via ?? name)
+  return {
+    ...brought,
+    names: held.names === null ? null : [...new Set([...held.names, ...names])],
+    stopped: held.stopped.filter((name) => !isNamed(name)),
+  }
 }
 
 /** `down NAME` takes forwards out until an `up` selects them again. */

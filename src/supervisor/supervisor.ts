@@ -107,16 +107,18 @@ class RunningSupervisor implements Supervisor {
 
   async plan(request: PlanRequest): Promise<PlanJson> {
     const { selection } = request
-    const loaded = await loadWanted(selection ? addSelection(this.#selection, selection) : this.#selection)
+    const loaded = await loadWanted(this.#with(selection))
     return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
   }
 
   async reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
-    return this.#inOrder(async () => {
-      const { selection } = request
-      return this.#take(selection ? addSelection(this.#selection, selection) : this.#selection)
-    })
+    return this.#inOrder(async () => this.#take(this.#with(request.selection)))
+  }
+
+  /** What is held, and what an `up` brings. */
+  #with(brought: Selection | undefined): Selection {
+    return brought ? addSelection(this.#selection, brought, this.#project?.forwards) : this.#selection
   }
 
   async down({ names, drainMs = 0 }: DownRequest): Promise<void> {
