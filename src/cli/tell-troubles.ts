@@ -7,11 +7,16 @@ import { forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { showProblems } from './selection.ts'
 
-/** Forwards with a problem, or neither open nor idle. `names` as in {@link forwardsMeant}. */
+/** Forwards that are neither open nor idle, or have a problem of their own. `names` as in {@link forwardsMeant}. */
 export function troubledForwards(status: Status, names: readonly string[] | null): ForwardStatus[] {
   return forwardsMeant(status, names).filter(
-    ({ problem, state }) => problem || !['open', 'idle'].includes(state),
+    ({ problem, state }) => !['open', 'idle'].includes(state) || (problem && !isOfConnection(problem)),
   )
+}
+
+/** What the last connection met says nothing about whether the forward came up. */
+function isOfConnection({ code }: Problem): boolean {
+  return code.startsWith('TARGET_') || code === 'FORWARD_PROHIBITED' || code === 'LIMIT_REACHED'
 }
 
 export function tellTroubles(invocation: Invocation, forwards: readonly ForwardStatus[]): void {

@@ -434,3 +434,20 @@ test('a pipe never sees colours or cursor codes, whatever happens', async () => 
   for (const { stdout, stderr } of results) expect(stdout + stderr).not.toMatch(/[\x1b\r\x07\x9b]/)
   expect(results.map(({ stdout, stderr }) => stdout + stderr)).not.toContain('')
 })
+
+test('a connection that failed is no reason for the next `up -d` to fail', async () => {
+  const cli = await shop()
+  await cli.up()
+  await greeter.stop()
+  expect(await failureOf(cli.ports.web)).toBe('ECONNRESET')
+  await eventually(async () => {
+    const web = (await cli.status()).forwards.find(({ name }) => name === 'web')!
+    expect(web).toMatchObject({
+      state: 'open',
+      connections: { failed: 1 },
+      problem: { code: 'TARGET_REFUSED' },
+    })
+  })
+  expect((await cli.run(['status', '--check'])).code).toBe(0)
+  expect(await cli.run(['up', '-d'])).toMatchObject({ code: 0, stdout: '' })
+})
