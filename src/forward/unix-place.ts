@@ -3,9 +3,10 @@
 // most, and goes away only while it is still the one we made.
 
 import { chmod, link, lstat, mkdir, mkdtemp, open, rm, unlink } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { basename, dirname, join, relative } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Problem, type ProblemCode, ProblemError } from '../model/problem.ts'
+import { claimPath, HIDDEN_PREFIX, isAnswered, removeClaimIfLeft, removeLeftovers } from './unix-leftovers.ts'
 import { checkUnixPath } from './unix-path.ts'
 
 interface PlaceOptions {
@@ -27,7 +28,8 @@ export async function placeUnixSocket(
   if (tooLong) throw problem('LISTEN_FAILED', `Cannot listen on ${path}: ${tooLong}`)
   const folder = dirname(path)
   await makeFolder(path, folder, options.project)
-  const hidden = await mkdtemp(join(folder, '.tunnels-'))
+  await removeLeftovers(folder)
+  const hidden = await mkdtemp(join(folder, HIDDEN_PREFIX))
   try {
     const born = join(hidden, 's')
     await withShortPath(hidden, born, bind)
@@ -112,11 +114,8 @@ async function makeWay(path: string, replace: boolean): Promise<void> {
  * once it has it, because the file may be somebody's new socket by then.
  */
 async function removeDead(path: string, ino: number): Promise<void> {
-  const claim = join(dirname(path), `.tunnels-dead-${ino}`)
-  if (!(await linked(path, claim))) {
-    await dropAbandoned(claim)
-    throw justTaken(path)
-  }
+  const claim = claimPath(dirname(path), ino)
+  while (!(await linked(path, claim))) await untilGone(claim, path)
   try {
     if ((await lstat(claim)).ino !== ino || (await isAnswered(path))) throw justTaken(path)
     await unlink(path)
@@ -125,29 +124,18 @@ async function removeDead(path: string, ino: number): Promise<void> {
   }
 }
 
-const abandonedAfterMs = 30_000
-
-/** Its owner has died on the way: the next try may have it. link(2) sets the time that is looked at. */
-async function dropAbandoned(claim: string): Promise<void> {
-  const stat = await lstat(claim).catch(() => null)
-  if (stat && Date.now() - stat.ctimeMs > abandonedAfterMs) await unlink(claim).catch(() => {})
+/** Whoever claimed it has it by then, and we do not; only where they died over it may another try. */
+async function untilGone(claim: string, path: string): Promise<void> {
+  for (let look = 0; look < 100; look++) {
+    if (!(await lstat(claim).catch(() => null))) break
+    if (await removeClaimIfLeft(claim)) return
+    await delay(50)
+  }
+  throw justTaken(path)
 }
 
 function justTaken(path: string): ProblemError {
   return problem('PORT_IN_USE', `${path} is already in use: somebody else just began to listen there`)
-}
-
-/** Only a refused connection proves that nobody listens. */
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path }, () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
-      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
-    )
-  })
 }
 
 async function removeIfSame(path: string, ino: number, dev: number): Promise<void> {
