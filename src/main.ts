@@ -24,7 +24,14 @@ async function run(): Promise<void> {
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string }
   const mainPath = fileURLToPath(import.meta.url)
   const argv = process.argv.slice(2)
-  process.exit(await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath }))
+  const code = await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath })
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit(code)
+}
+
+/** Pipes are written to behind our back: what a slow reader has not taken yet would be lost. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()))
 }
 
 /** Who reads us has had enough (`| head`): no reason for a stack trace. What runs is ended as by Ctrl-C. */

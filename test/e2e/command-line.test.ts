@@ -1,9 +1,12 @@
 // The binary's manners: help, versions, mistakes, where options may stand, colours, and what it loads.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { MAIN, project } from '../helpers/cli.ts'
+import { eventually } from '../helpers/eventually.ts'
 
 const file = 'forwards:\n  web: -L 18080:localhost:80 acme.example.com\n'
 
@@ -95,6 +98,24 @@ describe('what it prints', () => {
     const schema = JSON.parse((await project({}).run(['schema'])).stdout)
     expect(schema.$schema).toBe('http://json-schema.org/draft-07/schema#')
   })
+})
+
+test('a long answer arrives whole, however slowly it is read', async () => {
+  const forwards = Array.from(
+    { length: 1_000 },
+    (_, i) => `  f${i}: -L ${18_000 + i}:localhost:80 acme.example.com`,
+  )
+  const cli = project({ 'tunnels.yaml': `forwards:\n${forwards.join('\n')}\n` })
+  const child = spawn(process.execPath, [MAIN, 'config', '--json'], {
+    cwd: cli.folder,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  await once(child.stdout, 'readable')
+  await eventually(() => expect(child.stdout.readableLength).toBeGreaterThan(0))
+  let text = ''
+  for await (const chunk of child.stdout) text += chunk
+  expect(text.length).toBeGreaterThan(100_000)
+  expect(Object.keys(JSON.parse(text).forwards)).toHaveLength(1_000)
 })
 
 test('no file at all is 2 where one is needed, and 3 where something should run', async () => {
