@@ -34,6 +34,8 @@ const MAY_IMPORT_PACKAGE: Record<string, string[]> = {
   chokidar: ['supervisor'],
   listr2: ['view'],
   commander: ['cli'],
+  pino: ['supervisor'],
+  'prom-client': ['control'],
 }
 
 const sources = filesIn('src').filter(

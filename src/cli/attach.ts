@@ -77,7 +77,7 @@ async function untilGone({ terminal }: Invocation, { socket, pid }: ControlClien
 async function stream(invocation: Invocation, client: ControlClient, signal: AbortSignal): Promise<number> {
   let followed: Followed | null = null
   try {
-    const events = await client.openEvents(signal)
+    const events = await client.openEvents(signal, { connections: invocation.options.json })
     followed = await follow(invocation, () => client.status(), foregroundView(invocation, true))
     for await (const event of events) followed.see(event)
     invocation.terminal.note('The supervisor has ended')

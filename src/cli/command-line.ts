@@ -46,14 +46,19 @@ function buildProgram(options: CommandLineOptions, done: (exitCode: number) => v
 }
 
 type Run = (invocation: Invocation, names: string[], own: Record<string, unknown>) => Promise<number>
-type Add = (usage: string, description: string, run: Run, visibility?: { hidden: boolean }) => Command
+type Add = (usage: string, description: string, run: Run, more?: More) => Command
+
+interface More {
+  hidden?: boolean
+  followsByF?: boolean
+}
 
 /** Each verb takes the global options too, where it stands (but not in its own help: they are in the program's). */
 function verbAdder(program: Command, options: CommandLineOptions, done: (exitCode: number) => void): Add {
-  return (usage, description, run, visibility) => {
-    const command = program.command(usage, visibility).description(description)
+  return (usage, description, run, { hidden = false, followsByF = false } = {}) => {
+    const command = program.command(usage, { hidden }).description(description)
     command.helpOption('--help', 'print help')
-    addGlobalOptions(command, { hidden: true })
+    addGlobalOptions(command, { hidden: true, followsByF })
     return command.action(async (...args: unknown[]) => {
       const names = Array.isArray(args[0]) ? (args[0] as string[]) : []
       const invocation = invocationOf(program, command, options)
@@ -112,6 +117,20 @@ function addSmallVerbs(add: Add): void {
   add('reload', 'read the file again, now', async (invocation) =>
     (await import('./reload.ts')).reload(invocation),
   ).option('--trust', 'accept what this file may do, without asking')
+  const runLogs: Run = async (invocation, names, own) => {
+    const { follow, lines, since } = own as { follow?: true; lines?: string; since?: string }
+    const verb = await import('./logs.ts')
+    return verb.logs(invocation, {
+      names,
+      follow: follow === true,
+      lines: lines ?? null,
+      since: since ?? null,
+    })
+  }
+  add('logs [NAME...]', 'show what has happened', runLogs, { followsByF: true })
+    .option('-f, --follow', 'and go on with what happens')
+    .option('-n, --lines <count>', 'the last so many lines (100), or `all`')
+    .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
   add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
   add('config', 'print the file as it is understood; with --quiet only check it', async (invocation) =>
     (await import('./config.ts')).config(invocation),

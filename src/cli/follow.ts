@@ -82,6 +82,11 @@ class Following implements Followed {
   }
 
   see(event: Event): void {
+    // There may be thousands, and status has them counted: a script gets each, nobody else, and none is worth a look.
+    if (event.event === 'connection') {
+      if (this.#options.events === 'json') this.#showEvent(event)
+      return
+    }
     if (this.#options.events === 'json' || !this.#later) this.#showEvent(event)
     // The progress lines tell the first outcomes; what else happens is told after them.
     else if (event.event !== 'state') this.#later.push(event)

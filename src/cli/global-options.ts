@@ -3,11 +3,12 @@
 import { type Command, Option } from 'commander'
 import type { GlobalOptions } from './invocation.ts'
 
-export function addGlobalOptions(command: Command, { hidden = false } = {}): void {
+/** `followsByF`: after this verb `-f` is its own, as in `docker compose logs -f`. */
+export function addGlobalOptions(command: Command, { hidden = false, followsByF = false } = {}): void {
   const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
   const options = [
     new Option(
-      '-f, --file <file>',
+      followsByF ? '--file <file>' : '-f, --file <file>',
       'the file; may be repeated, later ones win (- is standard input)',
     ).argParser(collect),
     new Option('-p, --project-name <name>', 'name of the project'),

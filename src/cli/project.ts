@@ -5,7 +5,13 @@ import { dirname } from 'node:path'
 import { findFiles } from '../config/find.ts'
 import { type ControlClient, clientOf, openControlClient } from '../control/client.ts'
 import { isAlive, type LockHolder, listHolders } from '../control/lock.ts'
-import { checkRuntimeDir, identifyProject, placeProject, runtimeDirOf } from '../control/paths.ts'
+import {
+  checkRuntimeDir,
+  identifyProject,
+  type ProjectPlace,
+  placeProject,
+  runtimeDirOf,
+} from '../control/paths.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Invocation } from './invocation.ts'
 
@@ -21,13 +27,16 @@ export async function findRunning(invocation: Invocation): Promise<ControlClient
 export async function requireRunning(invocation: Invocation): Promise<ControlClient> {
   const client = await findRunning(invocation)
   if (client) return client
+  throw await notRunning(invocation)
+}
+
+export async function notRunning(
+  invocation: Invocation,
+  hint = 'Start it with `tunnels up`',
+): Promise<ProblemError> {
   const { projectName } = invocation.options
   const what = projectName ? `the project ${projectName}` : ((await findFile(invocation)) ?? 'this folder')
-  throw new ProblemError({
-    code: 'NOT_RUNNING',
-    summary: `Nothing is running for ${what}`,
-    hint: 'Start it with `tunnels up`',
-  })
+  return new ProblemError({ code: 'NOT_RUNNING', summary: `Nothing is running for ${what}`, hint })
 }
 
 export function noteOtherVersion({ terminal, version }: Invocation, other: string): void {
@@ -36,12 +45,18 @@ export function noteOtherVersion({ terminal, version }: Invocation, other: strin
   )
 }
 
-async function findByFile(invocation: Invocation): Promise<ControlClient | null> {
-  const { cwd, env, version, options } = invocation
+/** Of the project whose file the options mean; null where there is none. */
+export async function findPlace(invocation: Invocation): Promise<ProjectPlace | null> {
+  const { cwd, env, options } = invocation
   const file = await findFile(invocation)
   if (file === null) return null
-  const identity = await identifyProject(file, { cwd, projectName: options.projectName })
-  return openControlClient({ place: placeProject(identity, env), env, version })
+  return placeProject(await identifyProject(file, { cwd, projectName: options.projectName }), env)
+}
+
+async function findByFile(invocation: Invocation): Promise<ControlClient | null> {
+  const { env, version } = invocation
+  const place = await findPlace(invocation)
+  return place && openControlClient({ place, env, version })
 }
 
 /** The first file; null where there is none. What is wrong with it is for those to say who read it. */

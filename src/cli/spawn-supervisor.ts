@@ -11,6 +11,7 @@ import type { ProjectPlace } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Invocation } from './invocation.ts'
+import { logPath } from './log-path.ts'
 import type { LoadedSelection } from './selection.ts'
 
 /** What the new process reads from its standard input. */
@@ -18,6 +19,8 @@ export interface SuperviseRequest {
   place: ProjectPlace
   selection: Selection
   watch: boolean
+  /** Each connection is in the log, too. */
+  verbose: boolean
 }
 
 /** What it writes to its fourth pipe, once. `running`: another one was quicker. */
@@ -25,11 +28,11 @@ export type SuperviseAnswer = { started: true } | { running: true } | { problems
 
 /** Resolves when it answers on its control socket; rejects with its problems. */
 export async function spawnSupervisor(
-  { mainPath, env }: Invocation,
+  { mainPath, env, options }: Invocation,
   { place, selection }: LoadedSelection,
   watch: boolean,
 ): Promise<'started' | 'running'> {
-  const log = openLog(place)
+  const log = openOutput(place)
   const file = join(place.folder, place.file)
   const child = spawn(process.execPath, [...process.execArgv, mainPath, '__supervise', file], {
     cwd: place.folder,
@@ -38,7 +41,7 @@ export async function spawnSupervisor(
     stdio: ['pipe', log, log, 'pipe'],
   })
   closeSync(log)
-  const request: SuperviseRequest = { place, selection, watch }
+  const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose }
   const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
   stdin.on('error', () => {})
   stdin.end(JSON.stringify(request))
@@ -63,11 +66,8 @@ function died(place: ProjectPlace): Problem {
   }
 }
 
-export function logPath({ stateDir }: ProjectPlace): string {
-  return join(stateDir, 'supervisor.log')
-}
-
-function openLog(place: ProjectPlace): number {
+/** For what Node itself has to say at the end; the same file that its log goes to. */
+function openOutput(place: ProjectPlace): number {
   mkdirSync(place.stateDir, { recursive: true, mode: 0o700 })
   return openSync(logPath(place), 'a', 0o600)
 }

@@ -28,14 +28,19 @@ export async function status(invocation: Invocation, { names, check }: StatusArg
 /** Only the forwards named, by themselves or by their host, and the hosts that carry them. */
 function narrow(status: Status, names: string[]): Status {
   if (names.length === 0) return status
-  const known = [...status.forwards, ...status.hosts].map(({ name }) => name)
-  const unknown = names.filter((name) => !known.includes(name))
-  if (unknown.length > 0) throw new ProblemError(unknown.map((name) => unknownName(name, known)))
+  refuseUnknownNames(status, names)
   const forwards = status.forwards.filter(({ name, via }) => names.includes(name) || names.includes(via))
   const hosts = status.hosts.filter(
     ({ name }) => names.includes(name) || forwards.some(({ via }) => via === name),
   )
   return { ...status, hosts, forwards }
+}
+
+/** Throws a ProblemError (USAGE) that names each. */
+export function refuseUnknownNames({ forwards, hosts }: Status, names: readonly string[]): void {
+  const known = [...forwards, ...hosts].map(({ name }) => name)
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new ProblemError(unknown.map((name) => unknownName(name, known)))
 }
 
 function unknownName(name: string, known: string[]) {

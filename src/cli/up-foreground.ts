@@ -8,6 +8,7 @@ import { attach } from './attach.ts'
 import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
+import { keepLog } from './keep-log.ts'
 import type { LoadedSelection } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
@@ -31,16 +32,17 @@ export async function upForeground(
 
 async function supervise(
   invocation: Invocation,
-  { selection }: LoadedSelection,
+  { selection, place }: LoadedSelection,
   { watch }: { watch: boolean },
   server: ControlServer,
 ): Promise<number> {
-  const { version } = invocation
+  const { version, options } = invocation
+  const keeping = keepLog(place, { verbose: options.verbose, version })
   const early = new EarlyEvents()
   let supervisor: Supervisor | null = null
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
-    const starting = startSupervisor({ selection, watch, version, onEvent: early.push })
+    const starting = startSupervisor({ selection, watch, version, onEvent: early.push, log: keeping.log })
     const started = await Promise.race([starting, signals.first])
     if (typeof started === 'string') return signalExitCodes[started]
     supervisor = started
@@ -49,6 +51,7 @@ async function supervise(
   } finally {
     signals.stop()
     await server.close()
+    await keeping.stop()
   }
 }
 

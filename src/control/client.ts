@@ -7,11 +7,15 @@ import { ProblemError } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
 import { findHolder, type LockHolder } from './lock.ts'
+import { formatLogsRequest } from './log-stream.ts'
 import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
 import {
   type DownRequest,
   type ErrorAnswer,
   type Event,
+  type EventsRequest,
+  type LogLine,
+  type LogsRequest,
   type PlanRequest,
   PROTOCOL_VERSION,
   type ReconcileAnswer,
@@ -33,12 +37,9 @@ export interface ControlClient {
   down(request?: DownRequest): Promise<void>
   restart(request?: RestartRequest): Promise<ReconcileAnswer>
   /** Resolves once the stream is open, so that nothing later is missed. */
-  openEvents(signal: AbortSignal): Promise<EventStream>
-}
-
-export interface EventStream {
-  /** Ends after an `end` event, when the signal fires, or when the supervisor is gone. */
-  [Symbol.asyncIterator](): AsyncIterator<Event>
+  openEvents(signal: AbortSignal, request?: EventsRequest): Promise<AsyncIterable<Event>>
+  /** Ends with the log, with `follow` when the supervisor does or when the signal fires. */
+  openLogs(request: LogsRequest, signal: AbortSignal): Promise<AsyncIterable<LogLine>>
 }
 
 const QUICK_MS = 5_000
@@ -60,6 +61,7 @@ export async function openControlClient(options: {
 export function clientOf(holder: LockHolder, version: string): ControlClient {
   const ask = <T>(call: string, body: object | undefined, timeoutMs: number) =>
     askJson<T>({ holder, version, call, body, timeoutMs })
+  const stream = (call: string, signal: AbortSignal) => openStream(holder, version, call, signal)
   const other = holder.info?.version
   return {
     pid: holder.info?.pid ?? null,
@@ -75,7 +77,10 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     down: async (body = {}) => {
       await ask('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
     },
-    openEvents: async (signal) => readLines(await openStream(holder, version, signal)),
+    openEvents: async (signal, { connections = false } = {}) =>
+      readLines<Event>(await stream(`GET /v1/events?connections=${connections}`, signal)),
+    openLogs: async (request, signal) =>
+      readLines<LogLine>(await stream(`GET /v1/logs?${formatLogsRequest(request)}`, signal)),
   }
 }
 
@@ -103,13 +108,14 @@ async function askJson<T>(question: Question): Promise<T> {
 async function openStream(
   holder: LockHolder,
   version: string,
+  call: string,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const opening = new AbortController()
   const timer = setTimeout(() => opening.abort(), QUICK_MS)
   try {
     const both = AbortSignal.any([signal, opening.signal])
-    const question = { holder, version, call: 'GET /v1/events', body: undefined, timeoutMs: QUICK_MS }
+    const question = { holder, version, call, body: undefined, timeoutMs: QUICK_MS }
     const response = await send(question, both)
     if (response.statusCode === 200) return response
     throw new ProblemError((JSON.parse(await readText(response)) as ErrorAnswer).problems)
@@ -144,14 +150,23 @@ async function readText(response: IncomingMessage): Promise<string> {
   return text
 }
 
-async function* readLines(response: IncomingMessage): AsyncGenerator<Event> {
+/** Ends with the stream, however that ends: one that breaks off is a supervisor that is gone. */
+async function* readLines<Line>(response: IncomingMessage): AsyncGenerator<Line> {
   const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
-  // A stream that breaks off is a supervisor that is gone: the same as its end.
   response.on('error', () => lines.close())
-  for await (const line of lines) {
-    const event = JSON.parse(line) as Event
-    yield event
-    if (event.event === 'end') return
+  for await (const text of lines) {
+    const line = parseLine<Line>(text)
+    if (line === null) return
+    yield line
+  }
+}
+
+/** Null for half a line: nobody is there any more to write the rest of it. */
+function parseLine<Line>(text: string): Line | null {
+  try {
+    return JSON.parse(text) as Line
+  } catch {
+    return null
   }
 }
 

@@ -2,15 +2,20 @@
 // before its backlog becomes the supervisor's memory.
 
 import type { ServerResponse } from 'node:http'
-import type { Control, Event } from './protocol.ts'
+import type { Control, Event, EventsRequest } from './protocol.ts'
 
 const BACKLOG_BYTES = 1024 * 1024
 
 /** Writes until the client leaves or `closing` fires; the last line of an orderly stream is an `end` event. */
-export function streamEvents(control: Control, response: ServerResponse, closing: AbortSignal): void {
+export function streamEvents(
+  control: Control,
+  { connections = false }: EventsRequest,
+  response: ServerResponse,
+  closing: AbortSignal,
+): void {
   let ended = false
   const send = (event: Event) => {
-    if (ended) return
+    if (ended || (event.event === 'connection' && !connections)) return
     ended = event.event === 'end'
     response.write(`${JSON.stringify(event)}\n`)
     if (ended) response.end()

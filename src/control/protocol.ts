@@ -1,6 +1,7 @@
 // The wire contract between a supervisor and whoever asks it: one set of types for both sides of the
 // Unix socket (HTTP/1.1 with JSON, newline-delimited for streams), so that `curl --unix-socket` works too.
 
+import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
@@ -65,7 +66,48 @@ export type Event =
   | { time: string; event: 'plan'; plan: PlanJson }
   | { time: string; event: 'config'; state: Status['config']['state']; problems: Problem[] }
   | { time: string; event: 'problem'; what: 'host' | 'forward'; name: string; problem: Problem }
+  | ConnectionEvent
   | { time: string; event: 'end' }
+
+/** `untold`: that many more came to nothing since the last line about them, and were only counted. */
+export type ConnectionEvent = {
+  time: string
+  event: 'connection'
+  what: 'forward'
+  name: string
+  untold?: number
+} & ConnectionNews
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** One line of the log, of `GET /v1/logs` and of `logs --json`: an event, or what only a log can tell. */
+export type LogLine = { level: LogLevel } & (Event | LogEvent)
+
+/** `lost`: the disk did not keep up. `output`: what something else wrote to the supervisor's stderr. */
+export type LogEvent =
+  | { time: string; event: 'start'; pid: number; version: string }
+  | { time: string; event: 'crash'; problem: Problem }
+  | { time: string; event: 'lost'; lines: number }
+  | { time: string; event: 'output'; text: string }
+
+/** GET /v1/logs?lines=100&since=2026-03-01T11:55:00.000Z&name=web&level=debug&follow=true: all of them may be absent. */
+export interface LogsRequest {
+  /** The last so many of those that are meant; null: all. */
+  lines: number | null
+  /** ISO 8601, UTC; null: from the beginning. */
+  since: string | null
+  /** Forwards, or hosts: then all forwards via them, too. Empty: everything. */
+  names: string[]
+  /** What matters less is left out. `debug` has each connection, in the file only where `up --verbose` put it there. */
+  level: LogLevel
+  /** Goes on with what happens. */
+  follow: boolean
+}
+
+/** GET /v1/events?connections=true: each connection, too. */
+export interface EventsRequest {
+  connections?: boolean
+}
 
 /** Any answer that is not 2xx. */
 export interface ErrorAnswer {
@@ -81,4 +123,9 @@ export interface Control {
   restart(request: RestartRequest): Promise<ReconcileAnswer>
   /** Returns its stop. Listeners are called in order, never after the stop. */
   watchEvents(listener: (event: Event) => void): () => void
+  /**
+   * Tells the lines of the log that are meant; resolves when the last of them has been told, with `follow` when the
+   * signal fires. Nothing is missed or told twice in between.
+   */
+  readLog(request: LogsRequest, tell: (line: LogLine) => void, signal: AbortSignal): Promise<void>
 }

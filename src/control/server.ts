@@ -6,6 +6,7 @@ import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import { isReady } from '../model/status.ts'
 import { streamEvents } from './event-stream.ts'
 import { type LockInfo, type ProjectLock, takeLock } from './lock.ts'
+import { parseLogsRequest, streamLog } from './log-stream.ts'
 import { openRuntimeDir, type ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
 import { readNames, readSelection } from './request.ts'
@@ -38,6 +39,7 @@ type Route = (session: ControlSession, exchange: Exchange) => Promise<void>
 
 interface Exchange {
   request: IncomingMessage
+  query: URLSearchParams
   response: ServerResponse
 }
 
@@ -68,10 +70,22 @@ const routes: Readonly<Record<string, Route>> = {
     if (!body.names) await session.release()
     session.answer(response, 200, {})
   },
-  'GET /v1/events': async (session, { response }) => {
+  'GET /v1/events': async (session, { query, response }) => {
     const control = await session.control
-    response.writeHead(200, { ...session.headers, 'content-type': 'application/x-ndjson' })
-    streamEvents(control, response, session.closing)
+    session.beginLines(response)
+    const connections = query.get('connections') === 'true'
+    streamEvents(control, { connections }, response, session.closing)
+  },
+  'GET /v1/logs': async (session, { query, response }) => {
+    const [control, asked] = [await session.control, parseLogsRequest(query)]
+    session.beginLines(response)
+    await streamLog(control, asked, response, session.closing)
+  },
+  'GET /metrics': async (session, { response }) => {
+    const status = (await session.control).status()
+    const { formatMetrics } = await import('./metrics.ts')
+    const { contentType, text } = await formatMetrics(status)
+    session.answerText(response, contentType, text)
   },
 }
 
@@ -97,7 +111,10 @@ class ControlSession implements ControlServer {
     })
     this.control.catch(() => {})
     this.#server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS })
-    this.#server.on('request', (request, response) => void this.#take({ request, response }))
+    this.#server.on(
+      'request',
+      (request, response) => void this.#take({ request, query: queryOf(request), response }),
+    )
   }
 
   get socket(): string {
@@ -133,10 +150,21 @@ class ControlSession implements ControlServer {
   }
 
   answer(response: ServerResponse, status: number, body: object): void {
-    if (response.headersSent || response.destroyed) return
+    // A stream that cannot go on breaks off: it has no other way to say so.
+    if (response.headersSent) return void response.destroy()
     // One request a connection: a client that lingers must not hold up the end of the process.
     const headers = { ...this.headers, 'content-type': 'application/json', connection: 'close' }
     response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`)
+  }
+
+  answerText(response: ServerResponse, contentType: string, text: string): void {
+    const headers = { ...this.headers, 'content-type': contentType, connection: 'close' }
+    response.writeHead(200, headers).end(text)
+  }
+
+  /** A JSON value a line, until one side has had enough. */
+  beginLines(response: ServerResponse): void {
+    response.writeHead(200, { ...this.headers, 'content-type': 'application/x-ndjson' })
   }
 
   async #take(exchange: Exchange): Promise<void> {
@@ -176,6 +204,11 @@ class ControlSession implements ControlServer {
     const { folder, file, projectName } = this.#options.place
     return { project, projectName, folder, file, pid: process.pid, version: this.#options.version }
   }
+}
+
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const at = url.indexOf('?')
+  return new URLSearchParams(at === -1 ? '' : url.slice(at))
 }
 
 const ENDING: Problem = {

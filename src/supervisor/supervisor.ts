@@ -6,12 +6,15 @@ import type {
   Control,
   DownRequest,
   Event,
+  LogLine,
+  LogsRequest,
   PlanRequest,
   ReconcileAnswer,
   ReconcileRequest,
   RestartRequest,
   Selection,
 } from '../control/protocol.ts'
+import type { ConnectionNews } from '../model/connection.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { ConfigStatus, Status } from '../model/status.ts'
@@ -24,7 +27,9 @@ import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { connect } from '../ssh/connect.ts'
 import { type Loaded, loadWanted } from './load-wanted.ts'
+import type { Log } from './log.ts'
 import { createQueue } from './queue.ts'
+import { readLog } from './read-log.ts'
 import { addSelection, stopForwards } from './selection.ts'
 import { see, stateEvents } from './state-events.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
@@ -41,6 +46,8 @@ export interface SupervisorOptions {
   version: string
   /** Is told everything from the start, what the first look finds included. */
   onEvent?: (event: Event) => void
+  /** Is told everything, too; closed by who opened it. */
+  log?: Log
 }
 
 /** Changes of state within this time are told together, so that a burst of connections costs one look. */
@@ -50,6 +57,7 @@ const gatherMs = 20
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const supervisor = new RunningSupervisor(options)
   if (options.onEvent) supervisor.watchEvents(options.onEvent)
+  if (options.log) supervisor.watchEvents(options.log.tell)
   await supervisor.start()
   return supervisor
 }
@@ -74,7 +82,11 @@ class RunningSupervisor implements Supervisor {
   readonly #startedAt = new Date().toISOString()
   readonly #inOrder = createQueue()
   readonly #listeners = new Set<(event: Event) => void>()
-  readonly #reconciler = new Reconciler(connect, () => this.#worldChanged())
+  readonly #reconciler = new Reconciler(
+    connect,
+    () => this.#worldChanged(),
+    (name, news) => this.#connectionChanged(name, news),
+  )
   #end!: () => void
 
   constructor(options: SupervisorOptions) {
@@ -142,6 +154,19 @@ class RunningSupervisor implements Supervisor {
   watchEvents(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  async readLog(request: LogsRequest, tell: (line: LogLine) => void, signal: AbortSignal): Promise<void> {
+    await readLog(
+      {
+        log: this.#options.log ?? null,
+        status: () => this.status(),
+        watchEvents: (listener) => this.watchEvents(listener),
+      },
+      request,
+      tell,
+      signal,
+    )
   }
 
   /** Says "look again": doubled or lost pokes are harmless. */
@@ -238,6 +263,10 @@ class RunningSupervisor implements Supervisor {
     if (this.#isEventDue) return
     this.#isEventDue = true
     setTimeout(() => this.#emitStates(), gatherMs)
+  }
+
+  #connectionChanged(name: string, news: ConnectionNews): void {
+    this.#emit({ time: new Date().toISOString(), event: 'connection', what: 'forward', name, ...news })
   }
 
   #emitStates(): void {

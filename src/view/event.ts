@@ -1,20 +1,22 @@
 // An event as a line for people: what happened to what, in the words of `tunnels status`.
 
-import type { Event } from '../control/protocol.ts'
+import type { ConnectionEvent, Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
 import type { State } from '../model/status.ts'
 import { formatChange } from './plan.ts'
 import { makePrintable } from './printable.ts'
+import { formatBytes } from './quantity.ts'
 import { paint, paintState } from './state.ts'
 
 /** No line for what says nothing to a person; each ends without a line feed. */
 export function formatEvent(event: Event, { color }: { color: boolean }): string[] {
-  const lines = linesOf(event, color)
+  const lines = wordEvent(event, color)
   const time = paint(formatTime(event.time), 'dim', color)
   return lines.map((line) => `${time} ${line}`)
 }
 
-function linesOf(event: Event, color: boolean): string[] {
+/** The same without the time. */
+export function wordEvent(event: Event, color: boolean): string[] {
   switch (event.event) {
     case 'state': {
       const state = paintState(event.state, event.state as State, color)
@@ -26,9 +28,26 @@ function linesOf(event: Event, color: boolean): string[] {
       return event.plan.changes.map((change) => formatChange(change, { color }))
     case 'config':
       return configLines(event, color)
+    case 'connection':
+      return [connectionLine(event, color)]
     case 'end':
       return ['everything is closed']
   }
+}
+
+function connectionLine(event: ConnectionEvent, color: boolean): string {
+  const { name, outcome, from, to, problem, untold } = event
+  const isTrouble = outcome === 'failed' || outcome === 'refused'
+  const way = [from && ` from ${makePrintable(from)}`, to && ` to ${makePrintable(to)}`].join('')
+  const carried = outcome === 'closed' ? `, ${carriedBy(event)}` : ''
+  const others = untold ? ` (and ${untold} more before it)` : ''
+  const word = paint(outcome, isTrouble ? 'yellow' : 'dim', color)
+  return `forward ${makePrintable(name)}: connection${way} ${word}${carried}${reason(problem)}${others}`
+}
+
+function carriedBy({ ms, bytes }: ConnectionEvent): string {
+  const seconds = ms < 10_000 ? (ms / 1000).toFixed(1) : Math.round(ms / 1000)
+  return `${seconds}s, ${formatBytes(bytes.in)} in, ${formatBytes(bytes.out)} out`
 }
 
 const configSentences = {

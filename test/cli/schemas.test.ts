@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../src/control/protocol.ts'
+import type { Event, LogLine } from '../../src/control/protocol.ts'
 import type { ProblemCode } from '../../src/model/problem.ts'
 import type { Status } from '../../src/model/status.ts'
 import type { PlanJson } from '../../src/plan/plan.ts'
@@ -122,7 +122,28 @@ const events: Event[] = [
   { time, event: 'plan', plan },
   { time, event: 'config', state: 'invalid', problems: [problem] },
   { time, event: 'problem', what: 'forward', name: 'web', problem },
+  {
+    time,
+    event: 'connection',
+    what: 'forward',
+    name: 'web',
+    outcome: 'failed',
+    from: '127.0.0.1:50312',
+    to: null,
+    ms: 5,
+    bytes: { in: 0, out: 0 },
+    problem,
+    untold: 3,
+  },
   { time, event: 'end' },
+]
+
+const logLines: LogLine[] = [
+  ...events.map((event) => ({ level: 'info' as const, ...event })),
+  { level: 'info', time, event: 'start', pid: 4711, version: '0.1.0' },
+  { level: 'error', time, event: 'crash', problem },
+  { level: 'warn', time, event: 'lost', lines: 7 },
+  { level: 'error', time, event: 'output', text: 'Segmentation fault' },
 ]
 
 describe('JSON schemas', () => {
@@ -142,9 +163,11 @@ describe('JSON schemas', () => {
 
   test('events', () => {
     const validate = validatorOf('events')
-    for (const event of events) expect(validate(event), JSON.stringify(validate.errors)).toBe(true)
+    for (const event of [...events, ...logLines])
+      expect(validate(event), JSON.stringify(validate.errors)).toBe(true)
     expect(validate({ time, event: 'state' })).toBe(false)
     expect(validate({ time, event: 'rumour' })).toBe(false)
+    expect(validate({ ...events[0], level: 'loud' })).toBe(false)
   })
 
   test('projects', () => {

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { type ControlClient, openControlClient } from '../../src/control/client.ts'
 import { identifyProject, lockDirOf, placeProject } from '../../src/control/paths.ts'
-import type { Control, Event } from '../../src/control/protocol.ts'
+import type { Control, Event, LogsRequest } from '../../src/control/protocol.ts'
 import { type ControlServer, openControlServer } from '../../src/control/server.ts'
 import { ProblemError } from '../../src/model/problem.ts'
-import type { Status } from '../../src/model/status.ts'
+import type { ForwardStatus, Status } from '../../src/model/status.ts'
 
 async function newProject() {
   const folder = mkdtempSync(join(tmpdir(), 'tunnels-control-'))
@@ -52,6 +52,13 @@ function rememberingControl() {
     watchEvents: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    readLog: async (body, tell, signal) => {
+      asked.push(['readLog', body])
+      tell({ level: 'info', time: 'then', event: 'start', pid: 1, version: '1' })
+      if (!body.follow) return
+      listeners.add((event) => tell({ level: 'info', ...event }))
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
     },
   }
   return {
@@ -273,3 +280,135 @@ test('something that listens and is not tunnels is SUPERVISOR_UNREACHABLE, withi
   await expect(client.status()).rejects.toMatchObject({ problems: [{ code: 'SUPERVISOR_UNREACHABLE' }] })
   expect(impostor.address() as AddressInfo | string).toBe(socket)
 })
+
+const everything: LogsRequest = { lines: null, since: null, names: [], level: 'info', follow: false }
+
+async function collect<T>(lines: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const line of lines) all.push(line)
+  return all
+}
+
+test('the log is asked for as the person asked, and its lines come back', async () => {
+  const { client, asked, server } = await running()
+  const request: LogsRequest = {
+    lines: 7,
+    since: '2026-01-01T00:00:00.000Z',
+    names: ['a b&c', 'web'],
+    level: 'debug',
+    follow: false,
+  }
+  const { signal } = new AbortController()
+  expect(await collect(await client.openLogs(request, signal))).toMatchObject([{ event: 'start' }])
+  expect(await collect(await client.openLogs(everything, signal))).toHaveLength(1)
+  expect(asked).toEqual([
+    ['readLog', request],
+    ['readLog', everything],
+  ])
+  for (const wrong of ['lines=x', 'lines=-1', 'since=yesterday', 'level=loud', 'follow=perhaps'])
+    expect((await ask(server.socket, `/v1/logs?${wrong}`)).code).toBe(400)
+})
+
+test('who follows the log gets each line, connections too, until the server ends', async () => {
+  const { client, emit, server } = await running()
+  const lines = await client.openLogs({ ...everything, follow: true }, new AbortController().signal)
+  const seen: string[] = []
+  for await (const { event } of lines) {
+    seen.push(event)
+    if (event === 'start') emit(connection)
+    if (event === 'connection') void server.close()
+  }
+  expect(seen).toEqual(['start', 'connection'])
+})
+
+const connection: Event = {
+  time: 'now',
+  event: 'connection',
+  what: 'forward',
+  name: 'web',
+  outcome: 'opened',
+  from: null,
+  to: null,
+  ms: 0,
+  bytes: { in: 0, out: 0 },
+  problem: null,
+}
+
+test('connections are among the events only for who asks for them', async () => {
+  const { client, emit, server } = await running()
+  const { signal } = new AbortController()
+  const [without, withThem] = [
+    await client.openEvents(signal),
+    await client.openEvents(signal, { connections: true }),
+  ]
+  emit(connection)
+  await server.close()
+  expect((await collect(without)).map(({ event }) => event)).toEqual(['end'])
+  expect((await collect(withThem)).map(({ event }) => event)).toEqual(['connection', 'end'])
+})
+
+test('/metrics is what Prometheus reads, also where names would break it', async () => {
+  const project = await newProject()
+  const server = (await openControlServer(project)) as ControlServer
+  onTestFinished(() => server.close())
+  const forward = (more: Partial<ForwardStatus>): ForwardStatus => ({
+    name: 'web',
+    kind: 'local',
+    via: 'acme "one"\n',
+    listen: [],
+    to: 'x:1',
+    state: 'open',
+    since: status.supervisor.startedAt,
+    health: 'unknown',
+    connections: { active: 1, draining: 0, total: 5, failed: 2, refused: 1 },
+    bytes: { in: 100, out: 7 },
+    problem: null,
+    ...more,
+  })
+  const draining = { active: 0, draining: 3, total: 10, failed: 0, refused: 0 }
+  const forwards = [forward({}), forward({ state: 'draining', connections: draining })]
+  const hosts = [
+    {
+      name: 'acme',
+      endpoint: 'me@acme:22',
+      state: 'retrying' as const,
+      since: status.supervisor.startedAt,
+      rttMs: 12.5,
+      reconnects: 4,
+      retryAt: null,
+      problem: null,
+    },
+  ]
+  await server.serve({ ...rememberingControl().control, status: () => ({ ...status, hosts, forwards }) })
+  const { code, headers, text } = await fetchText(server.socket, '/metrics')
+  expect({ code, type: headers['content-type'] }).toEqual({
+    code: 200,
+    type: expect.stringContaining('text/plain; version=0.0.4'),
+  })
+  expect(text).toContain('tunnels_info{project="shop",version="1.2.3"} 1\n')
+  expect(text).toContain('tunnels_host_up{project="shop",host="acme"} 0\n')
+  expect(text).toContain('tunnels_host_reconnects_total{project="shop",host="acme"} 4\n')
+  expect(text).toContain('tunnels_host_round_trip_seconds{project="shop",host="acme"} 0.0125\n')
+  const labels = 'project="shop",host="acme \\"one\\"\\n",forward="web"'
+  expect(text).toContain(`tunnels_forward_connections_total{${labels}} 15\n`)
+  expect(text).toContain(`tunnels_forward_connections{${labels},state="draining"} 3\n`)
+  expect(text).toContain(`tunnels_forward_received_bytes_total{${labels}} 200\n`)
+  expect(text).toMatch(/^# TYPE tunnels_forward_connections_failed_total counter$/m)
+  for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^($|#|[a-z_]+(\{.*\})? [0-9.e+-]+$)/)
+})
+
+function fetchText(
+  socketPath: string,
+  path: string,
+): Promise<{ code: number; headers: NodeJS.Dict<string | string[]>; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.on('end', () => resolve({ code: response.statusCode ?? 0, headers: response.headers, text }))
+    })
+    sent.on('error', reject).end()
+  })
+}

@@ -4,7 +4,7 @@ import { resolveHosts } from '../../src/resolve/hosts.ts'
 
 const surroundings = {
   environment: { SSH_AUTH_SOCK: '/run/agent', MY_AGENT: '/run/mine' },
-  home: '/home/u',
+  home: '/home/me',
   user: 'u',
 }
 
@@ -30,9 +30,9 @@ test('what the file leaves open is as ssh has it', () => {
     serverAliveIntervalMs: 15_000,
     serverAliveCountMax: 3,
     identitiesNamed: false,
-    userKnownHostsFiles: ['/home/u/.ssh/known_hosts', '/home/u/.ssh/known_hosts2'],
+    userKnownHostsFiles: ['/home/me/.ssh/known_hosts', '/home/me/.ssh/known_hosts2'],
   })
-  expect(resolved({ acme: {} }, 'acme').get('acme')?.identityFiles).toContain('/home/u/.ssh/id_ed25519')
+  expect(resolved({ acme: {} }, 'acme').get('acme')?.identityFiles).toContain('/home/me/.ssh/id_ed25519')
 })
 
 test('an interval that was set to 0 stays off', () => {

@@ -1,0 +1,168 @@
+// A file that lines are added to, in order, without anybody waiting for the disk: bounded in size by keeping one
+// older file beside it, bounded in memory by losing lines, and saying so, when the disk does not keep up.
+
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { copyFile, type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+export interface LogFile {
+  /** One line, with its line feed. */
+  write(line: string): void
+  /** Not in turn but now: for last words. */
+  writeNow(line: string): void
+  /** Runs `work` when everything written before this call is in the files and nothing after it. */
+  read<T>(work: (newestFirst: string[]) => Promise<T>): Promise<T>
+  /** Resolves when all of it is written. Never rejects. */
+  close(): Promise<void>
+}
+
+export interface LogFileOptions {
+  /** Of each of the two files. */
+  maxBytes?: number
+  /** What stands where lines were lost. */
+  lost: (count: number) => string
+}
+
+const MAX_BYTES = 4 * 1024 * 1024
+const MAX_WAITING_BYTES = 1024 * 1024
+const BATCH_BYTES = 256 * 1024
+
+/** Makes the file (0600) and its folder (0700) with the first line; whatever goes wrong with them is borne in silence. */
+export function openLogFile(path: string, options: LogFileOptions): LogFile {
+  return new QueuedFile(path, options)
+}
+
+class QueuedFile implements LogFile {
+  readonly #path: string
+  readonly #options: LogFileOptions
+  #waiting: (string | (() => Promise<void>))[] = []
+  #waitingBytes = 0
+  #lost = 0
+  #handle: FileHandle | null = null
+  #bytes = 0
+  #running: Promise<void> | null = null
+
+  constructor(path: string, options: LogFileOptions) {
+    this.#path = path
+    this.#options = options
+  }
+
+  write(line: string): void {
+    if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) {
+      this.#lost += 1
+      return
+    }
+    if (this.#lost > 0) this.#add(this.#wordLoss())
+    this.#add(line)
+  }
+
+  writeNow(line: string): void {
+    const lines = this.#waiting.filter((each) => typeof each === 'string')
+    this.#waiting = []
+    this.#waitingBytes = 0
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+      appendFileSync(this.#path, [...lines, line].join(''), { mode: 0o600 })
+    } catch {
+      // The process has worse troubles.
+    }
+  }
+
+  read<T>(work: (newestFirst: string[]) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => work([this.#path, olderOf(this.#path)]).then(resolve, reject))
+      this.#start()
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.read(async () => {})
+    await this.#letGo()
+  }
+
+  #add(line: string): void {
+    this.#waiting.push(line)
+    this.#waitingBytes += line.length
+    this.#start()
+  }
+
+  #wordLoss(): string {
+    const line = this.#options.lost(this.#lost)
+    this.#lost = 0
+    return line
+  }
+
+  #start(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null
+      if (this.#waiting.length > 0) this.#start()
+    })
+  }
+
+  async #run(): Promise<void> {
+    // A burst of lines becomes one write.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (typeof next === 'string') await this.#append(this.#takeBatch())
+      else {
+        this.#waiting.shift()
+        await next()
+      }
+    }
+  }
+
+  #takeBatch(): { text: string; lines: number } {
+    let bytes = 0
+    const end = this.#waiting.findIndex((each) => {
+      if (typeof each !== 'string') return true
+      bytes += each.length
+      return bytes > BATCH_BYTES && bytes > each.length
+    })
+    const lines = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end) as string[]
+    const text = lines.join('')
+    this.#waitingBytes -= text.length
+    return { text, lines: lines.length }
+  }
+
+  async #append({ text, lines }: { text: string; lines: number }): Promise<void> {
+    const data = Buffer.from(text)
+    try {
+      this.#handle ??= await this.#open()
+      if (this.#bytes > 0 && this.#bytes + data.length > this.#maxBytes) await this.#turn(this.#handle)
+      await this.#handle.appendFile(data)
+      this.#bytes += data.length
+    } catch {
+      this.#lost += lines
+      await this.#letGo()
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
+    const handle = await open(this.#path, 'a', 0o600)
+    await handle.chmod(0o600)
+    this.#bytes = (await handle.stat()).size
+    return handle
+  }
+
+  /** Copied and emptied, not renamed: what else writes to this file (the process's own stderr) keeps its place in it. */
+  async #turn(handle: FileHandle): Promise<void> {
+    await copyFile(this.#path, olderOf(this.#path)).catch(() => {})
+    await handle.truncate(0)
+    this.#bytes = 0
+  }
+
+  get #maxBytes(): number {
+    return this.#options.maxBytes ?? MAX_BYTES
+  }
+
+  async #letGo(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = null
+    await handle?.close().catch(() => {})
+  }
+}
+
+function olderOf(path: string): string {
+  return `${path}.1`
+}

@@ -1,0 +1,20 @@
+// How much each event matters to who reads the log afterwards.
+
+import type { Event, LogLevel } from '../control/protocol.ts'
+
+export function levelOf(event: Event): LogLevel {
+  switch (event.event) {
+    case 'state':
+      if (!event.problem) return 'info'
+      return event.state === 'failed' ? 'error' : 'warn'
+    case 'config':
+      return event.problems.length > 0 || event.state !== 'current' ? 'warn' : 'info'
+    case 'problem':
+      return 'warn'
+    case 'connection':
+      return event.outcome === 'opened' || event.outcome === 'closed' ? 'debug' : 'info'
+    case 'plan':
+    case 'end':
+      return 'info'
+  }
+}

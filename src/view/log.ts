@@ -1,0 +1,42 @@
+// A line of the log for people: when, and what an event line says.
+
+import type { LogLine } from '../control/protocol.ts'
+import { wordEvent } from './event.ts'
+import { makePrintable } from './printable.ts'
+import { paint } from './state.ts'
+
+/** Each ends without a line feed. */
+export function formatLogLine(line: LogLine, { color }: { color: boolean }): string[] {
+  const time = paint(formatTime(line.time), 'dim', color)
+  return wordsOf(line, color).map((words) => `${time} ${words}`)
+}
+
+function wordsOf(line: LogLine, color: boolean): string[] {
+  switch (line.event) {
+    case 'start':
+      return [`tunnels ${makePrintable(line.version)} begins (process ${line.pid})`]
+    case 'crash': {
+      const { summary, detail = '' } = line.problem
+      return [paint(makePrintable(summary), 'red', color), ...detail.split('\n').map(makePrintable)]
+    }
+    case 'lost':
+      return [`${line.lines} lines were lost: the disk did not keep up`]
+    case 'output':
+      return [makePrintable(line.text)]
+    case 'config':
+      return line.state === 'current' && line.problems.length === 0
+        ? ['the file was taken']
+        : wordEvent(line, color)
+    default:
+      return wordEvent(line, color)
+  }
+}
+
+/** Local time, with the date: a log is read days later. */
+function formatTime(time: string): string {
+  const date = new Date(time)
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) =>
+    String(part).padStart(2, '0'),
+  )
+  return `${day.join('-')} ${date.toLocaleTimeString('en-GB', { hour12: false })}`
+}
