@@ -6,12 +6,15 @@ import { createServer } from 'node:net'
 const FIRST = 10_000
 const LAST = 31_999
 
+/** Workers run at once: each draws from a share of its own, for a port may be known long before somebody listens there. */
+const SHARES = 8
+const share = Number(process.env.VITEST_POOL_ID ?? 1) % SHARES
 const given = new Set<number>()
 
 /** A port that is free on 127.0.0.1 and on ::1 (where there is one) now, and that this worker gets only once. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST))
+    const port = FIRST + share + SHARES * Math.floor((Math.random() * (LAST - FIRST)) / SHARES)
     if (given.has(port)) continue
     given.add(port)
     const families = (await hasIpv6()) ? ['127.0.0.1', '::1'] : ['127.0.0.1']
