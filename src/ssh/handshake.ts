@@ -154,6 +154,9 @@ function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Pro
   return mismatchProblem(host, heard, error)
 }
 
+/** What sshd says instead of a banner to whom it turns away for now: MaxStartups, PerSourcePenalties. */
+const tooManyLines = /^(Exceeded MaxStartups|Not allowed at this time)/
+
 function endedProblem({ host, progress }: HandshakeOptions, heard: Heard): Problem {
   if (progress.step !== 'waiting for the banner' || heard.nothing)
     return lostProblem(host, progress.step, 'the server closed the connection')

@@ -120,6 +120,13 @@ describe('why it does not connect', () => {
     }
   })
 
+  test('a server that is too busy for us is one, and will be asked again', async () => {
+    const busy = await startServer((socket) => socket.resume().end('Exceeded MaxStartups\r\n'))
+    const problem = await attempt(hostFor(await startSshd(), { port: busy.port }))
+    expect(problem.code).toBe('HOST_LOST')
+    expect(problem.summary).toContain('Exceeded MaxStartups')
+  })
+
   test('garbage after the banner ends within the time limit', async () => {
     const other = await startServer((socket) => socket.resume().write(`SSH-2.0-x\r\n${'\x01'.repeat(4096)}`))
     const problem = await attempt(hostFor(await startSshd(), { port: other.port }))
