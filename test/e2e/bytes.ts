@@ -50,7 +50,11 @@ export function heard(socket: Socket): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-    socket.once('end', () => resolve(Buffer.concat(chunks)))
+    socket.once('end', () => {
+      if (!socket.writable) return resolve(Buffer.concat(chunks))
+      // libuv tells a RST right behind unread data as an end. The kernel knows better, and tells the next write.
+      socket.write('', (error) => (error ? reject(error) : resolve(Buffer.concat(chunks))))
+    })
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('closed without an end')))
   })

@@ -183,7 +183,7 @@ describe('a connection that breaks', () => {
     const cli = projectVia(own, { it: { local: port, to: `127.0.0.1:${endless.port}` } })
     await cli.up()
     const socket = await open(port)
-    const ended = heard(socket).catch(codeOf)
+    const ended = heard(socket).then(() => 'a proper end', codeOf)
     await eventually(() => socket.bytesRead > 4_000_000)
     await own.killSessions()
     expect(await ended).toBe('ECONNRESET')
