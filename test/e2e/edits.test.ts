@@ -229,7 +229,7 @@ describe('an edit that is no good', () => {
     cli.write('tunnels.yaml', fileWith(`web: -L ${ports.next}:127.0.0.1:${greeter.port} acme`))
     await eventually(async () => expect((await exchange(ports.next)).toString()).toBe('hello'))
     expect((await cli.status()).config).toMatchObject({ state: 'current', generation: 2, problems: [] })
-    expect(events.changes()).toEqual(['update web'])
+    await eventually(() => expect(events.changes()).toEqual(['update web']))
     events.signal('SIGINT')
     await events.ended
     await nothingElseHappened()
@@ -275,7 +275,7 @@ describe('an edit that is no good', () => {
     }
     closeSync(file)
     await eventually(async () => expect((await exchange(ports.next)).toString()).toBe('hello'))
-    expect(events.changes()).toEqual(['open late'])
+    await eventually(() => expect(events.changes()).toEqual(['open late']))
     events.signal('SIGINT')
     await events.ended
     await nothingElseHappened()

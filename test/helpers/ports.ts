@@ -6,9 +6,10 @@ import { createServer } from 'node:net'
 const FIRST = 10_000
 const LAST = 31_999
 
-/** Workers run at once: each draws from a share of its own, for a port may be known long before somebody listens there. */
-const SHARES = 8
-const share = Number(process.env.VITEST_POOL_ID ?? 1) % SHARES
+/** Each worker, of each run at once, draws from a share of its own: a port may be known long before somebody listens there. */
+const SHARES = 64
+const run = [...(process.env.TUNNELS_TEST_RUN ?? '')].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
+const share = (run * 8 + Number(process.env.VITEST_POOL_ID ?? 1)) % SHARES
 const given = new Set<number>()
 
 /** A port that is free on 127.0.0.1 and on ::1 (where there is one) now, and that this worker gets only once. */
