@@ -1,6 +1,7 @@
 // Starts what a Plan says and decides nothing. Holds the register of what is open: hosts, forwards, and who
 // owns which listener. Nothing here waits for a network.
 
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ConnectionNews } from '../model/connection.ts'
 import type { ForwardStatus, HostStatus } from '../model/status.ts'
@@ -14,7 +15,7 @@ import { LocalBinding } from './local-binding.ts'
 import { OpenForward } from './open-forward.ts'
 import { RemoteBinding } from './remote-binding.ts'
 
-/** How long `close` waits for hosts to confirm that they no longer listen. */
+/** How long `close` waits for hosts to confirm that they no longer listen, and have passed on what they had. */
 const cancelMs = 2_000
 
 export class Reconciler {
@@ -98,7 +99,10 @@ export class Reconciler {
     const forwards = [...this.#forwards.values(), ...this.#leaving]
     const closed = Promise.all(forwards.map((forward) => forward.close(drainMs)))
     await Promise.race([closed, delay(drainMs + cancelMs, undefined, { ref: false })])
-    for (const slot of this.#hosts.values()) slot.retire(true)
+    const slots = [...this.#hosts.values()]
+    for (const slot of slots) slot.retire(false)
+    await Promise.race([Promise.all(slots.map(untilGone)), delay(cancelMs, undefined, { ref: false })])
+    for (const slot of slots) slot.retire(true)
     await closed
     this.#forwards.clear()
     this.#hosts.clear()
@@ -227,6 +231,10 @@ interface Run {
   gaveWay: Map<string, GaveWay[]>
   drainMs: number | undefined
   opening: Promise<void>[]
+}
+
+async function untilGone({ current }: HostSlot): Promise<void> {
+  if (current && !current.carrier.closed.aborted) await once(current.carrier.closed, 'abort')
 }
 
 /** A plan is made from this register's own snapshot, so what it names is there. */

@@ -107,7 +107,7 @@ export class SshCarrier implements Carrier {
   #end(problem: Problem): void {
     const error = new ProblemError(problem)
     this.#liveness.stop()
-    for (const stream of this.#streams) stream.destroy(error)
+    for (const stream of this.#streams) stream.cut(error)
     this.#closed.abort(error)
   }
 }

@@ -7,11 +7,18 @@ import type { Pressure } from './pressure.ts'
 
 type Done = (error?: Error | null) => void
 
-/** Destroyed by itself when both directions have ended, or when the server closes the channel. */
+/** The longest that a server may take to pass on what it had when we ended: whoever reads there may be slow. */
+const LAST_WORDS_MS = 60_000
+
+/**
+ * Destroyed by itself when both directions have ended, or when the server closes the channel. After both ends its
+ * `close` comes only when the server has passed everything on: a connection that ends earlier takes that with it.
+ */
 export class ChannelStream extends Duplex {
   readonly #channel: Channel
   readonly #pressure: Pressure
   #closed = false
+  #onGone = () => {}
 
   constructor(channel: Channel, pressure: Pressure) {
     super({ readableHighWaterMark: 256 * 1024, writableHighWaterMark: 256 * 1024 })
@@ -48,12 +55,24 @@ export class ChannelStream extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     this.#channel.removeAllListeners('data')
     discard(this.#channel)
-    done(error)
+    if (error || this.#closed || !this.readableEnded || !this.writableFinished) return done(error)
+    const timer = setTimeout(() => this.#onGone(), LAST_WORDS_MS)
+    this.#onGone = () => {
+      clearTimeout(timer)
+      done()
+    }
+  }
+
+  /** The connection is lost, or ends: nobody is waited for any more. */
+  cut(error: Error): void {
+    this.destroy(error)
+    this.#onGone()
   }
 
   /** The server has closed it: what it sent is still read, what we would send has nowhere to go. */
   #onClose(): void {
     this.#closed = true
+    this.#onGone()
     if (this.readableEnded) this.destroy()
     else this.once('end', () => this.destroy())
   }

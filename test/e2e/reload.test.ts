@@ -5,11 +5,13 @@ import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ControlClient } from '../../src/control/client.ts'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
+import { exchange } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
-import { startSource, type TestServer } from '../helpers/servers.ts'
+import { startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
+import { someBytes } from './bytes.ts'
 import { openStream, probe, report, type Stream, startNamedEcho, startProbes } from './streams.ts'
 import {
   controlOf,
@@ -205,6 +207,32 @@ async function startWithTwoKeys(): Promise<{ server: Sshd; identities: [string, 
   const server = await startSshd({ authorizedKeys, config: isRoot ? forAll : [] })
   return { server, identities }
 }
+
+test('down --drain lets the last bytes of a connection arrive, however slowly they are read', async () => {
+  const heard = { bytes: 0, isEnded: false }
+  const reader = await startServer((socket) => {
+    socket.end()
+    socket.on('data', (chunk) => {
+      heard.bytes += chunk.length
+      socket.pause()
+      setTimeout(() => socket.resume(), 2)
+    })
+    socket.on('end', () => {
+      heard.isEnded = true
+    })
+  })
+  const local = await freePort()
+  const forwards = { up: { via: 'acme', local, to: `127.0.0.1:${reader.port}` } }
+  const cli = project({ 'tunnels.yaml': fileOf({ acme: hostYaml(sshd) }, forwards) })
+  await cli.up()
+  const content = someBytes(8 * 1024 * 1024)
+  const answered = exchange(local, content)
+  await eventually(() => reader.connections() === 1)
+  await cli.down(['--drain', '60s'])
+  await answered
+  await eventually(() => heard.isEnded)
+  expect(heard.bytes).toBe(content.length)
+})
 
 describe('a removed forward', () => {
   let cli: CliProject
