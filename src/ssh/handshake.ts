@@ -154,16 +154,18 @@ function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Pro
   return mismatchProblem(host, heard, error)
 }
 
-/** What sshd says instead of a banner to whom it turns away for now: MaxStartups, PerSourcePenalties. */
-const tooManyLines = /^(Exceeded MaxStartups|Not allowed at this time)/
-
 function endedProblem({ host, progress }: HandshakeOptions, heard: Heard): Problem {
   if (progress.step !== 'waiting for the banner' || heard.nothing)
     return lostProblem(host, progress.step, 'the server closed the connection')
   return strangerProblem(host, heard.firstLine)
 }
 
+/** What sshd says instead of a banner to whom it turns away for now: MaxStartups, PerSourcePenalties. */
+const busyLine = /^(Exceeded MaxStartups|Not allowed at this time)/
+
+/** Something greeted, but not as RFC 4253, section 4.2, wants it. */
 export function strangerProblem(host: WantedHost, said: string): Problem {
+  if (busyLine.test(said)) return lostProblem(host, 'waiting for the banner', said)
   return {
     code: 'HOST_PROTOCOL',
     summary: `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
