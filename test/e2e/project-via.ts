@@ -50,10 +50,14 @@ export function eventsIn(stdout: string): Event[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Event)
 }
 
-/** The states that a forward has been in, in order. A new problem in the same state is an event, but no other state. */
+/**
+ * The states that a forward has been in, in order, until it was closed. A new problem in the same state is an event,
+ * but no other state.
+ */
 export function statesOf(name: string, events: Event[]): string[] {
   const states = events.flatMap((event) =>
     event.event === 'state' && event.what === 'forward' && event.name === name ? [event.state] : [],
   )
-  return states.filter((state, index) => state !== states[index - 1])
+  const isOver = (state: string) => state === 'draining' || state === 'closed'
+  return states.filter((state, index) => state !== states[index - 1] && !isOver(state))
 }
