@@ -103,10 +103,11 @@ function addVerbs(add: Add): void {
   }).option('--detailed-exitcode', 'exit with 0 for no changes, 2 for changes, 1 for an error')
   add('status [NAME...]', 'show hosts and forwards as they are now', async (invocation, names, own) => {
     const verb = await import('./status.ts')
-    return verb.status(invocation, { names, check: own.check === true })
+    return verb.status(invocation, { names, check: own.check === true, watch: own.watch === true })
   })
     .alias('ps')
     .option('--check', 'exit with 1 unless all are open (or idle) and none is unhealthy')
+    .option('--watch', 'go on showing it as it changes')
   addSmallVerbs(add)
 }
 

@@ -145,7 +145,7 @@ export function forwardsMeant(status: Status, names: readonly string[] | null): 
 }
 
 /** The present, told as events, for who comes after it began. */
-function eventsOf(status: Status): Event[] {
+export function eventsOf(status: Status): Event[] {
   const time = new Date().toISOString()
   const tell = (what: 'host' | 'forward') => (row: Status['hosts'][number] | ForwardStatus) => {
     const { name, state, problem } = row

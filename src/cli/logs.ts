@@ -9,9 +9,9 @@ import { formatLogLine } from '../view/log.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { logPath } from './log-path.ts'
+import { refuseUnknownNames } from './named.ts'
 import { findPlace, findRunning, notRunning } from './project.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
-import { refuseUnknownNames } from './status.ts'
 
 export interface LogsArguments {
   names: string[]

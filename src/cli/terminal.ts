@@ -13,8 +13,10 @@ export interface Terminal {
   readonly stderr: NodeJS.WriteStream
   /** Colours on stdout, on stderr. */
   readonly color: { out: boolean; err: boolean }
-  /** Width of stdout; null: endless. */
+  /** Width of stdout, now; null: endless. */
   readonly columns: number | null
+  /** stdout, where it can be drawn on. */
+  readonly screen: NodeJS.WriteStream | null
   /** stderr shows cursor movements to a person. */
   readonly isLive: boolean
   /** Somebody can be asked. */
@@ -44,7 +46,10 @@ export function openTerminal(options: TerminalOptions): Terminal {
     complain: (text) => void stderr.write(`${text}\n`),
     stderr,
     color,
-    columns: columnsOf(stdout, options.env),
+    get columns() {
+      return columnsOf(stdout, options.env)
+    },
+    screen: stdout.isTTY && !options.env.CI && !isDumb ? stdout : null,
     isLive: Boolean(stderr.isTTY) && !options.quiet && !options.env.CI && !isDumb,
     hasPerson: Boolean(stdin.isTTY && stderr.isTTY),
   }
@@ -61,5 +66,5 @@ function hasColor(stream: NodeJS.WriteStream, { env, color }: TerminalOptions): 
 function columnsOf(stream: NodeJS.WriteStream, env: TerminalOptions['env']): number | null {
   const said = Number(env.COLUMNS)
   if (Number.isInteger(said) && said > 0) return said
-  return stream.isTTY ? stream.columns : null
+  return stream.isTTY ? stream.columns || null : null
 }

@@ -154,10 +154,14 @@ async function readText(response: IncomingMessage): Promise<string> {
 async function* readLines<Line>(response: IncomingMessage): AsyncGenerator<Line> {
   const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
   response.on('error', () => lines.close())
-  for await (const text of lines) {
-    const line = parseLine<Line>(text)
-    if (line === null) return
-    yield line
+  try {
+    for await (const text of lines) {
+      const line = parseLine<Line>(text)
+      if (line === null) return
+      yield line
+    }
+  } catch {
+    // Broken off.
   }
 }
 

@@ -1,0 +1,170 @@
+// `tunnels status --watch`: the status as it changes. On a terminal it is drawn over, in a pipe there is a line for
+// each thing that happens, with --json a whole status a line.
+
+import { setTimeout } from 'node:timers/promises'
+import type { ControlClient } from '../control/client.ts'
+import type { Event } from '../control/protocol.ts'
+import { problemOf } from '../model/problem.ts'
+import type { Status } from '../model/status.ts'
+import { formatEvent } from '../view/event.ts'
+import { formatStatus } from '../view/status.ts'
+import { EXIT } from './exit-code.ts'
+import { eventsOf } from './follow.ts'
+import type { Invocation } from './invocation.ts'
+import { narrow } from './named.ts'
+import { openScreen } from './screen.ts'
+import { listenForSignals, signalExitCodes } from './signals.ts'
+
+/** Ages and bytes grow without an event. */
+const TICK_MS = 1_000
+
+/** Many events make one look. */
+const REST_MS = 100
+
+/** Where the status goes. */
+interface Show {
+  /** At the beginning, after events, and each second where `ticks`. */
+  status(status: Status): void
+  /** `latest`: of the last look. */
+  event(event: Event, latest: Status): void
+  readonly ticks: boolean
+  stop(): void
+}
+
+/** `names`: as those of `tunnels status`. Resolves with the exit code when the person, or the supervisor, has had enough. */
+export async function watchStatus(
+  invocation: Invocation,
+  client: ControlClient,
+  names: readonly string[],
+): Promise<number> {
+  const leaving = new AbortController()
+  const signals = listenForSignals(() => {})
+  try {
+    const ending = await Promise.race([watch(invocation, client, names, leaving.signal), signals.first])
+    leaving.abort()
+    if (ending) return signalExitCodes[ending]
+    invocation.terminal.note('The supervisor has ended')
+    return EXIT.fine
+  } finally {
+    leaving.abort()
+    signals.stop()
+  }
+}
+
+/** Resolves when the supervisor ends; rejects when it cannot be asked. */
+async function watch(
+  invocation: Invocation,
+  client: ControlClient,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<null> {
+  const events = await client.openEvents(signal)
+  let latest = narrow(await client.status(), names)
+  const show = openShow(invocation, names, () => show.status(latest))
+  signal.addEventListener('abort', () => show.stop(), { once: true })
+  show.status(latest)
+  const look = async () => {
+    latest = narrow(await client.status(), names)
+    if (!signal.aborted) show.status(latest)
+  }
+  return new Promise((resolve, reject) => {
+    const isEnd = (error: unknown) => problemOf(error).code === 'NOT_RUNNING'
+    const failed = (error: unknown) => (isEnd(error) ? resolve(null) : reject(error))
+    const lookSoon = inTurns(() => look().catch(failed), signal)
+    const timer = show.ticks ? setInterval(lookSoon, TICK_MS) : undefined
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+    const read = async () => {
+      for await (const event of events) {
+        show.event(event, latest)
+        void lookSoon()
+      }
+    }
+    read().then(() => resolve(null), reject)
+  })
+}
+
+/** One at a time, with a rest after each; what is asked for meanwhile is done once. */
+function inTurns(work: () => Promise<void>, signal: AbortSignal): () => Promise<void> {
+  let isDue = false
+  let isRunning = false
+  return async () => {
+    isDue = true
+    if (isRunning) return
+    isRunning = true
+    while (isDue && !signal.aborted) {
+      isDue = false
+      await work()
+      await setTimeout(REST_MS)
+    }
+    isRunning = false
+  }
+}
+
+function openShow(invocation: Invocation, names: readonly string[], onResize: () => void): Show {
+  const { options, terminal } = invocation
+  if (options.json) return openJson(invocation)
+  return terminal.screen && !options.quiet
+    ? openDrawing(invocation, terminal.screen, onResize)
+    : openLines(invocation, names)
+}
+
+/** What stood there last stays when the screen is gone. */
+function openDrawing({ terminal }: Invocation, stream: NodeJS.WriteStream, onResize: () => void): Show {
+  let last = ''
+  const screen = openScreen(stream, onResize)
+  return {
+    ticks: true,
+    status: (status) => {
+      last = formatStatus(status, { columns: terminal.columns, color: terminal.color.out, now: new Date() })
+      screen.draw(last)
+    },
+    event: () => {},
+    stop: () => {
+      screen.close()
+      terminal.print(last)
+    },
+  }
+}
+
+function openLines({ terminal }: Invocation, names: readonly string[]): Show {
+  let isBegun = false
+  const isMeant = aboutNames(names)
+  const print = (event: Event) => {
+    for (const line of formatEvent(event, { color: terminal.color.out })) terminal.print(`${line}\n`)
+  }
+  return {
+    ticks: false,
+    status: (status) => {
+      if (!isBegun) for (const event of eventsOf(status)) print(event)
+      isBegun = true
+    },
+    event: (event, latest) => {
+      if (isMeant(event, latest)) print(event)
+    },
+    stop: () => {},
+  }
+}
+
+function openJson({ terminal }: Invocation): Show {
+  let last = ''
+  return {
+    ticks: false,
+    status: (status) => {
+      const line = `${JSON.stringify(status)}\n`
+      if (line !== last) terminal.print(line)
+      last = line
+    },
+    event: () => {},
+    stop: () => {},
+  }
+}
+
+/** A host's forwards are told, too. One that is reopened is in no status for a moment, and is meant all the same. */
+function aboutNames(names: readonly string[]): (event: Event, latest: Status) => boolean {
+  const meant = new Set(names)
+  return (event, { hosts, forwards }) => {
+    if (names.length === 0 || !('name' in event)) return true
+    for (const { name } of [...hosts, ...forwards]) meant.add(name)
+    return meant.has(event.name)
+  }
+}
