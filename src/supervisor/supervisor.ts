@@ -112,8 +112,8 @@ class RunningSupervisor implements Supervisor {
         version: this.#options.version,
         watching: this.#options.watch,
       },
-      hosts: this.#reconciler.hosts(),
-      forwards: this.#reconciler.forwards(),
+      hosts: inOrderOf(this.#project?.hosts, this.#reconciler.hosts()),
+      forwards: inOrderOf(this.#project?.forwards, this.#reconciler.forwards()),
     }
   }
 
@@ -280,4 +280,14 @@ class RunningSupervisor implements Supervisor {
   #emit(event: Event): void {
     for (const listener of [...this.#listeners]) listener(event)
   }
+}
+
+/** As the file has them, whatever the order in which they were opened; what it has no more comes last. */
+function inOrderOf<T extends { name: string }>(
+  declared: ReadonlyMap<string, unknown> | undefined,
+  list: T[],
+): T[] {
+  const places = new Map([...(declared?.keys() ?? [])].map((name, index) => [name, index]))
+  const placeOf = ({ name }: T) => places.get(name) ?? places.size
+  return list.sort((a, b) => placeOf(a) - placeOf(b))
 }

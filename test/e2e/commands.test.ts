@@ -216,6 +216,7 @@ describe('what is selected', () => {
     const cli = await shop()
     await cli.up()
     expect(await openForwards(cli)).toEqual(['db', 'web'])
+    const asInTheFile = (await cli.status()).forwards.map(({ name }) => name)
     await cli.up(['--profile', 'dev'])
     expect(await openForwards(cli)).toEqual(['db', 'dev', 'web'])
     expect((await exchange(cli.ports.dev)).toString()).toBe('hello')
@@ -236,6 +237,7 @@ describe('what is selected', () => {
     expect(await openForwards(cli)).toEqual(['db'])
     await cli.up(['acme'])
     expect(await openForwards(cli)).toEqual(['db', 'web'])
+    expect((await cli.status()).forwards.map(({ name }) => name)).toEqual(asInTheFile)
   })
 
   test('only what is named comes up, and a named one needs no profile', async () => {
