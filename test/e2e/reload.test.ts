@@ -18,6 +18,7 @@ import {
   fileOf,
   forwardIn,
   isFull,
+  patient,
   randomOf,
   seed,
   statusWhen,
@@ -52,7 +53,7 @@ function yamlOf({ local, to, allowFrom }: Forward): Yaml {
 describe('ten forwards of one host, each with a connection that streams', () => {
   const count = isFull ? 100 : 15
 
-  test(`${count} edits at random disturb nobody whom they do not name (seed ${seed})`, async () => {
+  test(`${count} edits at random disturb nobody whom they do not name (seed ${seed})`, patient, async () => {
     const random = randomOf(seed)
     const forwards = new Map<string, Forward>()
     const streams = new Map<string, Stream>()
@@ -137,45 +138,49 @@ describe('ten forwards of one host, each with a connection that streams', () => 
     report('An edit of one forward, from write to applied', took)
   })
 
-  test('a changed identity_file or user of the host: nobody is refused, open connections drain, new ones go the new way', async () => {
-    const { server, identities } = await startWithTwoKeys()
-    sshd = server
-    const [first, second] = identities
-    const hosts = [
-      { identity_file: first },
-      { identity_file: second },
-      ...(isRoot ? [{ identity_file: second, user: 'daemon' }] : []),
-    ]
-    const ports = await freePorts(10)
-    const forwards = Object.fromEntries(
-      ports.map((local, index) => [`f${index}`, yamlOf({ local, to: 0, allowFrom: null })]),
-    )
-    const file = (index: number) => fileOf({ acme: hostYaml(sshd, hosts[index % hosts.length]) }, forwards)
-    const cli = project({ 'tunnels.yaml': file(0) })
-    await cli.up()
-    const control = await controlOf(cli)
-    const probes = startProbes(ports)
-    let streams = await Promise.all(ports.map(openStream))
-    const took: number[] = []
-    for (let edit = 1; edit <= (isFull ? 30 : 3); edit++) {
-      const start = performance.now()
-      cli.write('tunnels.yaml', file(edit))
-      took.push(await timeUntil(start, async () => (await control.status()).hosts[0]!.reconnects === edit))
-      expect(sshd.logins()).toBe(edit + 1)
-      const next = await Promise.all(ports.map(openStream))
-      await Promise.all([...streams, ...next].map((stream) => stream.flows()))
-      expect(sshd.sessions()).toHaveLength(2)
+  test(
+    'a changed identity_file or user of the host: nobody is refused, open connections drain, new ones go the new way',
+    patient,
+    async () => {
+      const { server, identities } = await startWithTwoKeys()
+      sshd = server
+      const [first, second] = identities
+      const hosts = [
+        { identity_file: first },
+        { identity_file: second },
+        ...(isRoot ? [{ identity_file: second, user: 'daemon' }] : []),
+      ]
+      const ports = await freePorts(10)
+      const forwards = Object.fromEntries(
+        ports.map((local, index) => [`f${index}`, yamlOf({ local, to: 0, allowFrom: null })]),
+      )
+      const file = (index: number) => fileOf({ acme: hostYaml(sshd, hosts[index % hosts.length]) }, forwards)
+      const cli = project({ 'tunnels.yaml': file(0) })
+      await cli.up()
+      const control = await controlOf(cli)
+      const probes = startProbes(ports)
+      let streams = await Promise.all(ports.map(openStream))
+      const took: number[] = []
+      for (let edit = 1; edit <= (isFull ? 30 : 3); edit++) {
+        const start = performance.now()
+        cli.write('tunnels.yaml', file(edit))
+        took.push(await timeUntil(start, async () => (await control.status()).hosts[0]!.reconnects === edit))
+        expect(sshd.logins()).toBe(edit + 1)
+        const next = await Promise.all(ports.map(openStream))
+        await Promise.all([...streams, ...next].map((stream) => stream.flows()))
+        expect(sshd.sessions()).toHaveLength(2)
+        await Promise.all(streams.map((stream) => stream.end()))
+        await eventually(() => sshd.sessions().length === 1)
+        await Promise.all(next.map((stream) => stream.flows()))
+        await probes.allAnswer()
+        streams = next
+      }
       await Promise.all(streams.map((stream) => stream.end()))
-      await eventually(() => sshd.sessions().length === 1)
-      await Promise.all(next.map((stream) => stream.flows()))
-      await probes.allAnswer()
-      streams = next
-    }
-    await Promise.all(streams.map((stream) => stream.end()))
-    await probes.stop()
-    expect(probes.failures).toEqual([])
-    report('A changed host, from write to the new connection', took)
-  })
+      await probes.stop()
+      expect(probes.failures).toEqual([])
+      report('A changed host, from write to the new connection', took)
+    },
+  )
 
   test('down returns when every port is free, in the middle of it all; status is then 3', async () => {
     const ports = await freePorts(10)

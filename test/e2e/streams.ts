@@ -27,15 +27,23 @@ export interface Stream {
   end(): Promise<void>
 }
 
+/** A port of 127.0.0.1 or of another address, or a socket's path. */
+export type Place = number | { host: string; port: number } | string
+
+function knockAt(place: Place): Socket {
+  if (typeof place === 'string') return connect(place)
+  return typeof place === 'number' ? connect(place, '127.0.0.1') : connect(place)
+}
+
 /** Long enough that a lost or doubled block cannot line up again with it. */
 const pattern = someBytes(1_000_003)
 const blockBytes = 1_024
 const blockEveryMs = 5
 const ahead = 256 * blockBytes
 
-/** To a named echo, at a port of 127.0.0.1 or on a socket. Resolves when it streams. */
-export async function openStream(to: number | string): Promise<Stream> {
-  const socket = typeof to === 'number' ? connect(to, '127.0.0.1') : connect(to)
+/** To a named echo. Resolves when it streams. */
+export async function openStream(to: Place): Promise<Stream> {
+  const socket = knockAt(to)
   atEnd(() => void socket.destroy())
   const sent = { bytes: 0, isEnding: false }
   const seen = { bytes: 0, broken: null as string | null }
@@ -107,9 +115,9 @@ export function startProbes(ports: readonly number[]): Probes {
 }
 
 /** The name of who answers behind this port, or `!` and the code of the error; `!END` when nobody said anything. */
-export function probe(to: number | string): Promise<string> {
+export function probe(to: Place): Promise<string> {
   return new Promise((resolve) => {
-    const socket = typeof to === 'number' ? connect(to, '127.0.0.1') : connect(to)
+    const socket = knockAt(to)
     socket.setTimeout(20_000, () => socket.destroy(Object.assign(new Error(), { code: 'SILENCE' })))
     let text = ''
     socket.on('data', (chunk) => {

@@ -81,3 +81,6 @@ export function randomOf(seed: number): (below: number) => number {
 export const seed = Number(process.env.TUNNELS_TEST_SEED ?? Math.floor(Math.random() * 1e9))
 
 export const isFull = Boolean(process.env.TUNNELS_TEST_FULL)
+
+/** For tests that do more of the same in a full run. */
+export const patient = { timeout: isFull ? 600_000 : 120_000 }
