@@ -84,11 +84,15 @@ export class HostSlot {
     this.#nextTurn()
   }
 
-  /** Ends a rest, whatever it was for: something changed, or a person asked. An attempt under way goes on. */
-  wake(): void {
-    if (!this.#isAtRest) return
+  /**
+   * Ends a rest, whatever it was for: something changed, or a person asked. False where there is none: an attempt under
+   * way goes on.
+   */
+  wake(): boolean {
+    if (!this.#isAtRest) return false
     this.#attempts = 0
     this.#nextTurn()
+    return true
   }
 
   /** It connects no more. What is open stays until its last user lets go, or is cut at once. */

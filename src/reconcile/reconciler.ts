@@ -86,6 +86,11 @@ export class Reconciler {
     await Promise.all(opening)
   }
 
+  /** Tries a host again now, if it rests; false when it does not. */
+  wakeHost(name: string): boolean {
+    return this.#hosts.get(name)?.wake() ?? false
+  }
+
   hosts(): HostStatus[] {
     return [...this.#hosts.values()].map((slot) => slot.status())
   }

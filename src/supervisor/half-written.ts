@@ -1,36 +1,74 @@
-// Tells a file that somebody is still writing from one that is done, as far as its looks can tell: most cuts
-// leave it empty, without its last line feed, or not there for a moment.
+// Tells a file that somebody is still writing from one that is done, as far as its looks can tell: most cuts leave
+// it empty, without its last line feed, smaller than it was, or not there for a moment.
 
+import type { BigIntStats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 
-/** False as long as one of the files seems half there. One that stays away is complete from the second look on. */
-export function createCompletionCheck(files: readonly string[]): () => Promise<boolean> {
-  const present = new Set<string>()
-  const isComplete = async (file: string) => {
-    const end = await lastByteOf(file)
-    if (end === 'absent') return !present.delete(file)
-    present.add(file)
-    return end === '\n'
-  }
-  return async () => (await Promise.all(files.map(isComplete))).every(Boolean)
+/** How a file was at one moment. */
+export interface Look {
+  /** Another one when the file is another, was written, or may be read by others. */
+  signature: string
+  size: number
+  /** What stands at its end. `other`: no plain file, or one that cannot be read. */
+  end: 'line feed' | 'text' | 'nothing' | 'absent' | 'other'
 }
 
-/** Empty for an empty file. What is no plain file is not ours to read. */
-async function lastByteOf(file: string): Promise<string | 'absent'> {
-  const found = await stat(file).catch(() => null)
-  if (!found) return 'absent'
-  if (!found.isFile()) return '\n'
-  const handle = await open(file, 'r').catch(() => null)
-  if (!handle) return 'absent'
+export type Looks = ReadonlyMap<string, Look>
+
+/** Follows links. Never rejects. */
+export async function lookAt(files: readonly string[]): Promise<Looks> {
+  return new Map(await Promise.all(files.map(async (file) => [file, await lookAtOne(file)] as const)))
+}
+
+/** True when one of the files has changed and seems to be half there. */
+export function seemsHalfWritten(before: Looks, now: Looks): boolean {
+  return [...now].some(([file, look]) => {
+    const previous = before.get(file)
+    return previous !== undefined && previous.signature !== look.signature && isHalf(previous, look)
+  })
+}
+
+function isHalf(before: Look, now: Look): boolean {
+  if (now.end === 'absent' || now.end === 'nothing') return before.end !== now.end
+  const lacksLineFeed = now.end === 'text' && before.end !== 'text'
+  return lacksLineFeed || now.size < before.size
+}
+
+async function lookAtOne(file: string): Promise<Look> {
   try {
-    const { size } = await handle.stat()
-    const { buffer, bytesRead } = await handle.read({
-      buffer: Buffer.alloc(1),
-      position: Math.max(0, size - 1),
-    })
-    return buffer.toString('latin1', 0, bytesRead)
-  } catch {
-    return 'absent'
+    const stats = await stat(file, { bigint: true })
+    return {
+      signature: signatureOf(stats),
+      size: Number(stats.size),
+      end: await endOf(file, stats.isFile(), stats.size),
+    }
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    return { signature: code, size: 0, end: ['ENOENT', 'ENOTDIR'].includes(code) ? 'absent' : 'other' }
+  }
+}
+
+/** As in {@link Look}, at the price of a stat(2): nothing is opened. Never rejects. */
+export async function signaturesOf(files: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const signatures = files.map((file) =>
+    stat(file, { bigint: true }).then(signatureOf, (error: NodeJS.ErrnoException) => error.code ?? ''),
+  )
+  return new Map((await Promise.all(signatures)).map((signature, index) => [files[index]!, signature]))
+}
+
+function signatureOf({ dev, ino, size, mode, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mode, mtimeNs, ctimeNs].join()
+}
+
+async function endOf(file: string, isFile: boolean, size: bigint): Promise<Look['end']> {
+  if (!isFile) return 'other'
+  if (size === 0n) return 'nothing'
+  const handle = await open(file, 'r').catch(() => null)
+  if (!handle) return 'other'
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, Number(size) - 1)
+    if (bytesRead === 0) return 'nothing'
+    return buffer.toString('latin1') === '\n' ? 'line feed' : 'text'
   } finally {
     await handle.close()
   }

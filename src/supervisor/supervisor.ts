@@ -1,7 +1,7 @@
 // The loop that makes it so: poke → load → resolve → snapshot → plan → reconcile. Holds the selection and the
 // last good project; a file that is broken changes nothing. What becomes of a run are events.
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type {
   Control,
   DownRequest,
@@ -26,6 +26,8 @@ import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { connect } from '../ssh/connect.ts'
+import { type Looks, lookAt } from './half-written.ts'
+import { HostFiles } from './host-files.ts'
 import { type Loaded, loadWanted } from './load-wanted.ts'
 import type { Log } from './log.ts'
 import { createQueue } from './queue.ts'
@@ -87,6 +89,7 @@ class RunningSupervisor implements Supervisor {
     () => this.#worldChanged(),
     (name, news) => this.#connectionChanged(name, news),
   )
+  readonly #hostFiles = new HostFiles(this.#reconciler)
   #end!: () => void
 
   constructor(options: SupervisorOptions) {
@@ -182,6 +185,7 @@ class RunningSupervisor implements Supervisor {
   /** One run. A selection is held only once its files have proven themselves. */
   async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
+    const seen = await lookAt(filesOf(selection))
     const loaded = await loadWanted(selection).catch((error: unknown) => {
       this.#refused(selection, error)
       throw error
@@ -194,7 +198,7 @@ class RunningSupervisor implements Supervisor {
     const woken = this.#reconciler.wake(loaded.selected)
     await this.#reconciler.apply(plan, loaded.wanted, drainMs)
     await woken
-    await this.#follow(loaded.project)
+    await this.#follow(seen)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
 
@@ -221,12 +225,14 @@ class RunningSupervisor implements Supervisor {
     this.#emit({ time: new Date().toISOString(), event: 'config', state: 'invalid', problems })
   }
 
-  async #follow(project: Project): Promise<void> {
+  /** `seen`: how the files were before they were read. */
+  async #follow(seen: Looks): Promise<void> {
     if (!this.#options.watch) return
-    const files = [...project.files, this.#selection.envFile ?? join(project.folder, '.env')]
+    await this.#hostFiles.follow()
+    const files = filesOf(this.#selection)
     if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
     await this.#watch?.stop()
-    this.#watch = await watchFiles(files, () => this.#poke())
+    this.#watch = await watchFiles(files, () => this.#poke(), { seen })
   }
 
   #forwardsNamed(names: readonly string[]): Set<string> {
@@ -250,7 +256,7 @@ class RunningSupervisor implements Supervisor {
     }
     this.#isEnding = true
     await this.#inOrder(async () => {
-      await this.#watch?.stop()
+      await Promise.all([this.#watch?.stop(), this.#hostFiles.stop()])
       await this.#reconciler.close(drainMs)
     })
     this.#emitStates()
@@ -275,6 +281,7 @@ class RunningSupervisor implements Supervisor {
     const events = stateEvents(this.#seen, world, new Date().toISOString())
     this.#seen = see(world)
     for (const event of events) this.#emit(event)
+    this.#hostFiles.look()
   }
 
   #emit(event: Event): void {
@@ -290,4 +297,11 @@ function inOrderOf<T extends { name: string }>(
   const places = new Map([...(declared?.keys() ?? [])].map((name, index) => [name, index]))
   const placeOf = ({ name }: T) => places.get(name) ?? places.size
   return list.sort((a, b) => placeOf(a) - placeOf(b))
+}
+
+/** Those that are followed. Standard input was read once. */
+function filesOf({ files, envFile }: Selection): string[] {
+  const first = files[0] ?? '-'
+  const folder = first === '-' ? process.cwd() : dirname(first)
+  return [...files.filter((file) => file !== '-'), envFile ?? join(folder, '.env')]
 }

@@ -1,0 +1,80 @@
+// Follows the files that decided whether a host could be reached: keys and known hosts. A change of those wakes a
+// host that rests because of them, and leaves every other alone: one that is open stays open.
+
+import type { Problem } from '../model/problem.ts'
+import type { HostStatus } from '../model/status.ts'
+import type { WantedHost } from '../model/wanted.ts'
+import { type FileWatch, watchFiles } from './watch.ts'
+
+/** What it needs of a Reconciler. */
+export interface Hosts {
+  snapshot(): { hosts: ReadonlyMap<string, WantedHost> }
+  hosts(): HostStatus[]
+  wakeHost(name: string): boolean
+}
+
+export class HostFiles {
+  readonly #hosts: Hosts
+  #watch: FileWatch | null = null
+  /** Files that changed, by the host that has not yet come to rest with them, or to a connection. */
+  readonly #changed = new Map<string, Set<string>>()
+
+  constructor(hosts: Hosts) {
+    this.#hosts = hosts
+  }
+
+  /** To be called when hosts may have come, gone or changed. */
+  async follow(): Promise<void> {
+    const { hosts } = this.#hosts.snapshot()
+    const files = [...new Set([...hosts.values()].flatMap(filesOf))].sort()
+    if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
+    const seen = this.#watch?.seen
+    await this.#watch?.stop()
+    const onChange = (changed: string[]) => this.#filesChanged(new Set(changed))
+    this.#watch = await watchFiles(files, onChange, { ...(seen && { seen }) })
+  }
+
+  /** To be called when some host is in another state: an attempt that began with an old file may just have failed. */
+  look(): void {
+    if (this.#changed.size === 0) return
+    for (const { name, state, problem } of this.#hosts.hosts()) {
+      const files = this.#changed.get(name)
+      if (!files || state === 'opening' || state === 'retrying') continue
+      this.#changed.delete(name)
+      const spec = this.#hosts.snapshot().hosts.get(name)
+      const isDecided = spec && problem && deciding(spec, problem).some((file) => files.has(file))
+      if (isDecided) this.#hosts.wakeHost(name)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch?.stop()
+  }
+
+  #filesChanged(changed: ReadonlySet<string>): void {
+    for (const [name, spec] of this.#hosts.snapshot().hosts) {
+      const files = filesOf(spec).filter((file) => changed.has(file))
+      if (files.length > 0) this.#changed.set(name, new Set([...(this.#changed.get(name) ?? []), ...files]))
+    }
+    this.look()
+  }
+}
+
+function filesOf(host: WantedHost): string[] {
+  return [...keyFilesOf(host), ...knownHostsOf(host)]
+}
+
+/** Only what has to do with the trouble: a new line in known_hosts must not bring a refused key to the server again. */
+function deciding(host: WantedHost, { code }: Problem): string[] {
+  if (code.startsWith('AUTH_')) return keyFilesOf(host)
+  return code.startsWith('HOST_KEY_') ? knownHostsOf(host) : []
+}
+
+/** The public half beside a key says which key of the agent is meant. */
+function keyFilesOf({ identityFiles }: WantedHost): string[] {
+  return identityFiles.flatMap((file) => [file, `${file}.pub`])
+}
+
+function knownHostsOf({ userKnownHostsFiles, globalKnownHostsFiles }: WantedHost): string[] {
+  return [...userKnownHostsFiles, ...globalKnownHostsFiles]
+}
