@@ -16,7 +16,7 @@ export interface ControlServer {
   readonly socket: string
   /** From now on `control` answers. Requests that came before have waited; /healthz has not. */
   serve(control: Control): Promise<void>
-  /** Gives the lock back, ends event streams, answers what waits with `problem`, closes. Never rejects. */
+  /** Gives the lock back, ends event streams, answers what waits with `problem`, closes: within a second or so. Never rejects. */
   close(problem?: Problem): Promise<void>
 }
 
@@ -34,6 +34,8 @@ export async function openControlServer(options: ControlServerOptions): Promise<
 }
 
 const REQUEST_MS = 10_000
+/** How long a client has for its last words, and for ours. */
+const GOODBYE_MS = 1_000
 
 type Route = (session: ControlSession, exchange: Exchange) => Promise<void>
 
@@ -143,10 +145,9 @@ class ControlSession implements ControlServer {
     this.#refuse(new ProblemError(problem))
     this.#closing.abort()
     await this.release()
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-      this.#server.closeIdleConnections()
-    })
+    const timer = setTimeout(() => this.#server.closeAllConnections(), GOODBYE_MS)
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    clearTimeout(timer)
   }
 
   answer(response: ServerResponse, status: number, body: object): void {

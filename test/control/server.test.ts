@@ -412,3 +412,13 @@ function fetchText(
     sent.on('error', reject).end()
   })
 }
+
+test('a client that never finishes its request keeps no supervisor from ending', async () => {
+  const { server } = await running()
+  const stuck = connect(server.socket)
+  onTestFinished(() => void stuck.destroy())
+  stuck.on('error', () => {}).write('POST /v1/reconcile HTTP/1.1\r\nHost: x\r\n')
+  // Answered behind it: by then the server has heard the half.
+  await ask(server.socket, '/healthz')
+  await server.close()
+})
