@@ -6,14 +6,14 @@ import { text } from 'node:stream/consumers'
 import { openControlServer } from '../control/server.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
+import { endSupervisor } from './end-supervisor.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { keepLog } from './keep-log.ts'
-import { listenForSignals, signalExitCodes } from './signals.ts'
+import { listenForSignals } from './signals.ts'
 import type { SuperviseAnswer, SuperviseRequest } from './spawn-supervisor.ts'
 
 const ANSWERS = 3
-const DRAIN_MS = 25_000
 
 export async function supervise({ env, version }: Invocation): Promise<number> {
   const { place, selection, watch, verbose } = JSON.parse(await text(process.stdin)) as SuperviseRequest
@@ -28,9 +28,7 @@ export async function supervise({ env, version }: Invocation): Promise<number> {
     answer({ started: true })
     const ending = await Promise.race([supervisor.ended, signals.first])
     if (!ending) return EXIT.fine
-    const drainMs = ending === 'SIGTERM' ? DRAIN_MS : 0
-    await Promise.race([supervisor.down({ drainMs }), signals.second])
-    return signalExitCodes[ending]
+    return await endSupervisor(supervisor, ending, signals)
   } finally {
     signals.stop()
     await server.close()

@@ -5,6 +5,7 @@ import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
 import { attach } from './attach.ts'
+import { endSupervisor } from './end-supervisor.ts'
 import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
@@ -12,9 +13,6 @@ import { keepLog } from './keep-log.ts'
 import type { LoadedSelection } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
-
-/** How long SIGTERM lets open connections finish. */
-const DRAIN_MS = 25_000
 
 export async function upForeground(
   invocation: Invocation,
@@ -104,10 +102,8 @@ async function end(
 ): Promise<number> {
   if (ending === 'ended') return EXIT.fine
   if (ending === 'hopeless') return giveUp(invocation, supervisor)
-  const drainMs = ending === 'SIGTERM' ? DRAIN_MS : 0
   if (!invocation.options.json) invocation.terminal.note('Closing…')
-  await Promise.race([supervisor.down({ drainMs }), signals.second])
-  return signalExitCodes[ending]
+  return endSupervisor(supervisor, ending, signals)
 }
 
 async function giveUp({ terminal }: Invocation, supervisor: Supervisor): Promise<number> {
