@@ -24,9 +24,10 @@ export class OpenForward implements BindingOwner {
   readonly #drainingTraffic = new Set<Traffic>()
   /** Listeners of before a change, which serve until all the new ones do. */
   #predecessors: Binding[] = []
+  /** What the spec says of the way of new connections, except while its host is waited for. */
+  #routed: WantedForward
   /** Where new connections will go once it is open: what the spec says, so it decides our state. */
-  #nextSlot: HostSlot | null = null
-  #stopWaitingForHost: (() => void) | null = null
+  #next: { slot: HostSlot; changed: readonly ForwardChange[]; stopWaiting: () => void } | null = null
   #stopWatchingHost: () => void
   #isClosing = false
   #state: State = 'opening'
@@ -42,6 +43,7 @@ export class OpenForward implements BindingOwner {
     onConnection: (name: string, news: ConnectionNews) => void,
   ) {
     this.#spec = spec
+    this.#routed = spec
     this.#slot = slot
     this.#onChange = onChange
     this.#onConnection = onConnection
@@ -70,10 +72,13 @@ export class OpenForward implements BindingOwner {
   update(spec: WantedForward, slot: HostSlot, changed: readonly ForwardChange[]): void {
     if (changed.includes('listen')) void this.#traffic.drain(this.#spec.drainMs)
     this.#spec = spec
-    this.#stopWaitingForHost?.()
-    this.#stopWaitingForHost = null
-    if (slot === this.#slot) this.#setRoute(changed)
-    else this.#moveTo(slot, changed)
+    const due = [...new Set([...(this.#next?.changed ?? []), ...changed])]
+    // What serves while one wait takes over from another may have no other user.
+    const letGo = this.#slot.current?.hold()
+    this.#stopWaitingForHost()
+    if (slot === this.#slot) this.#setRoute(spec, due)
+    else this.#moveTo(slot, due)
+    letGo?.()
     this.#changed()
   }
 
@@ -83,6 +88,8 @@ export class OpenForward implements BindingOwner {
     this.#drainingTraffic.add(previous)
     void previous.drain(this.#spec.drainMs).then(() => this.#drainingTraffic.delete(previous))
     this.#spec = spec
+    this.#routed = spec
+    this.#stopWaitingForHost()
     this.#watchHost(slot)
     this.#traffic = this.#createTraffic()
     this.#changed()
@@ -113,7 +120,7 @@ export class OpenForward implements BindingOwner {
   /** Listeners at once, connections when they end or after `drainMs`. Resolves when nothing is left; never rejects. */
   async close(drainMs: number): Promise<void> {
     this.#isClosing = true
-    this.#stopWaitingForHost?.()
+    this.#stopWaitingForHost()
     const listeners = [...this.bindings.values(), ...this.#predecessors].map((binding) => binding.close())
     this.#changed()
     const traffic = [this.#traffic, ...this.#drainingTraffic].map((each) => each.drain(drainMs))
@@ -159,7 +166,7 @@ export class OpenForward implements BindingOwner {
 
   #currentState() {
     if (this.#isClosing) return { state: 'draining' as const, problem: null }
-    return forwardState(this.#nextSlot ?? this.#slot, [...this.bindings.values()])
+    return forwardState(this.#next?.slot ?? this.#slot, [...this.bindings.values()])
   }
 
   /** While a forward waits for its port, what it asked for is the better answer than nothing. */
@@ -172,30 +179,38 @@ export class OpenForward implements BindingOwner {
     return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatListenSpec(listen)]
   }
 
-  #setRoute(changed: readonly ForwardChange[]): void {
-    const route = routeOf(this.#spec, this.#slot)
+  #setRoute(spec: WantedForward, changed: readonly ForwardChange[]): void {
+    this.#routed = spec
+    const route = routeOf(spec, this.#slot)
     for (const change of changed) if (change !== 'listen') this.#traffic.setRoute(route, change)
   }
 
   /** New connections go the new way once its host is open, or when the old one can carry them no more. */
   #moveTo(slot: HostSlot, changed: readonly ForwardChange[]): void {
     const letGo = this.#slot.current?.hold()
-    this.#nextSlot = slot
     const move = () => {
       if (!slot.current && this.#slot.current) return
-      this.#stopWaitingForHost?.()
-      this.#stopWaitingForHost = null
+      this.#stopWaitingForHost()
       this.#watchHost(slot)
-      this.#setRoute(changed)
+      this.#setRoute(this.#spec, changed)
       this.#changed()
     }
     const stops = [slot.watch(move), this.#slot.watch(move)]
-    this.#stopWaitingForHost = () => {
+    const stopWaiting = () => {
       for (const stop of stops) stop()
       letGo?.()
-      this.#nextSlot = null
     }
+    this.#next = { slot, changed, stopWaiting }
+    this.#setRoute(
+      onTheWayOf(this.#routed, this.#spec),
+      changed.filter((change) => change !== 'route'),
+    )
     move()
+  }
+
+  #stopWaitingForHost(): void {
+    this.#next?.stopWaiting()
+    this.#next = null
   }
 
   #watchHost(slot: HostSlot): void {
@@ -233,4 +248,9 @@ export class OpenForward implements BindingOwner {
     this.#state = state
     this.#onChange()
   }
+}
+
+/** Who may come, and how many, waits for no host. */
+function onTheWayOf({ to, auth, hostHeader }: WantedForward, spec: WantedForward): WantedForward {
+  return { ...spec, to, auth, hostHeader }
 }

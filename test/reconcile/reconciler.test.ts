@@ -286,6 +286,58 @@ describe('a changed host', () => {
     await eventually(() => expect(made.map((each) => each.isOpen())).toEqual([false, false, true, true]))
     expect(await greeting(port)).toBe('one')
   })
+
+  test('that waits for its host loses nothing to a later one, and holds up no policy', async () => {
+    const { apply, refuse, isOpen, forward } = world()
+    const [echo, two] = [await startEcho(), await startSource('two')]
+    const port = await freePort()
+    const a = (server: TestServer, fields: object) =>
+      wanted([local('a', port, { ...to(server), ...fields } as never)])
+    await apply(a(echo, { via: 'old' }))
+    await isOpen('a')
+    const open = await openEcho(port)
+    await open.says('x')
+    refuse.set('slow', unreachable)
+    await apply(a(two, { via: 'slow' }))
+    expect(await (await openEcho(port)).says('as before')).toBe('as before')
+    await apply(a(two, { via: 'slow', allowFrom: ['10.9.9.9'] }))
+    expect(await greeting(port)).toBe('')
+    expect(forward('a').connections).toMatchObject({ active: 0, refused: 1 })
+    await apply(a(two, { via: 'slow', maxConnections: 7 }))
+    const again = await openEcho(port)
+    expect(await again.says('still as before')).toBe('still as before')
+    refuse.clear()
+    await isOpen('a')
+    expect(await greeting(port)).toBe('two')
+    expect(forward('a').connections).toMatchObject({ draining: 1 })
+  })
+
+  test('overtakes an edit that still waits for its host: what that one wanted comes to nothing', async () => {
+    const { apply, refuse, isOpen, made, forward } = world()
+    const one = await startSource('one')
+    const [a, hook] = await freePorts(2)
+    const via = (name: string, fields = {}) => ({ ...to(one), via: name, ...fields }) as never
+    await apply(wanted([local('a', a!, via('old'))]))
+    await isOpen('a')
+    refuse.set('slow', unreachable)
+    await apply(wanted([local('a', a!, via('slow'))]))
+    await eventually(() => expect(forward('a').state).toBe('retrying'))
+    const keepsSlow = remote('hook', hook!, via('slow'))
+    await apply(wanted([local('a', a!, via('new', { kind: 'dynamic', to: { kind: 'socks' } })), keepsSlow]))
+    await isOpen('a')
+    await eventually(() =>
+      expect(made.map(({ host, isOpen }) => [host.name, isOpen()])).toEqual([
+        ['old', false],
+        ['new', true],
+      ]),
+    )
+    refuse.clear()
+    await isOpen('hook')
+    made.find(({ host }) => host.name === 'slow')!.lose()
+    refuse.set('slow', unreachable)
+    await eventually(() => expect(forward('hook').state).toBe('retrying'))
+    expect(forward('a')).toMatchObject({ via: 'new', state: 'open' })
+  })
 })
 
 describe('a host', () => {
