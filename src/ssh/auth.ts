@@ -7,6 +7,10 @@ import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
 import type { SignatureHash } from './agent.ts'
 import type { Credentials, Identity } from './credentials.ts'
 import { fingerprint } from './host-key-problem.ts'
+import { printable } from './printable.ts'
+
+/** More ways to log in than any server has. */
+const MOST_METHODS = 10
 
 /** One attempt's state: what was offered and what the server said to it. */
 export class Authentication {
@@ -36,7 +40,7 @@ export class Authentication {
       this.#begun = true
       return { type: 'none', username }
     }
-    if (this.#methods.length === 0) this.#methods = [...(methods ?? [])]
+    if (this.#methods.length === 0) this.refused([...(methods ?? [])], false)
     const identity = this.#methods.includes('publickey') ? this.#left.shift() : undefined
     if (!identity) return false
     this.#tried.push(describe(identity))
@@ -45,7 +49,7 @@ export class Authentication {
 
   /** A USERAUTH_FAILURE: the methods that can go on, and whether what was tried counted. */
   refused(methods: string[], partial: boolean): void {
-    this.#methods = methods
+    this.#methods = methods.slice(0, MOST_METHODS).map((method) => printable(method, 60))
     this.#partial ||= partial
   }
 

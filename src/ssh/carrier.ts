@@ -35,7 +35,7 @@ export class SshCarrier implements Carrier {
     this.host = host
     this.client = client
     this.#socket = socket
-    this.#pressure = new Pressure(socket)
+    this.#pressure = new Pressure(socket, client)
     // Every channel that is being opened listens.
     setMaxListeners(0, this.closed)
     this.#listening = new RemoteListening(this)

@@ -58,7 +58,7 @@ function open({ client }: SshCarrier, target: DialTarget, from: Originator, open
   else client.forwardOut(from.address ?? '127.0.0.1', from.port, target.host, target.port, opened)
 }
 
-/** `reason`: RFC 4254 5.1; what went wrong behind reason 2 only the server's text tells. */
+/** `reason`: RFC 4254 5.1; what went wrong behind any but 1 and 3 only the server's text tells. */
 function openProblem(name: string, target: DialTarget, reason: unknown, message: string): Problem {
   const said = printable(message.replace(/^\(SSH\) Channel open failure: ?/, ''))
   switch (reason) {
@@ -69,11 +69,9 @@ function openProblem(name: string, target: DialTarget, reason: unknown, message:
         ...prohibitedProblem(name, target, said),
         hint: 'The server does not know this kind of forwarding',
       }
-    case 2:
-    case 4:
-      return targetProblem(name, target, said)
     default:
-      return lostProblem(name)
+      // ssh2 has none where the connection ended, and a text where the server closed what it had not opened.
+      return reason === undefined ? lostProblem(name) : targetProblem(name, target, said)
   }
 }
 

@@ -7,6 +7,7 @@ import { formatHostPort } from '../model/address.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
+import { boundServer } from './excess.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
 import { printable } from './printable.ts'
@@ -34,7 +35,7 @@ export interface Progress {
 export function handshake(options: HandshakeOptions): Promise<Client> {
   const { stream, hostKey, authentication, signal, progress } = options
   const client = new ssh2.Client()
-  const heard = new Heard(progress)
+  const heard: Heard = new Heard(progress, () => client.emit('error', new Error('too long a greeting')))
   return new Promise((resolve, reject) => {
     const fail = (problem: Problem) => finish(() => reject(new ProblemError(problem)))
     const abort = () => finish(() => reject(signal.reason))
@@ -68,6 +69,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
       return fail(explain(options, heard, error as Error))
     }
     stream.on('data', heard.onData)
+    boundServer(client, stream)
     watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
     watchServerSigAlgs(client, (algorithms) => authentication.serverTakes(algorithms))
     chooseRsaAlgorithm(client, () => authentication.rsaAlgorithm())
@@ -99,17 +101,28 @@ function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
   } as ConnectConfig
 }
 
+/** Longer than any list of algorithms that somebody could compare. */
+const LIST_LENGTH = 1_000
+
+/** What may come before a banner; ssh2 reads it all again with each piece of it. */
+const GREETING_BYTES = 64 * 1024
+
 /** What the other side has said so far, for problems that would otherwise be guesses. */
 class Heard {
-  #progress: Progress
+  readonly #progress: Progress
+  readonly #onFlood: () => void
+  #bytes = 0
   #start = Buffer.alloc(0)
   #lists: { side: string; what: string; names: string }[] = []
 
-  constructor(progress: Progress) {
+  constructor(progress: Progress, onFlood: () => void) {
     this.#progress = progress
+    this.#onFlood = onFlood
   }
 
   onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length
+    if (this.#bytes > GREETING_BYTES && this.#progress.step === 'waiting for the banner') this.#onFlood()
     if (this.#start.length >= 256) return
     this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
     this.#progress.said = this.firstLine
@@ -136,7 +149,7 @@ class Heard {
     return last
       .map(
         ({ side, what, names }) =>
-          `${side === 'local' ? 'Offered here' : 'The server has'} (${what}): ${names}`,
+          `${side === 'local' ? 'Offered here' : 'The server has'} (${what}): ${printable(names, LIST_LENGTH)}`,
       )
       .join('\n')
   }

@@ -19,11 +19,14 @@ interface Protocol {
   authPK?: AuthPublicKey
   _handlers?: Record<string, ((...args: never[]) => unknown) | undefined>
   _debug?: unknown
+  _kexinit?: unknown
+  _queue?: unknown
 }
 
 interface Insides {
   _protocol?: Protocol
   _callbacks?: unknown[]
+  _chanMgr?: { get?: (id: number) => unknown }
 }
 
 /** What this ssh2 can do here (it depends on Node's OpenSSL), best first; `defaults` leaves out the old ones. */
@@ -38,29 +41,64 @@ export function algorithmsOfSsh2(): { supported: SupportedAlgorithms; defaults: 
   return { supported: lists('SUPPORTED'), defaults: lists('DEFAULT') }
 }
 
+/**
+ * Puts `around` before ssh2's own handler of a message of the server (RFC 4250 4.1.2, without SSH_MSG_): it gets what
+ * that gets, and calls it or not. Where ssh2 has another shape it is never called.
+ */
+export function intercept(
+  client: Client,
+  message: string,
+  around: (args: unknown[], proceed: () => unknown) => unknown,
+): void {
+  const handlers = insides(client)._protocol?._handlers
+  const original = handlers?.[message] as ((...args: unknown[]) => unknown) | undefined
+  if (!handlers || typeof original !== 'function') return
+  handlers[message] = (...args: unknown[]) => around(args, () => original.apply(handlers, args))
+}
+
 /** Calls `onFailure` for every USERAUTH_FAILURE (RFC 4252 5.1); ssh2 itself passes only some on. */
 export function watchAuthFailures(client: Client, onFailure: AuthFailure): void {
-  const handlers = insides(client)._protocol?._handlers
-  const original = handlers?.USERAUTH_FAILURE as ((...args: unknown[]) => unknown) | undefined
-  if (!handlers || typeof original !== 'function') return
-  handlers.USERAUTH_FAILURE = (...args: unknown[]) => {
+  intercept(client, 'USERAUTH_FAILURE', (args, proceed) => {
     const [, methods, partial] = args
     if (Array.isArray(methods)) onFailure(methods as string[], partial === true)
-    return original.apply(handlers, args)
-  }
+    return proceed()
+  })
 }
 
 /** Calls `onAlgorithms` with the signature algorithms that the server says it takes (RFC 8308 3.1). */
 export function watchServerSigAlgs(client: Client, onAlgorithms: (algorithms: string[]) => void): void {
-  const handlers = insides(client)._protocol?._handlers
-  const original = handlers?.EXT_INFO as ((...args: unknown[]) => unknown) | undefined
-  if (!handlers || typeof original !== 'function') return
-  handlers.EXT_INFO = (...args: unknown[]) => {
+  intercept(client, 'EXT_INFO', (args, proceed) => {
     const extensions = Array.isArray(args[1]) ? (args[1] as { name?: unknown; algs?: unknown }[]) : []
     const algorithms = listOf(extensions.find(({ name }) => name === 'server-sig-algs')?.algs)
     if (algorithms) onAlgorithms(algorithms)
-    return original.apply(handlers, args)
-  }
+    return proceed()
+  })
+}
+
+/** How many bytes the server may still send on a channel; Infinity where that cannot be known. */
+export function incomingWindow(client: Client, id: unknown): number {
+  const channel = typeof id === 'number' ? insides(client)._chanMgr?.get?.(id) : undefined
+  const incoming = (channel as { incoming?: { window?: unknown } } | undefined)?.incoming
+  return typeof incoming?.window === 'number' ? incoming.window : Number.POSITIVE_INFINITY
+}
+
+/** As if the server had refused to open the channel (RFC 4254 5.1). */
+export function failOpening(client: Client, id: number, reason: number, text: string): void {
+  const fail = insides(client)._protocol?._handlers?.CHANNEL_OPEN_FAILURE as
+    | ((...args: unknown[]) => unknown)
+    | undefined
+  fail?.(insides(client)._protocol, id, reason, text)
+}
+
+/** While keys are exchanged ssh2 sends nothing else. */
+export function isExchangingKeys(client: Client): boolean {
+  return insides(client)._protocol?._kexinit !== undefined
+}
+
+/** How many packets wait for that. */
+export function packetsHeldBack(client: Client): number {
+  const queue = insides(client)._protocol?._queue
+  return Array.isArray(queue) ? queue.length : 0
 }
 
 /**

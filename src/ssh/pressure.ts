@@ -2,24 +2,35 @@
 // while too much is queued there.
 
 import type { Duplex } from 'node:stream'
+import type { Client } from 'ssh2'
+import { packetsHeldBack } from './internals.ts'
 
 /** Bytes queued in this process; above it, writers wait until the queue is empty. */
 const LIMIT = 4 * 1024 * 1024
+/** The same for packets that wait for new keys: a server decides how long that takes. */
+const LIMIT_PACKETS = 256
 
 export class Pressure {
   readonly #socket: Duplex
+  readonly #client: Client
   #waiting: (() => void)[] = []
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, client: Client) {
     this.#socket = socket
+    this.#client = client
     socket.on('drain', () => this.#release())
+    client.on('handshake', () => this.#release())
     socket.once('close', () => this.#release())
   }
 
   /** Calls back at once, or when the connection takes more. */
   wait(next: () => void): void {
-    if (this.#socket.writableLength <= LIMIT || this.#socket.destroyed) next()
+    if (this.#socket.destroyed || !this.#isFull()) next()
     else this.#waiting.push(next)
+  }
+
+  #isFull(): boolean {
+    return this.#socket.writableLength > LIMIT || packetsHeldBack(this.#client) > LIMIT_PACKETS
   }
 
   #release(): void {

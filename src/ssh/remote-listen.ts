@@ -9,11 +9,15 @@ import { type Bind, formatHostPort, type ListenSpec, type Originator } from '../
 import { ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
 import { knock } from './knock.ts'
+import { printable } from './printable.ts'
 import { IncomingChannel } from './remote-incoming.ts'
 import { tcpRefusal, unixRefusal } from './remote-refusal.ts'
 import { removeSocket } from './remote-socket-file.ts'
 
 type OnIncoming = (incoming: Incoming) => void
+
+/** IPv6 with IPv4 at its end and the name of an interface. */
+const LONGEST_ADDRESS = 64
 
 /** A cancel is bounded, because closing must end even when the server is stuck. */
 const CANCEL_TIMEOUT_MS = 5_000
@@ -26,7 +30,9 @@ export class RemoteListening {
     this.#carrier = carrier
     // Channels for anything that was not asked for are refused by ssh2, and by the lookups here.
     carrier.client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
-      const from = { address: srcIP.replace(/^::ffff:(?=\d+\.)/, ''), port: srcPort }
+      // Whatever a server calls an address: it is shown, logged, and compared with allow_from.
+      const address = printable(srcIP, LONGEST_ADDRESS).replace(/^::ffff:(?=\d+\.)/, '')
+      const from = { address, port: srcPort }
       this.#offer(tcpKey(destIP, destPort), from, accept, reject)
     })
     carrier.client.on('unix connection', ({ socketPath }, accept, reject) => {

@@ -16,18 +16,28 @@ export const NOBODY = { address: '127.0.0.1', port: 4321 }
 
 /** As resolve/ makes it for a server of a test: its key, its known_hosts, nothing of this machine. */
 export function hostFor(server: Sshd, change: Partial<WantedHost> = {}): WantedHost {
+  return plainHost(server.port, {
+    user: server.user,
+    identityFiles: [server.identityFile],
+    userKnownHostsFiles: [server.knownHostsFile],
+    ...change,
+  })
+}
+
+/** Nothing of this machine: no key, no known_hosts. */
+export function plainHost(port: number, change: Partial<WantedHost> = {}): WantedHost {
   return {
     name: 'acme',
     hostname: '127.0.0.1',
-    port: server.port,
-    user: server.user,
+    port,
+    user: 'deploy',
     jump: null,
-    identityFiles: [server.identityFile],
+    identityFiles: [],
     identitiesOnly: true,
     identitiesNamed: true,
     agent: null,
     strictHostKeyChecking: 'ask',
-    userKnownHostsFiles: [server.knownHostsFile],
+    userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
     hostKeyAlias: null,
     hostKeys: null,
