@@ -4,18 +4,29 @@ import type { Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
 import type { ForwardStatus, HostStatus, State } from '../model/status.ts'
 
-export type Seen = ReadonlyMap<string, { state: State; problem: Problem | null }>
+interface Looks {
+  state: State
+  problem: Problem | null
+}
+
+/** By what and name: `host acme`, `forward web`. */
+export type Seen = ReadonlyMap<string, Looks>
 
 export interface World {
   hosts: readonly HostStatus[]
   forwards: readonly ForwardStatus[]
 }
 
-export function see(world: World): Seen {
-  const seen = new Map<string, { state: State; problem: Problem | null }>()
-  for (const host of world.hosts) seen.set(`host ${host.name}`, host)
-  for (const forward of world.forwards) seen.set(`forward ${forward.name}`, forward)
-  return seen
+/** A forward that drains may have the name of one that is open: then that one is meant. */
+export function see({ hosts, forwards }: World): Seen {
+  const goingFirst = [
+    ...forwards.filter(({ state }) => state === 'draining'),
+    ...forwards.filter(({ state }) => state !== 'draining'),
+  ]
+  return new Map<string, Looks>([
+    ...hosts.map((host) => [`host ${host.name}`, host] as const),
+    ...goingFirst.map((forward) => [`forward ${forward.name}`, forward] as const),
+  ])
 }
 
 export function stateEvents(before: Seen, world: World, time: string): Event[] {

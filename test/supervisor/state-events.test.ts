@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import type { ForwardStatus, State } from '../../src/model/status.ts'
+import { see, stateEvents } from '../../src/supervisor/state-events.ts'
+
+function forward(state: State): ForwardStatus {
+  return { name: 'web', state, problem: null } as ForwardStatus
+}
+
+function told(before: State[], now: State[]): string[] {
+  const world = (states: State[]) => ({ hosts: [], forwards: states.map(forward) })
+  return stateEvents(see(world(before)), world(now), 'now').map((event) =>
+    event.event === 'state' ? event.state : event.event,
+  )
+}
+
+test('what is in another state than before is told once, and what is gone is closed', () => {
+  expect(told(['opening'], ['open'])).toEqual(['open'])
+  expect(told(['open'], ['open'])).toEqual([])
+  expect(told(['open'], ['draining'])).toEqual(['draining'])
+  expect(told(['draining'], [])).toEqual(['closed'])
+})
+
+test('a forward that is back under the name of one that still drains is told of, not hidden by it', () => {
+  expect(told(['draining'], ['open', 'draining'])).toEqual(['open'])
+  expect(told(['draining'], ['draining', 'open'])).toEqual(['open'])
+  expect(told(['open', 'draining'], ['open'])).toEqual([])
+})
