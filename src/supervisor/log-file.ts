@@ -32,10 +32,13 @@ export function openLogFile(path: string, options: LogFileOptions): LogFile {
   return new QueuedFile(path, options)
 }
 
+/** `stands`: for how many of those that were written; more than one where lines were lost. */
+type Line = { text: string; stands: number }
+
 class QueuedFile implements LogFile {
   readonly #path: string
   readonly #options: LogFileOptions
-  #waiting: (string | (() => Promise<void>))[] = []
+  #waiting: (Line | (() => Promise<void>))[] = []
   #waitingBytes = 0
   #lost = 0
   #handle: FileHandle | null = null
@@ -52,12 +55,13 @@ class QueuedFile implements LogFile {
       this.#lost += 1
       return
     }
-    if (this.#lost > 0) this.#add(this.#wordLoss())
-    this.#add(line)
+    if (this.#lost > 0) this.#add({ text: this.#options.lost(this.#lost), stands: this.#lost })
+    this.#lost = 0
+    this.#add({ text: line, stands: 1 })
   }
 
   writeNow(line: string): void {
-    const lines = this.#waiting.filter((each) => typeof each === 'string')
+    const lines = this.#waiting.filter((each) => typeof each === 'object').map(({ text }) => text)
     this.#waiting = []
     this.#waitingBytes = 0
     try {
@@ -80,16 +84,10 @@ class QueuedFile implements LogFile {
     await this.#letGo()
   }
 
-  #add(line: string): void {
+  #add(line: Line): void {
     this.#waiting.push(line)
-    this.#waitingBytes += line.length
+    this.#waitingBytes += line.text.length
     this.#start()
-  }
-
-  #wordLoss(): string {
-    const line = this.#options.lost(this.#lost)
-    this.#lost = 0
-    return line
   }
 
   #start(): void {
@@ -103,7 +101,7 @@ class QueuedFile implements LogFile {
     // A burst of lines becomes one write.
     await new Promise((resolve) => setImmediate(resolve))
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (typeof next === 'string') await this.#append(this.#takeBatch())
+      if (typeof next === 'object') await this.#append(this.#takeBatch())
       else {
         this.#waiting.shift()
         await next()
@@ -111,20 +109,20 @@ class QueuedFile implements LogFile {
     }
   }
 
-  #takeBatch(): { text: string; lines: number } {
+  #takeBatch(): Line {
     let bytes = 0
     const end = this.#waiting.findIndex((each) => {
-      if (typeof each !== 'string') return true
-      bytes += each.length
-      return bytes > BATCH_BYTES && bytes > each.length
+      if (typeof each !== 'object') return true
+      bytes += each.text.length
+      return bytes > BATCH_BYTES && bytes > each.text.length
     })
-    const lines = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end) as string[]
-    const text = lines.join('')
+    const lines = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end) as Line[]
+    const text = lines.map((line) => line.text).join('')
     this.#waitingBytes -= text.length
-    return { text, lines: lines.length }
+    return { text, stands: lines.reduce((sum, line) => sum + line.stands, 0) }
   }
 
-  async #append({ text, lines }: { text: string; lines: number }): Promise<void> {
+  async #append({ text, stands }: Line): Promise<void> {
     const data = Buffer.from(text)
     try {
       this.#handle ??= await this.#open()
@@ -132,7 +130,7 @@ class QueuedFile implements LogFile {
       await this.#handle.appendFile(data)
       this.#bytes += data.length
     } catch {
-      this.#lost += lines
+      this.#lost += stands
       await this.#letGo()
     }
   }

@@ -108,6 +108,21 @@ describe('the file', () => {
     expect(readFileSync(path, 'utf8')).toBe('1 lost\nhere again\n')
   })
 
+  test('each line that was lost is counted, also those that were to say so', async () => {
+    const folder = testFolder()
+    const path = folder.join('state', 'log')
+    folder.write('state', 'in the way')
+    const file = openLogFile(path, { lost })
+    for (let line = 0; line < 5; line++) {
+      file.write('nobody hears this\n')
+      await file.read(async () => {})
+    }
+    rmSync(folder.join('state'))
+    file.write('here again\n')
+    await file.close()
+    expect(readFileSync(path, 'utf8')).toBe('5 lost\nhere again\n')
+  })
+
   test('last words come after everything that was waiting', async () => {
     const path = testFolder().write('log', '')
     const file = openLogFile(path, { lost })
