@@ -1,6 +1,7 @@
 // Free ports for `local: auto`, remembered for the project, so that a forward keeps its port. Owns the file
 // in the state folder that holds them.
 
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
@@ -31,7 +32,7 @@ async function readPorts(file: string): Promise<Record<string, number>> {
 
 async function writePorts(file: string, ports: ReadonlyMap<string, number>): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const fresh = `${file}.${process.pid}`
+  const fresh = `${file}.${randomUUID()}`
   await writeFile(fresh, `${JSON.stringify(Object.fromEntries(ports), null, 2)}\n`, { mode: 0o600 })
   await rename(fresh, file)
 }

@@ -121,9 +121,12 @@ class RunningSupervisor implements Supervisor {
   }
 
   async plan(request: PlanRequest): Promise<PlanJson> {
-    const { selection } = request
-    const loaded = await loadWanted(this.#with(selection))
-    return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
+    this.#refuseAtEnd()
+    // In turn, because loading remembers the ports that it chooses.
+    return this.#inOrder(async () => {
+      const loaded = await loadWanted(this.#with(request.selection))
+      return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
+    })
   }
 
   async reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {

@@ -13,6 +13,12 @@ test('a forward keeps its port, and two never share one', async () => {
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
+test('of two who choose at once, as `plan` beside `up`, both get ports, and one is remembered', async () => {
+  const file = testFolder().join('state/ports.json')
+  const both = await Promise.all([chooseAutoPorts(file, ['a', 'b']), chooseAutoPorts(file, ['a', 'b'])])
+  expect(both).toContainEqual(await chooseAutoPorts(file, ['a', 'b']))
+})
+
 test('a damaged file is chosen anew, not trusted', async () => {
   const folder = testFolder()
   const file = folder.write('ports.json', '{"a": 99999, "b": "22", "c": 8')
