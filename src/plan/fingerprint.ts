@@ -36,7 +36,8 @@ export interface HostDifference {
 export function compareHosts(running: WantedHost, wanted: WantedHost): HostDifference | null {
   const fields = differingFields(running, wanted)
   if (fields.length === 0) return null
-  return { reopen: fields.some((field) => !hostUpdates.has(field)), fields: fields.map(hostWord) }
+  const words = [...new Set(fields.map(hostWord))]
+  return { reopen: fields.some((field) => !hostUpdates.has(field)), fields: words }
 }
 
 export interface ForwardDifference {
@@ -54,7 +55,7 @@ export function compareForwards(running: WantedForward, wanted: WantedForward): 
     (field) => forwardUpdates[field] === undefined || (isRemote && isRemoteAddress(field)),
   )
   const changed = [...new Set(fields.map((field) => forwardUpdates[field] ?? 'route'))]
-  return { reopen, changed, fields: fields.map((field) => forwardWord(field, wanted)) }
+  return { reopen, changed, fields: [...new Set(fields.map((field) => forwardWord(field, wanted)))] }
 }
 
 /** Moving a remote listener to another host is asking another host for it. */

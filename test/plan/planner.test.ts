@@ -54,6 +54,12 @@ describe('what the file says against what runs', () => {
     expect(toPlanJson('shop', plan).summary).toEqual({ open: 3, update: 0, reopen: 0, close: 0 })
   })
 
+  test('a key of the file that stands for several fields is named once', () => {
+    const via = (fields: object) => wanted([local('db', 9000)], [host('acme', fields)])
+    const named = via({ identityFiles: ['/k'], identitiesNamed: true })
+    expect(changes(via({}), named)).toEqual(['reopen host acme changed identity_file interrupts 0'])
+  })
+
   test('nothing changed: nothing to do', () => {
     const same = wanted([local('db', 9000), remote('hook', 7000)])
     expect(steps(same, same)).toEqual([])
