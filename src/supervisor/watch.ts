@@ -2,6 +2,7 @@
 // not files, because editors rename over a file and Kubernetes swaps a link beside it (chokidar's only importer).
 // Not every change is told by every system (network folders, exhausted inotify watches): a slow look goes beside it.
 
+import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { type Looks, lookAt, seemsHalfWritten, signaturesOf } from './half-written.ts'
@@ -14,6 +15,7 @@ const UNFINISHED_MS = 700
 /** But never longer in all: somebody may write all the time. */
 const LONGEST_MS = 3_000
 const SLOW_LOOK_MS = 1_000
+const READY_MS = 2_000
 /** So that thousands of files cost no more than a few. */
 const SLOW_LOOK_MS_A_FILE = 20
 
@@ -78,7 +80,9 @@ class WatchedFiles implements FileWatch {
     this.#watcher.on('all', () => this.#stir())
     // What cannot be watched is looked at.
     this.#watcher.on('error', () => {})
-    await new Promise<void>((resolve) => this.#watcher?.once('ready', resolve))
+    // With nothing to watch it is never ready, and what it cannot see the slow look does.
+    if (this.#folders.size > 0)
+      await once(this.#watcher, 'ready', { signal: AbortSignal.timeout(READY_MS) }).catch(() => {})
     await this.#lookSlowly()
   }
 

@@ -111,6 +111,12 @@ test('the way of a path through links is every entry that decides it', async () 
   expect((await entriesOf(folder.join('loop/x'))).length).toBeLessThan(50)
 })
 
+test('nothing to watch is no reason to wait', async () => {
+  const watched = await watchFiles([], () => {})
+  expect(watched.files).toEqual([])
+  await watched.stop()
+})
+
 describe('a change is seen', () => {
   test('of what is written, renamed over, deleted and made again', async () => {
     const folder = testFolder()
