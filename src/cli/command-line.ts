@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { formatJson } from '../view/json.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { addGlobalOptions, readGlobalOptions } from './global-options.ts'
 import type { Invocation } from './invocation.ts'
@@ -165,7 +166,7 @@ function refuseUsage(error: CommanderError, program: Command, argv: string[]): n
   }
   const [summary = '', hint] = error.message.replace(/^error: /, '').split('\n')
   const problems = [{ code: 'USAGE', summary, ...(hint && { hint: hint.replace(/[()]/g, '') }) }]
-  if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ problems })}\n`)
+  if (argv.includes('--json')) process.stdout.write(`${formatJson({ problems })}\n`)
   else process.stderr.write(`tunnels: ${error.message.replace(/^error: /, '')}\nSee \`tunnels --help\`\n`)
   return argv.includes('--detailed-exitcode') ? EXIT.failed : EXIT.usage
 }
@@ -177,7 +178,7 @@ function errorExit(code: number, own: Record<string, unknown>): number {
 
 async function complain(error: unknown, { options, terminal }: Invocation): Promise<number> {
   const problems: readonly Problem[] = error instanceof ProblemError ? error.problems : [problemOf(error)]
-  if (options.json) terminal.print(`${JSON.stringify({ problems })}\n`)
+  if (options.json) terminal.print(`${formatJson({ problems })}\n`)
   else {
     const { formatProblems } = await import('../view/problem.ts')
     const view = { sources: () => undefined, color: terminal.color.err, cwd: process.cwd() }

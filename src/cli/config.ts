@@ -2,6 +2,7 @@
 // only whether it is right.
 
 import { formatConfig } from '../config/config-output.ts'
+import { escapeInQuotes } from '../view/json.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { loadSelection } from './selection.ts'
@@ -10,6 +11,7 @@ export async function config(invocation: Invocation): Promise<number> {
   const loaded = await loadSelection(invocation, null)
   if (!loaded) return EXIT.usage
   const { options, terminal } = invocation
-  if (!options.quiet) terminal.print(formatConfig(loaded.project, { json: options.json }))
+  const text = formatConfig(loaded.project, { json: options.json })
+  if (!options.quiet) terminal.print(escapeInQuotes(text))
   return EXIT.fine
 }

@@ -4,6 +4,7 @@
 import type { Event } from '../control/protocol.ts'
 import type { ForwardStatus, Status } from '../model/status.ts'
 import { formatEvent } from '../view/event.ts'
+import { formatJson } from '../view/json.ts'
 import { isSettled, openProgress, type Progress } from '../view/progress.ts'
 import type { Invocation } from './invocation.ts'
 
@@ -133,7 +134,7 @@ class Following implements Followed {
   #showEvent(event: Event): void {
     const { terminal } = this.#invocation
     if (this.#options.events === 'none') return
-    if (this.#options.events === 'json') return terminal.print(`${JSON.stringify(event)}\n`)
+    if (this.#options.events === 'json') return terminal.print(`${formatJson(event)}\n`)
     for (const line of formatEvent(event, { color: terminal.color.err })) terminal.note(line)
   }
 }

@@ -5,6 +5,7 @@ import { parseDuration } from '../config/duration.ts'
 import type { ControlClient } from '../control/client.ts'
 import type { LogLine, LogsRequest } from '../control/protocol.ts'
 import { ProblemError } from '../model/problem.ts'
+import { formatJson } from '../view/json.ts'
 import { formatLogLine } from '../view/log.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
@@ -43,7 +44,7 @@ export async function logs(invocation: Invocation, args: LogsArguments): Promise
 
 async function print({ options, terminal }: Invocation, lines: AsyncIterable<LogLine>): Promise<null> {
   for await (const line of lines) {
-    const texts = options.json ? [JSON.stringify(line)] : formatLogLine(line, { color: terminal.color.out })
+    const texts = options.json ? [formatJson(line)] : formatLogLine(line, { color: terminal.color.out })
     for (const text of texts) terminal.print(`${text}\n`)
   }
   return null

@@ -2,6 +2,7 @@
 
 import type { ControlClient } from '../control/client.ts'
 import type { PlanJson } from '../plan/plan.ts'
+import { formatJson } from '../view/json.ts'
 import { formatPlan } from '../view/plan.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
@@ -20,7 +21,7 @@ export async function plan(invocation: Invocation, args: PlanArguments): Promise
   // With --detailed-exitcode 2 means changes, so an error can only be 1.
   if (!found) return args.detailedExitcode ? EXIT.failed : EXIT.usage
   const { options, terminal } = invocation
-  const text = options.json ? `${JSON.stringify(found)}\n` : formatPlan(found, { color: terminal.color.out })
+  const text = options.json ? `${formatJson(found)}\n` : formatPlan(found, { color: terminal.color.out })
   if (options.json || !options.quiet) terminal.print(text)
   return args.detailedExitcode && found.changes.length > 0 ? 2 : EXIT.fine
 }

@@ -11,6 +11,7 @@ import { identifyProject, lockDirOf, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
+import { formatJson } from '../view/json.ts'
 import { formatProblems } from '../view/problem.ts'
 import type { Invocation } from './invocation.ts'
 
@@ -87,7 +88,7 @@ export function showProblems(
 ): void {
   if (problems.length === 0) return
   const failed = problems.some(isError)
-  if (options.json && failed) return terminal.print(`${JSON.stringify({ problems })}\n`)
+  if (options.json && failed) return terminal.print(`${formatJson({ problems })}\n`)
   if (options.quiet && !failed) return
   const color = terminal.color.err
   terminal.complain(

@@ -1,6 +1,7 @@
 // `tunnels status`: what is true now, asked of the running supervisor.
 
 import { isReady } from '../model/status.ts'
+import { formatJson } from '../view/json.ts'
 import { formatStatus } from '../view/status.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
@@ -24,7 +25,7 @@ export async function status(invocation: Invocation, args: StatusArguments): Pro
   }
   const found = narrow(whole, names)
   const { options, terminal } = invocation
-  if (options.json) terminal.print(`${JSON.stringify(found, null, 2)}\n`)
+  if (options.json) terminal.print(`${formatJson(found, 2)}\n`)
   else if (!options.quiet) {
     const { columns, color } = terminal
     terminal.print(formatStatus(found, { columns, color: color.out, now: new Date() }))

@@ -4,6 +4,7 @@
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
+import { formatJson } from '../view/json.ts'
 import { bring } from './attach.ts'
 import { exitCodeOfForwards } from './exit-code.ts'
 import { follow } from './follow.ts'
@@ -81,7 +82,7 @@ function report(invocation: Invocation, status: Status, names: string[] | null):
   const troubled = troubledForwards(status, names)
   if (options.json) {
     const answer = troubled.length > 0 ? { problems: troubled.map(troubleOf) } : status
-    terminal.print(`${JSON.stringify(answer)}\n`)
+    terminal.print(`${formatJson(answer)}\n`)
   } else tellTroubles(invocation, troubled)
   return exitCodeOfForwards(troubled)
 }

@@ -7,6 +7,7 @@ import type { Event } from '../control/protocol.ts'
 import { problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import { formatEvent } from '../view/event.ts'
+import { formatJson } from '../view/json.ts'
 import { formatStatus } from '../view/status.ts'
 import { EXIT } from './exit-code.ts'
 import { eventsOf } from './follow.ts'
@@ -150,7 +151,7 @@ function openJson({ terminal }: Invocation): Show {
   return {
     ticks: false,
     status: (status) => {
-      const line = `${JSON.stringify(status)}\n`
+      const line = `${formatJson(status)}\n`
       if (line !== last) terminal.print(line)
       last = line
     },

@@ -124,7 +124,12 @@ function scalarValue({ value, source, type }: Scalar): Exclude<Plain, object> {
   return isRespelled ? (source ?? null) : (value as null | boolean | number | string)
 }
 
-/** Plain data as a YAML document; long values stay on their line. */
+/** Plain data as a YAML document; long values stay on their line, unusual characters between double quotes. */
 export function formatYaml(value: Plain): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.2', schema: 'core' })
+  const options = { lineWidth: 0, aliasDuplicateObjects: false, version: '1.2', schema: 'core' } as const
+  const text = stringify(value, options)
+  const isUnusual = /[^\n\x20-\x7e\p{L}\p{N}]/u.test(text)
+  return isUnusual
+    ? stringify(value, { ...options, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' })
+    : text
 }
