@@ -82,7 +82,7 @@ export class RemoteBinding implements Binding {
   async #follow(): Promise<void> {
     const held = this.#slot.current
     if (this.#listening?.held.carrier.closed.aborted) await this.#cancel()
-    if (this.state === 'closed' || this.#listening?.held === held) return
+    if (this.#isClosed() || this.#listening?.held === held) return
     if (!held) return this.#listening ? undefined : this.#enter('opening', null)
     const previous = this.#listening?.held
     const release = previous?.hold()
@@ -105,7 +105,7 @@ export class RemoteBinding implements Binding {
       )
       this.#listening = { held, listener, release }
       if (this.#listen.kind === 'tcp') this.#listen = { ...this.#listen, port: listener.port }
-      this.#enter('open', null)
+      if (!this.#isClosed()) this.#enter('open', null)
       return null
     } catch (error) {
       release()
@@ -114,7 +114,7 @@ export class RemoteBinding implements Binding {
   }
 
   #failed(problem: Problem): void {
-    if (this.state === 'closed' || problem.code === 'HOST_LOST') return
+    if (this.#isClosed() || problem.code === 'HOST_LOST') return
     const heals = problem.code !== 'FORWARD_PROHIBITED'
     this.#enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
@@ -127,6 +127,11 @@ export class RemoteBinding implements Binding {
     this.#listening = null
     await listening?.listener.close()
     listening?.release()
+  }
+
+  /** Also while something was awaited. */
+  #isClosed(): boolean {
+    return this.state === 'closed'
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
