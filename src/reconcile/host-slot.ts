@@ -8,12 +8,14 @@
 // With a new spec while open: `current` serves on until the attempt succeeds; it never comes back on the old spec.
 
 import type { Duplex } from 'node:stream'
-import type { Carrier, Connection, Dial } from '../forward/carrier.ts'
+import type { Carrier, Dial } from '../forward/carrier.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { HostStatus, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
 import { afterFailure } from './backoff.ts'
 import { HeldCarrier } from './held-carrier.ts'
+import { behindJump, throughJump, waitForJump } from './jump.ts'
+import { Waiting } from './waiting.ts'
 
 /** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
 export type Connect = (
@@ -22,7 +24,6 @@ export type Connect = (
 ) => Promise<Carrier>
 
 type Serving = { held: HeldCarrier; generation: number }
-type Waiter = { resolve: (held: HeldCarrier) => void; reject: (error: unknown) => void; newest: boolean }
 
 export class HostSlot {
   #spec: WantedHost
@@ -42,7 +43,7 @@ export class HostSlot {
   /** Ends the attempt or the rest that is under way, so that the loop looks again. */
   #turn = new AbortController()
   readonly #end = new AbortController()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiting = new Waiting<HeldCarrier>()
   readonly #watchers = new Set<() => void>()
 
   constructor(spec: WantedHost, jump: HostSlot | null, connect: Connect, onChange: () => void) {
@@ -67,6 +68,11 @@ export class HostSlot {
 
   get problem(): Problem | null {
     return this.#problem
+  }
+
+  /** It does not come back without somebody's doing. */
+  get isGivenUp(): boolean {
+    return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
   }
 
   /** A change that needs no new connection. */
@@ -99,7 +105,7 @@ export class HostSlot {
   retire(atOnce: boolean): void {
     this.#end.abort()
     this.#turn.abort()
-    this.#failWaiters({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
+    this.#waiting.fail({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
     this.#enter('closed', null)
     if (atOnce) this.current?.carrier.close()
     else this.current?.retire()
@@ -111,20 +117,8 @@ export class HostSlot {
    */
   async carrier(signal: AbortSignal, newest = false): Promise<HeldCarrier> {
     if (this.#serving && (!newest || this.#serving.generation === this.#generation)) return this.#serving.held
-    if (this.#isGivenUp()) throw new ProblemError(this.#unavailable())
-    const { promise, resolve, reject } = withResolvers<HeldCarrier>()
-    const waiter: Waiter = { resolve, reject, newest }
-    const timer = setTimeout(() => reject(new ProblemError(this.#unavailable())), this.#spec.connectTimeoutMs)
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#waiters.add(waiter)
-    try {
-      return await promise
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      this.#waiters.delete(waiter)
-    }
+    if (this.isGivenUp) throw new ProblemError(this.#unavailable())
+    return this.#waiting.wait(signal, this.#spec.connectTimeoutMs, () => this.#unavailable())
   }
 
   /** Dials through this host. The connection holds its carrier for as long as it lives. */
@@ -172,63 +166,23 @@ export class HostSlot {
   }
 
   async #attempt(generation: number, signal: AbortSignal): Promise<void> {
-    const openStream = await this.#wayThroughJump(signal)
+    const jump = this.#jump
+    const held = jump && (await waitForJump(jump, signal, () => this.#tellOfJump(jump)))
     if (!this.#serving && this.#state !== 'retrying') this.#enter('opening', this.#problem)
-    const carrier = await this.#connect(this.#spec, { ...(openStream && { openStream }), signal })
+    const through = held && { openStream: throughJump(held, this.#spec) }
+    const carrier = await this.#connect(this.#spec, { ...through, signal })
     if (signal.aborted) carrier.close()
     else this.#serve({ held: new HeldCarrier(carrier), generation })
-  }
-
-  /** Waits for the jump host as long as it takes: its own trouble is shown as ours, and never counts as a try. */
-  async #wayThroughJump(signal: AbortSignal): Promise<((signal: AbortSignal) => Promise<Duplex>) | null> {
-    const jump = this.#jump
-    if (!jump) return null
-    const held = await this.#jumpCarrier(jump, signal)
-    return async (dialSignal) => {
-      const target = { kind: 'tcp', host: this.#spec.hostname, port: this.#spec.port } as const
-      const connection: Connection = await held.carrier.dial(target, { address: null, port: 0 }, dialSignal)
-      return held.holdFor(connection).stream
-    }
-  }
-
-  async #jumpCarrier(jump: HostSlot, signal: AbortSignal): Promise<HeldCarrier> {
-    const stopTelling = jump.watch(() => this.#tellOfJump(jump))
-    try {
-      for (;;) {
-        try {
-          return await jump.carrier(signal, true)
-        } catch {
-          signal.throwIfAborted()
-          this.#tellOfJump(jump)
-          if (jump.#isGivenUp()) await jump.#changed(signal)
-        }
-      }
-    } finally {
-      stopTelling()
-    }
   }
 
   /** What fails there is ours at once, not only when we have waited long enough. */
   #tellOfJump(jump: HostSlot): void {
     if (jump.current && jump.state === 'open' && !jump.problem) return
-    const problem = behindJump(this.#spec, jump, jump.#unavailable())
+    const problem = behindJump(this.#spec, jump.spec, jump.#unavailable())
     if (this.#serving) return this.#setProblem(problem)
     this.#enter(jump.state === 'open' ? 'retrying' : jump.state, problem)
-    if (this.#isGivenUp()) this.#failWaiters(problem)
+    if (this.isGivenUp) this.#waiting.fail(problem)
     this.#notifyWatchers()
-  }
-
-  #changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        stop()
-        signal.removeEventListener('abort', done)
-        if (signal.aborted) reject(signal.reason)
-        else resolve()
-      }
-      const stop = this.watch(done)
-      signal.addEventListener('abort', done, { once: true })
-    })
   }
 
   #serve(next: Serving): void {
@@ -240,7 +194,7 @@ export class HostSlot {
     this.#attempts = 0
     closed.addEventListener('abort', () => this.#lost(next, problemOf(closed.reason)), { once: true })
     this.#enter('open', null)
-    for (const waiter of [...this.#waiters]) waiter.resolve(next.held)
+    this.#waiting.serve(next.held)
     this.#notifyWatchers()
     previous?.held.retire()
   }
@@ -261,16 +215,12 @@ export class HostSlot {
     this.#retryAt = next.state === 'retrying' ? new Date(Date.now() + next.delayMs) : null
     if (this.#serving) this.#setProblem(problem)
     else this.#enter(next.state, problem)
-    if (next.state !== 'retrying') this.#failWaiters(this.#unavailable())
+    if (next.state !== 'retrying') this.#waiting.fail(this.#unavailable())
     this.#notifyWatchers()
     this.#isAtRest = true
     await aborted(signal, next.state === 'retrying' ? next.delayMs : undefined)
     this.#isAtRest = false
     this.#retryAt = null
-  }
-
-  #isGivenUp(): boolean {
-    return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
   }
 
   #unavailable(): Problem {
@@ -281,10 +231,6 @@ export class HostSlot {
   #nextTurn(): void {
     this.#turn.abort()
     if (!this.#serving && !this.#end.signal.aborted) this.#enter('opening', this.#problem)
-  }
-
-  #failWaiters(problem: Problem): void {
-    for (const waiter of [...this.#waiters]) waiter.reject(new ProblemError(problem))
   }
 
   #notifyWatchers(): void {
@@ -301,13 +247,6 @@ export class HostSlot {
     this.#state = state
     this.#problem = problem
     this.#onChange()
-  }
-}
-
-function behindJump(spec: WantedHost, jump: HostSlot, problem: Problem): Problem {
-  return {
-    ...problem,
-    summary: `The host ${spec.name} waits for its jump host ${jump.spec.name}: ${problem.summary}`,
   }
 }
 
@@ -333,14 +272,4 @@ function aborted(signal: AbortSignal, delayMs?: number): Promise<void> {
     if (signal.aborted) return done()
     signal.addEventListener('abort', done, { once: true })
   })
-}
-
-function withResolvers<T>() {
-  let resolve!: (value: T) => void
-  let reject!: (error: unknown) => void
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  return { promise, resolve, reject }
 }
