@@ -9,6 +9,12 @@ export interface Address {
   family: number
 }
 
+/** An address that was tried, and what came of it. */
+export interface Failure {
+  address: string
+  error: NodeJS.ErrnoException
+}
+
 export function unresolvedProblem(host: WantedHost, error: NodeJS.ErrnoException): Problem {
   const temporary = error.code === 'EAI_AGAIN'
   return {
@@ -23,21 +29,18 @@ export function unresolvedProblem(host: WantedHost, error: NodeJS.ErrnoException
   }
 }
 
-export function unreachableProblem(
-  host: WantedHost,
-  addresses: Address[],
-  failures: NodeJS.ErrnoException[],
-): Problem {
+/** `failures`: at least one, in the order in which they came. */
+export function unreachableProblem(host: WantedHost, failures: Failure[]): Problem {
   const endpoint = formatHostPort(host.hostname, host.port)
-  const lines = addresses.map(({ address }, index) => {
-    return `${formatHostPort(address, host.port)}: ${describeErrno(failures[index]?.code)}`
-  })
-  const timedOut = failures.every(({ code }) => code === 'ETIMEDOUT')
+  const lines = failures.map(
+    ({ address, error }) => `${formatHostPort(address, host.port)}: ${describeErrno(error.code)}`,
+  )
+  const timedOut = failures.every(({ error }) => error.code === 'ETIMEDOUT')
   return {
     code: timedOut ? 'HOST_TIMEOUT' : 'HOST_UNREACHABLE',
     summary: timedOut
       ? `${host.name} (${endpoint}) did not answer: timed out while connecting`
-      : `${host.name} cannot be reached at ${endpoint}: ${describeErrno(failures[0]?.code)}`,
+      : `${host.name} cannot be reached at ${endpoint}: ${describeErrno(failures[0]?.error.code)}`,
     detail: lines.join('\n'),
   }
 }

@@ -6,7 +6,13 @@ import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { type Address, noSourceProblem, unreachableProblem, unresolvedProblem } from './socket-problem.ts'
+import {
+  type Address,
+  type Failure,
+  noSourceProblem,
+  unreachableProblem,
+  unresolvedProblem,
+} from './socket-problem.ts'
 
 /** How long an address has before the next one is tried beside it (RFC 8305 section 5). */
 const STAGGER_MS = 250
@@ -75,7 +81,7 @@ function race(
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const attempts: Socket[] = []
-    const failures: NodeJS.ErrnoException[] = []
+    const failures: Failure[] = []
     let timer: NodeJS.Timeout | undefined
     const end = (winner?: Socket) => {
       clearTimeout(timer)
@@ -92,19 +98,20 @@ function race(
       if (!address) return
       const socket = dial(host, address, from)
       attempts.push(socket)
+      const fail = (error: NodeJS.ErrnoException) => failed({ address: address.address, error })
+      socket.once('error', fail)
       socket.once('connect', () => {
         end(socket)
-        socket.removeListener('error', fail)
+        socket.off('error', fail)
         resolve(socket)
       })
-      socket.on('error', fail)
       timer = setTimeout(tryNext, STAGGER_MS)
     }
-    const fail = (error: NodeJS.ErrnoException) => {
-      failures.push(error)
+    const failed = (failure: Failure) => {
+      failures.push(failure)
       if (failures.length < addresses.length) return tryNext()
       end()
-      reject(new ProblemError(unreachableProblem(host, addresses, failures)))
+      reject(new ProblemError(unreachableProblem(host, failures)))
     }
     signal.addEventListener('abort', abort, { once: true })
     if (signal.aborted) abort()
