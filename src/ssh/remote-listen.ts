@@ -8,6 +8,7 @@ import type { Incoming, RemoteListener } from '../forward/carrier.ts'
 import { type Bind, formatHostPort, type ListenSpec, type Originator } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
+import { globalRequest } from './global-request.ts'
 import { knock } from './knock.ts'
 import { printable } from './printable.ts'
 import { IncomingChannel } from './remote-incoming.ts'
@@ -54,8 +55,8 @@ export class RemoteListening {
   ): Promise<RemoteListener> {
     const address = wireAddress(listen.bind)
     const wanted = listen.port === 'auto' ? 0 : listen.port
-    const port = await this.#request<number>((done) => {
-      this.#carrier.client.forwardIn(address, wanted, (error, chosen) => {
+    const port = await globalRequest<number>(this.#carrier, (done) => {
+      this.#client.forwardIn(address, wanted, (error, chosen) => {
         // In the same turn: a connection may be in the next packet.
         if (!error) this.#listeners.set(tcpKey(address, chosen), onIncoming)
         done(error ? null : chosen)
@@ -107,7 +108,7 @@ export class RemoteListening {
   }
 
   #requestUnix(path: string, onIncoming: OnIncoming): Promise<true | null> {
-    return this.#request((done) => {
+    return globalRequest(this.#carrier, (done) => {
       this.#client.openssh_forwardInStreamLocal(path, (error) => {
         if (!error) this.#listeners.set(path, onIncoming)
         done(error ? null : true)
@@ -119,38 +120,11 @@ export class RemoteListening {
     return this.#carrier.client
   }
 
-  /** Null: the server said no. Rejects when the connection ends meanwhile. */
-  #request<T>(send: (done: (value: T | null) => void) => void): Promise<T | null> {
-    const { closed } = this.#carrier
-    return new Promise((resolve, reject) => {
-      const lost = () => reject(closed.reason)
-      if (closed.aborted) return lost()
-      closed.addEventListener('abort', lost, { once: true })
-      const done = (value: T | null) => {
-        closed.removeEventListener('abort', lost)
-        // ssh2 also fails what is open when the connection ends: that is no answer of the server.
-        if (closed.aborted) lost()
-        else resolve(value)
-      }
-      try {
-        send(done)
-      } catch {
-        closed.removeEventListener('abort', lost)
-        reject(
-          new ProblemError({
-            code: 'HOST_LOST',
-            summary: `The connection to ${this.#carrier.host.name} was lost`,
-          }),
-        )
-      }
-    })
-  }
-
   /** False: nothing was cancelled. Never rejects. */
   async #cancel(key: string, send: (done: () => void) => void): Promise<boolean> {
     if (!this.#listeners.delete(key) || this.#carrier.closed.aborted) return false
     const late = new Promise<null>((resolve) => setTimeout(resolve, CANCEL_TIMEOUT_MS, null).unref())
-    const answered = this.#request<true>((done) => send(() => done(true))).catch(() => null)
+    const answered = globalRequest<true>(this.#carrier, (done) => send(() => done(true))).catch(() => null)
     return (await Promise.race([answered, late])) !== null
   }
 

@@ -4,6 +4,7 @@
 import { formatListenSpec, isWildcard, type ListenSpec } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
+import { globalRequest } from './global-request.ts'
 import { knock } from './knock.ts'
 import { removeSocket } from './remote-socket-file.ts'
 
@@ -54,17 +55,14 @@ export async function unixRefusal(
 }
 
 /** Whether the server would listen on some port of `address`. */
-function canListen({ client, closed }: SshCarrier, address: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const lost = () => resolve(false)
-    if (closed.aborted) return lost()
-    closed.addEventListener('abort', lost, { once: true })
-    client.forwardIn(address, 0, (error, port) => {
-      closed.removeEventListener('abort', lost)
-      if (error) return resolve(false)
-      client.unforwardIn(address, port, () => resolve(true))
-    })
-  })
+async function canListen(carrier: SshCarrier, address: string): Promise<boolean> {
+  const { client } = carrier
+  const port = await globalRequest<number>(carrier, (done) =>
+    client.forwardIn(address, 0, (error, chosen) => done(error ? null : chosen)),
+  )
+  if (port === null) return false
+  await globalRequest<true>(carrier, (done) => client.unforwardIn(address, port, () => done(true)))
+  return true
 }
 
 async function isAnswered(carrier: SshCarrier, address: string, port: number | 'auto'): Promise<boolean> {
