@@ -10,6 +10,7 @@ import { type AllowTo, isTargetAllowed } from './allow-to.ts'
 import type { Dial, Incoming } from './carrier.ts'
 import { carry, type Outcome } from './carry.ts'
 import { connectionNews, refusalNews } from './connection-news.ts'
+import { descriptorProblem } from './descriptors.ts'
 import { type ConnectionView, OpenConnection } from './open-connection.ts'
 import type { SocksAuth } from './socks-handshake.ts'
 
@@ -125,7 +126,7 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
 
 function whyRefused(incoming: Incoming, route: Route, open: number): Problem | null {
   if (route.allowFrom && !route.allowFrom(incoming.from.address)) return notAllowed
-  if (open < route.maxConnections) return null
+  if (open < route.maxConnections) return descriptorProblem()
   const summary = `All ${route.maxConnections} connections are in use (max_connections)`
   return { code: 'LIMIT_REACHED', summary, hint: 'Close some of them, or raise max_connections' }
 }
