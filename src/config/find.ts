@@ -51,7 +51,9 @@ async function search(cwd: string): Promise<Result<FoundFiles | null>> {
     if (!main.value) continue
     const override = await pick(folder, 'tunnels.override')
     const files = [main.value, ...(override.value ? [override.value] : [])]
-    const foreign = folder === resolve(cwd) ? [] : await foreignFiles(files)
+    const environment = join(folder, '.env')
+    const read = [...files, ...((await exists(environment)) ? [environment] : [])]
+    const foreign = folder === resolve(cwd) ? [] : await foreignFiles(read)
     if (foreign.length > 0) return { value: null, problems: foreign }
     return found(files, cwd, [...main.problems, ...override.problems])
   }
@@ -98,7 +100,7 @@ async function foreignFiles(files: string[]): Promise<Problem[]> {
     .map((file) => ({
       code: 'CONFIG_UNREADABLE',
       summary: `${file} belongs to another user and was not read`,
-      hint: `If you trust it, name it: -f ${file}`,
+      hint: `If you trust it, name it: ${file.endsWith('.env') ? '--env-file' : '-f'} ${file}`,
     }))
 }
 
