@@ -72,7 +72,10 @@ function openOutput(place: ProjectPlace): number {
   return openSync(logPath(place), 'a', 0o600)
 }
 
-/** Whatever else is in this environment is none of the supervisor's business; what the files mention, it gets from us. */
+/**
+ * Whatever else is in this environment is none of the supervisor's business, and stays out of its /proc/PID/environ;
+ * what the files mention, it gets from us through the pipe.
+ */
 function filterEnvironment(env: Invocation['env']): NodeJS.ProcessEnv {
   const isWanted = (name: string) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
   return Object.fromEntries(Object.entries(env).filter(([name]) => isWanted(name)))
@@ -84,5 +87,11 @@ function placesIn(env: Invocation['env']): NodeJS.ProcessEnv {
   return Object.fromEntries(places.flatMap((name) => (env[name] ? [[name, resolve(env[name])]] : [])))
 }
 
-const names = new Set('PATH HOME USER LOGNAME SHELL LANG TMPDIR SSH_AUTH_SOCK SSH_ASKPASS'.split(' '))
-const prefixes = ['LC_', 'XDG_', 'TUNNELS_', 'NODE_']
+/** By name: a NODE_AUTH_TOKEN or a TUNNELS_PASSWORD is somebody's secret. */
+const names = new Set(
+  (
+    'PATH HOME USER LOGNAME SHELL LANG TZ TMPDIR SSH_AUTH_SOCK SSH_ASKPASS ' +
+    'NODE_OPTIONS NODE_ENV NODE_NO_WARNINGS NODE_V8_COVERAGE NODE_COMPILE_CACHE'
+  ).split(' '),
+)
+const prefixes = ['LC_', 'XDG_']
