@@ -1,6 +1,7 @@
 // Answers for a supervisor on the project's Unix socket: HTTP/1.1 with JSON, so that `curl --unix-socket`
 // works. Holding the socket is holding the project's lock; what the answers mean is the Control's business.
 
+import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import { isReady } from '../model/status.ts'
@@ -112,6 +113,8 @@ class ControlSession implements ControlServer {
       this.#refuse = reject
     })
     this.control.catch(() => {})
+    // Each stream listens.
+    setMaxListeners(0, this.closing)
     this.#server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS })
     this.#server.on(
       'request',
@@ -182,6 +185,7 @@ class ControlSession implements ControlServer {
   }
 
   #routeOf(request: IncomingMessage): Route {
+    if (isOfBrowser(request)) throw new RefusedRequest(403, NOT_FOR_BROWSERS)
     const path = (request.url ?? '').split('?')[0] ?? ''
     const key = `${request.method} ${path}`
     const protocol = request.headers['tunnels-protocol']
@@ -211,6 +215,13 @@ function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
   const at = url.indexOf('?')
   return new URLSearchParams(at === -1 ? '' : url.slice(at))
 }
+
+/** Behind somebody's socat or proxy a page could reach us: it cannot leave these two out (Fetch, sections 3.1 and 3.2). */
+function isOfBrowser({ headers }: IncomingMessage): boolean {
+  return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined
+}
+
+const NOT_FOR_BROWSERS: Problem = { code: 'USAGE', summary: 'This socket answers no browser' }
 
 const ENDING: Problem = {
   code: 'NOT_RUNNING',
