@@ -20,6 +20,42 @@ export interface Binding {
   close(): Promise<void>
 }
 
+/** What a binding is, whatever it listens on: it does one thing at a time, and its owner hears of each change. */
+export abstract class OwnedBinding implements Binding {
+  readonly endpoint: Endpoint
+  owner: BindingOwner
+  state: BindingState = 'closed'
+  problem: Problem | null = null
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(endpoint: Endpoint, owner: BindingOwner) {
+    this.endpoint = endpoint
+    this.owner = owner
+  }
+
+  abstract get shown(): string | null
+  abstract open(): Promise<void>
+  abstract close(): Promise<void>
+
+  /** It may become so while something is awaited. */
+  protected isClosed(): boolean {
+    return this.state === 'closed'
+  }
+
+  /** `work` never rejects. */
+  protected inTurn(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(work)
+    return this.#turn
+  }
+
+  protected enter(state: BindingState, problem: Problem | null): void {
+    const changed = state !== this.state || problem?.code !== this.problem?.code
+    this.state = state
+    this.problem = problem
+    if (changed) this.owner.bindingChanged()
+  }
+}
+
 export interface BindingOwner {
   /** The forward's name. */
   readonly name: string

@@ -7,14 +7,7 @@ import type { ListenSpec } from '../model/address.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
 import type { WantedRemoteForward } from '../model/wanted.ts'
 import type { Endpoint } from '../plan/listeners.ts'
-import {
-  type Binding,
-  type BindingOwner,
-  type BindingState,
-  closeAll,
-  type GaveWay,
-  restoreAll,
-} from './binding.ts'
+import { type BindingOwner, closeAll, type GaveWay, OwnedBinding, restoreAll } from './binding.ts'
 import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
 
@@ -24,11 +17,7 @@ const retryOverOthersMs = 30_000
 
 type Listening = { held: HeldCarrier; listener: RemoteListener; release: () => void }
 
-export class RemoteBinding implements Binding {
-  readonly endpoint: Endpoint
-  owner: BindingOwner
-  state: BindingState = 'closed'
-  problem: Problem | null = null
+export class RemoteBinding extends OwnedBinding {
   readonly #slot: HostSlot
   readonly #socket: { replace: boolean }
   readonly #gaveWay: readonly GaveWay[]
@@ -37,7 +26,6 @@ export class RemoteBinding implements Binding {
   #listening: Listening | null = null
   #stopWatching: (() => void) | null = null
   #timer: NodeJS.Timeout | undefined
-  #turn: Promise<void> = Promise.resolve()
 
   constructor(
     endpoint: Endpoint,
@@ -46,44 +34,43 @@ export class RemoteBinding implements Binding {
     owner: BindingOwner,
     gaveWay: readonly GaveWay[] = [],
   ) {
-    this.endpoint = endpoint
+    super(endpoint, owner)
     this.#listen = spec.listen
     this.#socket = spec.socket
     this.#slot = slot
-    this.owner = owner
     this.#gaveWay = gaveWay
   }
 
-  get shown(): string | null {
+  override get shown(): string | null {
     return this.#listening?.listener.address ?? null
   }
 
   /** Only starts: what the host answers is an event. */
-  async open(): Promise<void> {
-    this.#enter('opening', null)
+  override async open(): Promise<void> {
+    this.enter('opening', null)
     this.#stopWatching ??= this.#slot.watch(() => this.#lookAgain())
     this.#lookAgain()
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#stopWatching?.()
     this.#stopWatching = null
-    this.#enter('closed', null)
-    await this.#inTurn(() => this.#cancel())
+    this.enter('closed', null)
+    await this.inTurn(() => this.#cancel())
   }
 
   #lookAgain(): void {
     clearTimeout(this.#timer)
-    void this.#inTurn(() => this.#follow())
+    void this.inTurn(() => this.#follow())
   }
 
   /** Brings the request to where the host's connection is now. */
   async #follow(): Promise<void> {
     const held = this.#slot.current
     if (this.#listening?.held.carrier.closed.aborted) await this.#cancel()
-    if (this.#isClosed() || this.#listening?.held === held) return
-    if (!held) return this.#listening ? undefined : this.#enter('opening', null)
+    if (this.isClosed() || this.#listening?.held === held) return
+    if (!held) return this.#listening ? undefined : this.enter('opening', null)
     const previous = this.#listening?.held
     const release = previous?.hold()
     await this.#cancel()
@@ -105,7 +92,7 @@ export class RemoteBinding implements Binding {
       )
       this.#listening = { held, listener, release }
       if (this.#listen.kind === 'tcp') this.#listen = { ...this.#listen, port: listener.port }
-      if (!this.#isClosed()) this.#enter('open', null)
+      if (!this.isClosed()) this.enter('open', null)
       return null
     } catch (error) {
       release()
@@ -114,11 +101,13 @@ export class RemoteBinding implements Binding {
   }
 
   #failed(problem: Problem): void {
-    if (this.#isClosed() || problem.code === 'HOST_LOST') return
+    if (this.isClosed() || problem.code === 'HOST_LOST') return
     const heals = problem.code !== 'FORWARD_PROHIBITED'
-    this.#enter(heals ? 'retrying' : 'failed', problem)
+    this.enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
     const disturbs = this.#listening !== null || this.#gaveWay.some(({ restore }) => restore)
+    // Several attempts may have been asked for before the first one failed.
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#lookAgain(), disturbs ? retryOverOthersMs : retryMs)
   }
 
@@ -127,23 +116,6 @@ export class RemoteBinding implements Binding {
     this.#listening = null
     await listening?.listener.close()
     listening?.release()
-  }
-
-  /** Also while something was awaited. */
-  #isClosed(): boolean {
-    return this.state === 'closed'
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(work)
-    return this.#turn
-  }
-
-  #enter(state: BindingState, problem: Problem | null): void {
-    const changed = state !== this.state || problem?.code !== this.problem?.code
-    this.state = state
-    this.problem = problem
-    if (changed) this.owner.bindingChanged()
   }
 }
 
