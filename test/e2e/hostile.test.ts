@@ -117,10 +117,12 @@ describe('a server gone bad', () => {
 })
 
 describe('too many', () => {
+  const few = { prefix: ['/bin/sh', '-c', 'ulimit -n 256; exec "$0" "$@"'] }
+
   test('beyond the descriptor limit: refused and said, while the supervisor goes on', async () => {
     const [sshd, echo, port] = await Promise.all([startSshd(), startEcho(), freePort()])
     const cli = projectVia(sshd, { web: { local: port, to: `127.0.0.1:${echo.port}` } })
-    await cli.up([], { prefix: ['/bin/sh', '-c', 'ulimit -n 256; exec "$0" "$@"'] })
+    await cli.up([], few)
     const held: Socket[] = []
     atEnd(() => {
       for (const socket of held) socket.destroy()
@@ -141,6 +143,21 @@ describe('too many', () => {
     await forwardWhen(cli, 'web', ({ connections, problem }) => connections.active === 0 && problem === null)
     expect((await exchange(port, 'still here')).toString()).toBe('still here')
     expect(sshd.connections()).toBe(1)
+  })
+
+  test('a server that opens them: what it may have here is bounded, too', async () => {
+    const echo = await startEcho()
+    const { server, cli } = await projectViaHostile({ hook: { remote: 7000, to: `127.0.0.1:${echo.port}` } })
+    await cli.up([], few)
+    const peer = await server.peer()
+    for (let sent = 0; sent < 3_000; sent++) peer.send(...forwardedTcpip('localhost', 7000))
+    const full = await forwardWhen(cli, 'hook', ({ connections }) => connections.total === 3_000)
+    expect(full.connections.refused).toBeGreaterThan(2_700)
+    await eventually(() => peer.heard('CHANNEL_OPEN_CONFIRMATION') === full.connections.active)
+    expect(echo.open()).toBe(full.connections.active)
+    peer.socket.destroy()
+    await forwardWhen(cli, 'hook', ({ state, connections }) => state === 'open' && connections.active === 0)
+    await eventually(() => echo.open() === 0)
   })
 
   test('beyond max_connections: refused and said; those that neither read nor write keep nobody out', async () => {

@@ -20,6 +20,8 @@ interface Protocol {
   }
   _handlers: Record<string, ((...args: unknown[]) => unknown) | undefined>
   _hostKeys: Record<string, ssh2.ParsedKey>
+  /** What comes; replaced, it is heard no more. */
+  parse(chunk: Buffer, from: number, length: number): number
 }
 
 export interface Peer {

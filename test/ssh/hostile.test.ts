@@ -1,12 +1,13 @@
 // Servers that attack: nothing of theirs reaches a terminal raw, they open nothing that was not asked for, hold no
 // memory without bound, and a connection that they spoil is lost with a problem, never with an exception.
 
-import ssh2 from 'ssh2'
+import ssh2, { type Client } from 'ssh2'
 import { describe, expect, test } from 'vitest'
 import { makeKeyPair } from '../../src/demo/key-pair.ts'
 import type { Carrier, Incoming } from '../../src/forward/carrier.ts'
 import { type Problem, problemOf } from '../../src/model/problem.ts'
 import { connect } from '../../src/ssh/connect.ts'
+import { isExchangingKeys, packetsHeldBack } from '../../src/ssh/internals.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { startServer } from '../helpers/servers.ts'
 import {
@@ -317,6 +318,27 @@ describe('what it takes', () => {
     }
     pour()
     expect((await lossOf(carrier)).summary).toMatch(/read/)
+  })
+
+  test('new keys that it asks for and never makes: who writes meanwhile waits, and nothing piles up', async () => {
+    const { carrier, peer } = await loggedIn({ onTcpip: (accept) => void accept() })
+    const { stream } = await carrier.dial(target, NOBODY, NEVER)
+    peer.send(MSG.CHANNEL_WINDOW_ADJUST, uint32(0), uint32(0xf000_0000))
+    peer.protocol.parse = (_chunk, _from, length) => length
+    peer.send(kexInit())
+    const { client } = carrier as unknown as { client: Client }
+    await eventually(() => isExchangingKeys(client))
+    let taken = 0
+    const write = () => {
+      taken += 65_536
+      if (taken < 256 * 1024 * 1024) stream.write(Buffer.alloc(65_536), () => setImmediate(write))
+    }
+    write()
+    await eventually(() => packetsHeldBack(client) > 256)
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(taken).toBeLessThan(32 * 1024 * 1024)
+    carrier.close()
+    await eventually(() => stream.destroyed)
   })
 
   test('host keys to be proven without end cost nothing', async () => {
