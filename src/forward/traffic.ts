@@ -52,7 +52,7 @@ export interface Traffic {
   /** `in` came to this machine through SSH, `out` left it through SSH. */
   readonly bytes: { in: number; out: number }
   connections(): ConnectionView[]
-  /** Of the last connection: why it failed, or that the limit is reached. The next that succeeds clears it. */
+  /** Of the last connection: why it failed, until the next that succeeds; or that a limit is reached, until one ends. */
   readonly problem: Problem | null
 }
 
@@ -78,7 +78,7 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     open.add(connection)
     onChange()
     const reached = () => {
-      problem = null
+      if (problem?.code !== 'LIMIT_REACHED') problem = null
       onConnection(connectionNews('opened', connection))
       onChange()
     }
@@ -89,12 +89,17 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
       if (outcome.kind === 'failed') counts.failed++
       if (outcome.kind === 'failed' && isOfForward(outcome.problem)) problem = outcome.problem
       onConnection(newsOf(connection, outcome))
-      if (problem?.code === 'LIMIT_REACHED' && open.size < route.maxConnections) problem = null
+      clearLimit()
       onChange()
     })
   }
+  /** There is room again; that a connection from before the limit has reached its target makes none. */
+  const clearLimit = () => {
+    if (problem?.code === 'LIMIT_REACHED' && open.size < route.maxConnections) problem = null
+  }
   const setRoute: Traffic['setRoute'] = (next, change) => {
     route = next
+    clearLimit()
     if (change === 'policy') for (const each of open) if (!isStillAllowed(each, next)) each.cut()
     if (change === 'route') for (const each of open) each.drain(each.drainMs)
     onChange()
