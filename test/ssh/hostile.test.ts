@@ -335,7 +335,7 @@ describe('what it takes', () => {
     }
     write()
     await eventually(() => packetsHeldBack(client) > 256)
-    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 2_000; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect(taken).toBeLessThan(32 * 1024 * 1024)
     carrier.close()
     await eventually(() => stream.destroyed)
