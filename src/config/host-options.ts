@@ -3,12 +3,12 @@
 
 import type { Problem } from '../model/problem.ts'
 import { type Destination, formatDestination, readDestination } from './destination.ts'
+import { HOST_OPTIONS } from './expand-short-forms.ts'
 import { hostOptions } from './host.ts'
 import type { Base } from './local-path.ts'
-import { isMap, problemAt } from './reading.ts'
+import { problemAt } from './reading.ts'
 import { openReferences, type References, resolveReference } from './references.ts'
-import { HOST_OPTIONS } from './short-form.ts'
-import { type Place, type Plain, type PlainMap, pointer, type Result, type Tree } from './tree.ts'
+import { isMap, type Place, type Plain, type PlainMap, pointer, type Result, type Tree } from './tree.ts'
 
 interface Giving {
   tree: Tree

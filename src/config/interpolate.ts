@@ -2,7 +2,7 @@
 // and a value never becomes structure: what it holds is text, whatever it looks like.
 
 import type { Position, Problem } from '../model/problem.ts'
-import { formatPointer, type Place, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
+import { emptyMap, formatPointer, type Place, type Plain, pointer, type Tree } from './tree.ts'
 import { fillTemplate, type Lookup, type Missing, namesIn, type Part, parseTemplate } from './variable.ts'
 
 export interface Interpolated {
@@ -38,7 +38,7 @@ function interpolate(run: Run, value: Plain, path: string): Plain {
   if (typeof value === 'string') return interpolateText(run, value, path)
   if (Array.isArray(value)) return value.map((item, index) => interpolate(run, item, path + pointer(index)))
   if (typeof value !== 'object' || value === null) return value
-  const result = Object.create(null) as PlainMap
+  const result = emptyMap()
   for (const [key, child] of Object.entries(value)) {
     result[key] = key.startsWith('x-') ? child : interpolate(run, child, path + pointer(key))
   }

@@ -7,12 +7,12 @@ import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import { parseDocument } from './document.ts'
 import { readEnvFile } from './dotenv.ts'
+import { expandShortForms } from './expand-short-forms.ts'
 import { findFiles } from './find.ts'
 import { makeProject } from './make-project.ts'
 import { readSource, type SourceFile } from './read.ts'
-import { isMap, problemAt } from './reading.ts'
-import { expandShortForms } from './short-form.ts'
-import type { Tree } from './tree.ts'
+import { problemAt } from './reading.ts'
+import { isMap, type Tree } from './tree.ts'
 
 export interface LoadOptions {
   /** What `-f` names; empty: look for the file. */

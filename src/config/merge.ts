@@ -1,7 +1,7 @@
 // Several files become one tree: maps merge by key, everything else is replaced, and in a later file
 // null takes away what earlier files set. Short forms are expanded before, interpolation comes after.
 
-import { type Place, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
+import { emptyMap, isMap, type Place, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
 
 /**
  * In order, later trees win; at least one. A merged map keeps the place of the first file that has it, anything
@@ -103,12 +103,4 @@ function forget(places: Map<string, Place>, path: string, value: Plain | undefin
 
 function childrenOf(value: Plain | undefined): [string, Plain][] {
   return typeof value === 'object' && value !== null ? Object.entries(value) : []
-}
-
-function isMap(value: Plain | undefined): value is PlainMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function emptyMap(): PlainMap {
-  return Object.create(null) as PlainMap
 }

@@ -3,7 +3,16 @@
 
 import type { Problem } from '../model/problem.ts'
 import type { Lines } from './lines.ts'
-import { type Place, type Plain, type PlainMap, pointer, type Result, type Tree } from './tree.ts'
+import {
+  emptyMap,
+  isMap,
+  type Place,
+  type Plain,
+  type PlainMap,
+  pointer,
+  type Result,
+  type Tree,
+} from './tree.ts'
 
 /** `start` and `end` are offsets in the text that was parsed. */
 export type SyntaxNode = { start: number; end: number; anchor: string | undefined } & (
@@ -223,15 +232,7 @@ function isEmpty(node: SyntaxNode): boolean {
   return node.kind === 'scalar' && !node.quoted && node.source === ''
 }
 
-function isMap(value: Plain): value is PlainMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /** The empty map, at the top of the file. */
 export function emptyTree(lines: Lines): Tree {
   return { value: emptyMap(), places: new Map([['', { value: lines.position(0), span: 1 }]]) }
-}
-
-function emptyMap(): PlainMap {
-  return Object.create(null) as PlainMap
 }

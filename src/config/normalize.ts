@@ -6,9 +6,9 @@ import { type Destination, parseDestination } from './destination.ts'
 import { type ForwardDraft, readForward } from './forward.ts'
 import { readHost } from './host.ts'
 import { parseProxyJump } from './proxy-jump.ts'
-import { find, isMap, openSection, type Reading, report, type Section, valueAt } from './reading.ts'
+import { find, openSection, type Reading, report, type Section, valueAt } from './reading.ts'
 import { openReferences, type References, resolveReference } from './references.ts'
-import { pointer } from './tree.ts'
+import { isMap, pointer } from './tree.ts'
 
 export interface Normalized {
   hosts: Map<string, HostSpec>

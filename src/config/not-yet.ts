@@ -1,8 +1,8 @@
 // Keys and values that the language has and this version cannot honour yet: refused where they are written,
 // never ignored.
 
-import { isMap, type Reading, report, valueAt } from './reading.ts'
-import { type Plain, pointer } from './tree.ts'
+import { type Reading, report, valueAt } from './reading.ts'
+import { isMap, type Plain, pointer } from './tree.ts'
 
 type Missing = Record<string, (value: Plain) => boolean>
 

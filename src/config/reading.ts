@@ -4,7 +4,7 @@
 import type { Problem, ProblemCode } from '../model/problem.ts'
 import type { Base } from './local-path.ts'
 import type { Parsed, Refused } from './parsed.ts'
-import { formatPointer, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
+import { formatPointer, isMap, type Plain, type PlainMap, pointer, type Tree } from './tree.ts'
 
 export interface Reading {
   tree: Tree
@@ -133,8 +133,4 @@ export function valueAt(value: Plain | undefined, path: string): Plain | undefin
     at = (at as PlainMap)[key]
   }
   return at
-}
-
-export function isMap(value: Plain | undefined): value is PlainMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -27,6 +27,15 @@ export interface Result<T> {
   problems: Problem[]
 }
 
+export function isMap(value: Plain | undefined): value is PlainMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Without a prototype, so that a key named `constructor` is as absent as others. */
+export function emptyMap(): PlainMap {
+  return Object.create(null) as PlainMap
+}
+
 export function pointer(...keys: (string | number)[]): string {
   return keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
