@@ -52,6 +52,9 @@ export interface SupervisorOptions {
   log?: Log
 }
 
+/** What was loaded, of which selection. `seen`: how the files were before they were read. */
+type Proven = Loaded & { selection: Selection; seen: Looks }
+
 /** Changes of state within this time are told together, so that a burst of connections costs one look. */
 const gatherMs = 20
 
@@ -152,8 +155,11 @@ class RunningSupervisor implements Supervisor {
     return this.#inOrder(async () => {
       const selection = this.#selection
       const forwards = names ? this.#forwardsNamed(names) : this.#reconciler.snapshot().forwards.keys()
-      await this.#take(stopForwards(selection, forwards), 0)
-      return this.#take(selection)
+      // Both before anything is closed: a file that breaks in between must not leave it so.
+      const again = await this.#load(selection)
+      const without = await this.#load(stopForwards(selection, forwards))
+      await this.#apply(without, 0)
+      return this.#apply(again)
     })
   }
 
@@ -187,13 +193,22 @@ class RunningSupervisor implements Supervisor {
 
   /** One run. A selection is held only once its files have proven themselves. */
   async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
+    return this.#apply(await this.#load(selection), drainMs)
+  }
+
+  async #load(selection: Selection): Promise<Proven> {
     this.#refuseAtEnd()
     const seen = await lookAt(filesOf(selection))
-    const loaded = await loadWanted(selection).catch((error: unknown) => {
+    try {
+      return { selection, seen, ...(await loadWanted(selection)) }
+    } catch (error) {
       this.#refused(selection, error)
       throw error
-    })
-    this.#selection = selection
+    }
+  }
+
+  async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
+    this.#selection = loaded.selection
     this.#project = loaded.project
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
@@ -201,7 +216,7 @@ class RunningSupervisor implements Supervisor {
     const woken = this.#reconciler.wake(loaded.selected)
     await this.#reconciler.apply(plan, loaded.wanted, drainMs)
     await woken
-    await this.#follow(seen)
+    await this.#follow(loaded.seen)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
 
