@@ -13,9 +13,9 @@ export function formatFrame(
   { color }: { color: boolean },
 ): string[] {
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
-  const line = lines[at.line - 1]
-  if (line === undefined) return []
-  const before = lines[at.line - 2] ?? ''
+  if (lines[at.line - 1] === undefined) return []
+  const line = starPasswords(lines[at.line - 1]!)
+  const before = starPasswords(lines[at.line - 2] ?? '')
   const gutter = (label: string) => paint(`  ${label.padStart(String(at.line).length)} |`, 'dim', color)
   const { shown, indent, caret } = markLine([...line], at.column - 1, span)
   return [
@@ -23,6 +23,14 @@ export function formatFrame(
     `${gutter(String(at.line))} ${shown}`,
     `${gutter('')} ${' '.repeat(indent)}${paint('^'.repeat(caret), 'red', color)}`,
   ]
+}
+
+/** Terminals are recorded, those of CI for everybody. Each star stands for a character, so that the caret stays right. */
+function starPasswords(line: string): string {
+  return line.replace(
+    /(:\/\/[^\s/:@]{0,100}:)([^\s/@]{1,200})(?=@)/g,
+    (_, before: string, password: string) => before + '*'.repeat([...password].length),
+  )
 }
 
 /** A long line is cut around the place. */

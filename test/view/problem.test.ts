@@ -36,6 +36,14 @@ test('a problem shows place, frame, path, detail and hint', () => {
   )
 })
 
+test('a password in a URL is starred out in the frame, and the caret stays where it was', () => {
+  const text = 'a: "amqp://:geheim@h"\nto: postgres://app:hünter2@db:x # port\n'
+  const shown = show([{ code: 'USAGE', summary: 'x', at: at(2, 30) }], text)
+  expect(shown).toContain('  1 | a: "amqp://:******@h"\n')
+  expect(shown).toContain(`  2 | to: postgres://app:*******@db:x # port\n    | ${' '.repeat(29)}^\n`)
+  expect(show([{ code: 'USAGE', summary: 'x', at: at(1, 1) }], `://${':a'.repeat(120_000)}`)).toContain('^')
+})
+
 test('several problems are counted at the end, warnings apart', () => {
   const error: Problem = { code: 'USAGE', summary: 'one' }
   const warning: Problem = { code: 'CONFIG_WARNING', summary: 'two', severity: 'warning' }
