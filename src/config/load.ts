@@ -23,6 +23,8 @@ export interface LoadOptions {
   profiles: string[]
   /** Forwards or hosts; null: everything that the profiles select. */
   names: string[] | null
+  /** Forwards or hosts beside what the profiles select. */
+  also?: string[]
   projectName?: string
   /** What `-` reads, where standard input has been read already. */
   input?: string

@@ -22,6 +22,7 @@ import { warnAbout, warnUnused } from './warnings.ts'
 export interface Making {
   profiles: readonly string[]
   names: readonly string[] | null
+  also?: readonly string[]
   projectName?: string
   /** What variables are looked up in, and HOME. */
   environment: Readonly<Record<string, string | undefined>>
@@ -44,6 +45,7 @@ export function makeProject(trees: Tree[], making: Making): { project: Project; 
   const { selected } = selectForwards(normalized, {
     profiles: making.profiles,
     names: making.names,
+    ...(making.also && { also: making.also }),
     stopped: [],
   })
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])

@@ -19,6 +19,8 @@ export interface Selection {
   profiles: string[]
   /** Forwards or hosts by name; null: everything that the profiles select. */
   names: string[] | null
+  /** Those that an `up NAME` added to everything that the profiles select. */
+  also?: string[]
   /** Forwards stopped by name. */
   stopped: string[]
   /** The variables that the files mention, and the few that every host needs. Never logged. */

@@ -25,6 +25,7 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
   envFile: orNull(isText),
   profiles: areTexts,
   names: orNull(areTexts),
+  also: orAbsent(areTexts),
   stopped: areTexts,
   environment: (value) => isMap(value) && areTexts(Object.values(value as Body)),
   projectName: orNull(isText),

@@ -38,6 +38,8 @@ function restingState(code: ProblemCode): 'waiting' | 'failed' | null {
     case 'HOST_KEY_CHANGED':
     case 'HOST_KEY_REVOKED':
     case 'AUTH_FAILED':
+    // A jump host whose policy does not let us through.
+    case 'FORWARD_PROHIBITED':
       return 'failed'
     case 'HOST_KEY_UNKNOWN':
     case 'AUTH_NEEDS_PERSON':

@@ -12,6 +12,7 @@ import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
 import type { Binding, BindingOwner } from './binding.ts'
 import { forwardState } from './forward-state.ts'
+import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
 import { routeOf } from './route.ts'
 
@@ -28,6 +29,8 @@ export class OpenForward implements BindingOwner {
   #routed: WantedForward
   /** Where new connections will go once it is open: what the spec says, so it decides our state. */
   #next: { slot: HostSlot; changed: readonly ForwardChange[]; stopWaiting: () => void } | null = null
+  /** That of the host when we last looked. */
+  #carrier: HeldCarrier | null
   #stopWatchingHost: () => void
   #isClosing = false
   #state: State = 'opening'
@@ -48,7 +51,8 @@ export class OpenForward implements BindingOwner {
     this.#onChange = onChange
     this.#onConnection = onConnection
     this.#traffic = this.#createTraffic()
-    this.#stopWatchingHost = slot.watch(() => this.#changed())
+    this.#carrier = slot.current
+    this.#stopWatchingHost = slot.watch(() => this.#hostChanged())
   }
 
   get name(): string {
@@ -216,7 +220,17 @@ export class OpenForward implements BindingOwner {
   #watchHost(slot: HostSlot): void {
     this.#stopWatchingHost()
     this.#slot = slot
-    this.#stopWatchingHost = slot.watch(() => this.#changed())
+    this.#carrier = slot.current
+    this.#stopWatchingHost = slot.watch(() => this.#hostChanged())
+  }
+
+  /** What goes through a connection that was replaced while it lived has the drain's time to finish. */
+  #hostChanged(): void {
+    const previous = this.#carrier
+    this.#carrier = this.#slot.current
+    const isReplaced = previous !== null && previous !== this.#carrier && !previous.carrier.closed.aborted
+    if (isReplaced) this.#traffic.setRoute(routeOf(this.#routed, this.#slot), 'route')
+    this.#changed()
   }
 
   async #closePredecessors(): Promise<void> {

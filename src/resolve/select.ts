@@ -5,6 +5,8 @@ export interface Selecting {
   profiles: readonly string[]
   /** Forwards or hosts; null: everything that the profiles select. */
   names: readonly string[] | null
+  /** Forwards or hosts beside what the profiles select; means nothing where `names` says what is selected. */
+  also?: readonly string[]
   /** Forwards (or hosts: all via them) that are left out whatever else is said. */
   stopped: readonly string[]
 }
@@ -18,17 +20,18 @@ interface Selectable {
 /** As in Compose: without `profiles` always, else with one of them active or when named. `unknown`: names of neither. */
 export function selectForwards(
   project: { forwards: ReadonlyMap<string, Selectable>; hosts: ReadonlyMap<string, unknown> },
-  { profiles, names, stopped }: Selecting,
+  { profiles, names, also = [], stopped }: Selecting,
 ): { selected: Set<string>; unknown: string[] } {
   const forwards = [...project.forwards.values()]
   const active = forwards.filter((forward) => isActive(forward, profiles))
-  const known = (names ?? []).filter((name) => project.forwards.has(name) || project.hosts.has(name))
-  const wanted =
-    names === null ? active.map(({ name }) => name) : known.flatMap((name) => expandName(name, active))
+  const named = names ?? also
+  const known = named.filter((name) => project.forwards.has(name) || project.hosts.has(name))
+  const byName = known.flatMap((name) => expandName(name, active))
+  const wanted = names === null ? [...active.map(({ name }) => name), ...byName] : byName
   const left = new Set(stopped.flatMap((name) => expandName(name, forwards)))
   return {
     selected: new Set(wanted.filter((name) => !left.has(name))),
-    unknown: (names ?? []).filter((name) => !known.includes(name)),
+    unknown: named.filter((name) => !known.includes(name)),
   }
 
   /** A forward's name stands for itself, a host's for the forwards via it. */

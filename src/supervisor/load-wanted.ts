@@ -27,6 +27,7 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
     cwd: process.cwd(),
     profiles: selection.profiles,
     names: selection.names,
+    ...(selection.also && { also: selection.also }),
     ...(selection.input !== undefined && { input: selection.input }),
     ...(selection.envFile !== null && { envFile: selection.envFile }),
     ...(selection.projectName !== null && { projectName: selection.projectName }),

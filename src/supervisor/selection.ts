@@ -17,12 +17,18 @@ export function addSelection(
   const isNamed = (name: string) => names.includes(name) || names.includes(forwards?.get(name)?.via ?? name)
   return {
     ...brought,
-    names: held.names === null ? null : [...new Set([...held.names, ...names])],
+    ...(held.names === null
+      ? { names: null, also: union(held.also ?? [], names) }
+      : { names: union(held.names, names) }),
     stopped: held.stopped.filter((name) => !isNamed(name)),
   }
 }
 
 /** `down NAME` takes forwards out until an `up` selects them again. */
 export function stopForwards(held: Selection, forwards: Iterable<string>): Selection {
-  return { ...held, stopped: [...new Set([...held.stopped, ...forwards])] }
+  return { ...held, stopped: union(held.stopped, forwards) }
+}
+
+function union(held: readonly string[], more: Iterable<string>): string[] {
+  return [...new Set([...held, ...more])]
 }

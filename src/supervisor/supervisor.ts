@@ -21,6 +21,7 @@ import type { ConfigStatus, Status } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
+import { asRestart } from '../plan/restart.ts'
 import { nothingRuns } from '../plan/snapshot.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
@@ -158,8 +159,13 @@ class RunningSupervisor implements Supervisor {
       // Both before anything is closed: a file that breaks in between must not leave it so.
       const again = await this.#load(selection)
       const without = await this.#load(stopForwards(selection, forwards))
-      await this.#apply(without, 0)
-      return this.#apply(again)
+      const closing = this.#planFor(without.wanted)
+      await this.#carryOut(closing, without, 0)
+      const opening = this.#planFor(again.wanted)
+      const plan = asRestart(closing, opening)
+      this.#accepted(again, plan)
+      await this.#carryOut(opening, again)
+      return { plan: toPlanJson(again.project.name, plan), problems: again.warnings }
     })
   }
 
@@ -212,12 +218,16 @@ class RunningSupervisor implements Supervisor {
     this.#project = loaded.project
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
-    // Before it is applied: what the plan opens is tried once, not twice.
-    const woken = this.#reconciler.wake(loaded.selected)
-    await this.#reconciler.apply(plan, loaded.wanted, drainMs)
-    await woken
-    await this.#follow(loaded.seen)
+    await this.#carryOut(plan, loaded, drainMs)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
+  }
+
+  async #carryOut(plan: Plan, { selected, wanted, seen }: Proven, drainMs?: number): Promise<void> {
+    // Before it is applied: what the plan opens is tried once, not twice.
+    const woken = this.#reconciler.wake(selected)
+    await this.#reconciler.apply(plan, wanted, drainMs)
+    await woken
+    await this.#follow(seen)
   }
 
   #planFor(wanted: Wanted): Plan {

@@ -30,7 +30,7 @@ function formatCause({ cause, fields }: PlanChange): string {
     case 'deselected':
       return 'no longer selected'
     case 'changed':
-      return `${fields.map(makePrintable).join(', ') || 'something it needs'} changed`
+      return fields.length > 0 ? `${fields.map(makePrintable).join(', ')} changed` : 'restarted'
     case 'needed':
       return 'needed by a forward'
     case 'unused':

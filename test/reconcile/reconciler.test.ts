@@ -233,6 +233,27 @@ describe('a changed host', () => {
     await eventually(() => expect(made.map((each) => each.isOpen())).toEqual([false, true]))
   })
 
+  test('gives what goes through the old connection its drain, and no longer', async () => {
+    const { apply, isOpen, made, forward } = world()
+    const echo = await startEcho()
+    const port = await freePort()
+    const short = (user: string, drainMs: number) =>
+      wanted([local('a', port, { ...to(echo), drainMs } as never)], [host('acme', { user })])
+    await apply(short('me', 600_000))
+    await isOpen('a')
+    const patient = await openEcho(port)
+    await patient.says('x')
+    await apply(short('me', 0))
+    const impatient = await openEcho(port)
+    await impatient.says('y')
+    const closed = untilClosed(impatient)
+    await apply(short('you', 0))
+    await closed
+    expect(await patient.says('still')).toBe('still')
+    expect(forward('a').connections).toMatchObject({ active: 0, draining: 1 })
+    expect(made).toHaveLength(2)
+  })
+
   test('that cannot be reached leaves the old connection serving, with the problem in status', async () => {
     const { apply, isOpen, host: statusOf, refuse } = world()
     const one = await startSource('one')
