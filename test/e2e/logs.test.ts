@@ -180,10 +180,17 @@ describe('logs', () => {
   test('who reads may leave early', async () => {
     const cli = await logged()
     await cli.up()
-    const head = await cli.run(['logs', '-f'], {
-      prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'],
-      timeoutMs: 10_000,
+    let isOver = false
+    const reading = cli.run(['logs', '-f'], { prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'] })
+    void reading.finally(() => {
+      isOver = true
     })
+    // A pipe tells its writer that nobody reads any more when there is something to write.
+    await eventually(async () => {
+      await cli.run(['restart'])
+      return isOver
+    })
+    const head = await reading
     expect(head.stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(head.stderr).not.toMatch(/EPIPE|at .*\.js/)
   })
