@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { openControlServer } from '../control/server.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
-import { endSupervisor } from './end-supervisor.ts'
+import { endSupervisor, lostOf, yieldPlace } from './end-supervisor.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { keepLog } from './keep-log.ts'
@@ -15,7 +15,8 @@ import type { SuperviseAnswer, SuperviseRequest } from './spawn-supervisor.ts'
 
 const ANSWERS = 3
 
-export async function supervise({ env, version }: Invocation): Promise<number> {
+export async function supervise(invocation: Invocation): Promise<number> {
+  const { env, version } = invocation
   const { place, selection, watch, verbose } = JSON.parse(await text(process.stdin)) as SuperviseRequest
   const server = await openControlServer({ place, env, version }).catch(refuse)
   if (!server) return answer({ running: true })
@@ -26,8 +27,9 @@ export async function supervise({ env, version }: Invocation): Promise<number> {
     supervisor = await startSupervisor({ selection, watch, version, log: keeping.log }).catch(refuse)
     await server.serve(supervisor)
     answer({ started: true })
-    const ending = await Promise.race([supervisor.ended, signals.first])
+    const ending = await Promise.race([supervisor.ended, lostOf(server), signals.first])
     if (!ending) return EXIT.fine
+    if (ending === 'lost') return await yieldPlace(invocation, supervisor)
     return await endSupervisor(supervisor, ending, signals)
   } finally {
     signals.stop()

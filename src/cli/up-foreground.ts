@@ -5,7 +5,7 @@ import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
 import { attach } from './attach.ts'
-import { endSupervisor } from './end-supervisor.ts'
+import { endSupervisor, lostOf, yieldPlace } from './end-supervisor.ts'
 import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
@@ -45,7 +45,7 @@ async function supervise(
     if (typeof started === 'string') return signalExitCodes[started]
     supervisor = started
     await server.serve(supervisor)
-    return await stayUp(invocation, supervisor, early, signals)
+    return await stayUp(invocation, supervisor, early, { signals, lost: lostOf(server) })
   } finally {
     signals.stop()
     await server.close()
@@ -57,7 +57,7 @@ async function stayUp(
   invocation: Invocation,
   supervisor: Supervisor,
   early: EarlyEvents,
-  signals: Signals,
+  { signals, lost }: { signals: Signals; lost: Promise<'lost'> },
 ): Promise<number> {
   const followed = await follow(
     invocation,
@@ -71,6 +71,7 @@ async function stayUp(
   const ending = await Promise.race([
     supervisor.ended.then(() => 'ended' as const),
     followed.hopeless.then(() => 'hopeless' as const),
+    lost,
     signals.first,
   ])
   await followed.stop()
@@ -97,11 +98,12 @@ class EarlyEvents {
 async function end(
   invocation: Invocation,
   supervisor: Supervisor,
-  ending: 'ended' | 'hopeless' | EndSignal,
+  ending: 'ended' | 'hopeless' | 'lost' | EndSignal,
   signals: Signals,
 ): Promise<number> {
   if (ending === 'ended') return EXIT.fine
   if (ending === 'hopeless') return giveUp(invocation, supervisor)
+  if (ending === 'lost') return yieldPlace(invocation, supervisor)
   if (!invocation.options.json) invocation.terminal.note('Closing…')
   return endSupervisor(supervisor, ending, signals)
 }

@@ -5,7 +5,19 @@
 
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
@@ -26,6 +38,8 @@ export interface ProjectLock {
   /** Path of the listening socket. */
   readonly socket: string
   writeInfo(info: LockInfo): Promise<void>
+  /** What somebody has removed. Never rejects. */
+  missing(): Promise<'socket' | 'info' | null>
   /** Lets the next one in. The server stays with the caller, to answer what it already has and to close. Never rejects. */
   release(): Promise<void>
 }
@@ -121,11 +135,22 @@ function lockIn(lockDir: string, name: string): ProjectLock {
       await writeFile(`${info}.new`, JSON.stringify(value), { mode: 0o600 })
       await rename(`${info}.new`, info)
     },
+    missing: async () => {
+      if (await isGone(socket)) return 'socket'
+      return (await isGone(info)) ? 'info' : null
+    },
     release: async () => {
       for (const path of [socket, info, `${info}.new`]) await unlink(path).catch(() => {})
       await rmdir(lockDir).catch(() => {})
     },
   }
+}
+
+async function isGone(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    (error) => ['ENOENT', 'ENOTDIR'].includes(codeOf(error)),
+  )
 }
 
 async function withdraw(ownDir: string, server: Server): Promise<null> {

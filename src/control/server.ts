@@ -6,15 +6,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import { isReady } from '../model/status.ts'
 import { streamEvents } from './event-stream.ts'
-import { type LockInfo, type ProjectLock, takeLock } from './lock.ts'
+import { type HeldLock, holdLock } from './hold-lock.ts'
+import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
-import { openRuntimeDir, type ProjectPlace } from './paths.ts'
+import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
 import { readNames, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
   readonly socket: string
+  /** Resolves when the socket was removed and another supervisor has taken its place: this one has to end. */
+  readonly lost: Promise<void>
   /** From now on `control` answers. Requests that came before have waited; /healthz has not. */
   serve(control: Control): Promise<void>
   /** Gives the lock back, ends event streams, answers what waits with `problem`, closes: within a second or so. Never rejects. */
@@ -29,7 +32,6 @@ export interface ControlServerOptions {
 
 /** Becomes the project's one supervisor; null when another one is alive. */
 export async function openControlServer(options: ControlServerOptions): Promise<ControlServer | null> {
-  await openRuntimeDir(options.env)
   const session = new ControlSession(options)
   return (await session.open()) ? session : null
 }
@@ -101,7 +103,9 @@ class ControlSession implements ControlServer {
   readonly #options: ControlServerOptions
   readonly #server: Server
   readonly #closing = new AbortController()
-  #lock: ProjectLock | null = null
+  readonly lost: Promise<void>
+  #lock: HeldLock | null = null
+  #lose: () => void = () => {}
   #serve: (control: Control) => void = () => {}
   #refuse: (error: ProblemError) => void = () => {}
 
@@ -113,6 +117,9 @@ class ControlSession implements ControlServer {
       this.#refuse = reject
     })
     this.control.catch(() => {})
+    this.lost = new Promise((resolve) => {
+      this.#lose = resolve
+    })
     // Each stream listens.
     setMaxListeners(0, this.closing)
     this.#server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS })
@@ -131,7 +138,9 @@ class ControlSession implements ControlServer {
   }
 
   async open(): Promise<boolean> {
-    this.#lock = await takeLock(this.#options.place, this.#server, this.#info(null))
+    const { place, env } = this.#options
+    this.#lock = await holdLock(this.#server, { place, env, info: this.#info(null) })
+    void this.#lock?.lost.then(this.#lose)
     return this.#lock !== null
   }
 

@@ -2,7 +2,7 @@
 // behind with a process id that is somebody else's by now.
 
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
@@ -170,4 +170,30 @@ test('killed while its connections stream: they all end, and the ports are free'
   expect(await cli.run(['status'])).toMatchObject({ code: 3 })
   expect(await cli.run(['down'])).toMatchObject({ code: 0 })
   report('Ports free after kill -9', [took])
+})
+
+test('the runtime folder is removed under it: it can be asked again, and no second one is started', async () => {
+  await cli.up()
+  const [pid] = supervisorsOf(cli)
+  rmSync(cli.env.TUNNELS_RUNTIME_DIR!, { recursive: true })
+  await eventually(async () => (await cli.run(['status'])).code === 0)
+  expect((await cli.status()).supervisor.pid).toBe(pid)
+  await cli.up()
+  await isAsDeclared()
+  expect(supervisorsOf(cli)).toEqual([pid])
+  await nothingIsLeft()
+})
+
+test('the runtime folder is removed, and an `up` comes first: one of the two ends, and says so', async () => {
+  await cli.up()
+  const [first] = supervisorsOf(cli)
+  rmSync(cli.env.TUNNELS_RUNTIME_DIR!, { recursive: true })
+  await cli.run(['up', '-d'])
+  await eventually(() => supervisorsOf(cli).length === 1)
+  const [left] = supervisorsOf(cli)
+  await eventually(async () => (await cli.run(['status', '--check'])).code === 0)
+  expect((await cli.status()).supervisor.pid).toBe(left)
+  await isAsDeclared()
+  if (left !== first) expect((await cli.run(['logs'])).stdout).toContain('another one has been started since')
+  await nothingIsLeft()
 })
