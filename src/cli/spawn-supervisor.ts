@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -11,7 +11,7 @@ import type { ProjectPlace } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Invocation } from './invocation.ts'
-import { logPath } from './log-path.ts'
+import { logPath, openLogEnd } from './log-path.ts'
 import type { LoadedSelection } from './selection.ts'
 
 /** What the new process reads from its standard input. */
@@ -28,19 +28,21 @@ export type SuperviseAnswer = { started: true } | { running: true } | { problems
 
 /** Resolves when it answers on its control socket; rejects with its problems. */
 export async function spawnSupervisor(
-  { mainPath, env, options }: Invocation,
+  invocation: Invocation,
   { place, selection }: LoadedSelection,
   watch: boolean,
 ): Promise<'started' | 'running'> {
-  const log = openOutput(place)
+  const { mainPath, env, options } = invocation
+  // For what Node itself has to say at the end; the same file that its log goes to.
+  const log = openLogEnd(invocation, place)
   const file = join(place.folder, place.file)
   const child = spawn(process.execPath, [...process.execArgv, mainPath, '__supervise', file], {
     cwd: place.folder,
     detached: true,
     env: { ...filterEnvironment(env), ...placesIn(env) },
-    stdio: ['pipe', log, log, 'pipe'],
+    stdio: ['pipe', log ?? 'ignore', log ?? 'ignore', 'pipe'],
   })
-  closeSync(log)
+  if (log !== null) closeSync(log)
   const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose }
   const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
   stdin.on('error', () => {})
@@ -48,28 +50,22 @@ export async function spawnSupervisor(
   const failed = once(child, 'error').then(([error]) => Promise.reject(error))
   const answer = await Promise.race([text(answers), failed])
   child.unref()
-  return outcomeOf(answer, place)
+  return outcomeOf(answer, log === null ? null : logPath(place))
 }
 
-function outcomeOf(text: string, place: ProjectPlace): 'started' | 'running' {
-  if (text === '') throw new ProblemError(died(place))
+function outcomeOf(text: string, log: string | null): 'started' | 'running' {
+  if (text === '') throw new ProblemError(died(log))
   const answer = JSON.parse(text) as SuperviseAnswer
   if ('problems' in answer) throw new ProblemError(answer.problems)
   return 'started' in answer ? 'started' : 'running'
 }
 
-function died(place: ProjectPlace): Problem {
+function died(log: string | null): Problem {
   return {
     code: 'SUPERVISOR_UNREACHABLE',
     summary: 'The supervisor ended before it had started',
-    hint: `Its last words are in ${logPath(place)}`,
+    hint: log ? `Its last words are in ${log}` : '`tunnels up` without -d shows why',
   }
-}
-
-/** For what Node itself has to say at the end; the same file that its log goes to. */
-function openOutput(place: ProjectPlace): number {
-  mkdirSync(place.stateDir, { recursive: true, mode: 0o700 })
-  return openSync(logPath(place), 'a', 0o600)
 }
 
 /**

@@ -10,6 +10,7 @@ import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { keepLog } from './keep-log.ts'
+import { checkLog } from './log-path.ts'
 import type { LoadedSelection } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
@@ -35,6 +36,7 @@ async function supervise(
   server: ControlServer,
 ): Promise<number> {
   const { version, options } = invocation
+  checkLog(invocation, place)
   const keeping = keepLog(place, { verbose: options.verbose, version })
   const early = new EarlyEvents()
   let supervisor: Supervisor | null = null

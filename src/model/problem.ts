@@ -19,6 +19,7 @@ export type ProblemCode =
   | 'LISTEN_FORBIDDEN'
   | 'LISTEN_FAILED'
   | 'LIMIT_REACHED'
+  | 'STATE_UNWRITABLE'
   // the way to a host
   | 'HOST_UNRESOLVED'
   | 'HOST_UNREACHABLE'

@@ -5,10 +5,15 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
+import { ProblemError } from '../model/problem.ts'
+import { unwritableState } from '../model/state-folder.ts'
 
 export type AutoPorts = ReadonlyMap<string, number>
 
-/** Ports for these forwards: the remembered ones, else free ones, which are then remembered in `file`. */
+/**
+ * Ports for these forwards: the remembered ones, else free ones, which are then remembered in `file`. Rejects with
+ * a ProblemError (STATE_UNWRITABLE) when they cannot be: each look at the file would then choose others.
+ */
 export async function chooseAutoPorts(file: string, forwards: readonly string[]): Promise<AutoPorts> {
   if (forwards.length === 0) return new Map()
   const remembered = await readPorts(file)
@@ -31,10 +36,15 @@ async function readPorts(file: string): Promise<Record<string, number>> {
 }
 
 async function writePorts(file: string, ports: ReadonlyMap<string, number>): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const fresh = `${file}.${randomUUID()}`
-  await writeFile(fresh, `${JSON.stringify(Object.fromEntries(ports), null, 2)}\n`, { mode: 0o600 })
-  await rename(fresh, file)
+  const text = `${JSON.stringify(Object.fromEntries(ports), null, 2)}\n`
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await writeFile(fresh, text, { mode: 0o600 })
+    await rename(fresh, file)
+  } catch (error) {
+    throw new ProblemError(unwritableState('Ports of `auto` cannot be remembered', file, error))
+  }
 }
 
 async function freePort(taken: ReadonlySet<number>): Promise<number> {
