@@ -6,6 +6,7 @@ import type { Problem } from '../model/problem.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
 import type { SignatureHash } from './agent.ts'
 import type { Credentials, Identity } from './credentials.ts'
+import { howToSet } from './host-in-file.ts'
 import { fingerprint } from './host-key-problem.ts'
 import { printable } from './printable.ts'
 
@@ -100,13 +101,13 @@ export class Authentication {
   }
 
   #hint(said: string | null): string {
-    const { user, name } = this.#host
+    const { user } = this.#host
     if (said !== null && /too many/i.test(said))
-      return `Set identities_only: true and identity_file in hosts.${name}, so that only the right key is offered`
+      return `So that only the right key is offered, ${howToSet(this.#host, 'identities_only: true, identity_file: ~/.ssh/KEY')}`
     if (this.#methods.length > 0 && !this.#methods.includes('publickey'))
       return 'Only keys can be used so far: ask for a key to be set up on the server'
     if (this.#tried.length === 0)
-      return `Name a key with identity_file in hosts.${name}, or load one with \`ssh-add\``
+      return `Load a key with \`ssh-add\`, or ${howToSet(this.#host, 'identity_file: ~/.ssh/KEY')}`
     return `Check the user name, and that one of these keys is in ${user}'s authorized_keys on the server`
   }
 }

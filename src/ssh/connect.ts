@@ -11,6 +11,7 @@ import { Authentication } from './auth.ts'
 import { SshCarrier } from './carrier.ts'
 import { loadCredentials } from './credentials.ts'
 import { handshake, type Progress, strangerProblem } from './handshake.ts'
+import { howToSet } from './host-in-file.ts'
 import { loadHostKeyCheck } from './host-key.ts'
 import { openSocket, unlessAborted } from './socket.ts'
 
@@ -95,6 +96,7 @@ function behindJump(host: WantedHost, problem: Problem): Problem {
         code: 'HOST_UNREACHABLE',
         summary: `${host.name} cannot be reached at ${endpoint}`,
         detail: seen,
+        hint: `Look whether it runs, and whether ${host.jump ?? 'the jump host'} may reach it; \`hostname\` is looked up there`,
       }
     default:
       return problem
@@ -110,6 +112,6 @@ function timeoutProblem(host: WantedHost, { step, said }: Progress): Problem {
     hint:
       step === 'connecting'
         ? 'A firewall that drops, a wrong address, or a machine that is off'
-        : `Something listens there, but is stuck or slow; connect_timeout in hosts.${host.name} gives it more time`,
+        : `Something listens there, but is stuck or slow. To give it more time, ${howToSet(host, 'connect_timeout: 60s')}`,
   }
 }

@@ -8,6 +8,7 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
+import { howToSet, placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
 import { printable } from './printable.ts'
@@ -183,7 +184,7 @@ export function strangerProblem(host: WantedHost, said: string): Problem {
     code: 'HOST_PROTOCOL',
     summary: `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
     detail: `It says: ${said}`,
-    hint: `Check the port of hosts.${host.name}`,
+    hint: `Check the port in ${placeInFile(host)}`,
   }
 }
 
@@ -205,7 +206,7 @@ function mismatchProblem(host: WantedHost, heard: Heard, error: Error): Problem 
     ...(matching ? { detail: heard.lastLists } : {}),
     ...(matching
       ? {
-          hint: `ciphers, macs, kex_algorithms and host_key_algorithms of hosts.${host.name} decide what is offered`,
+          hint: `ciphers, macs, kex_algorithms and host_key_algorithms decide what is offered: to add one, ${howToSet(host, 'KEYWORD: +NAME')}`,
         }
       : {}),
   }

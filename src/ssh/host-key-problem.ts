@@ -1,9 +1,12 @@
 // What a person reads when a host key is refused: which key, what is on file and where, and what to do about it.
 
 import { createHash } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { formatHostPort } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import { howToSet } from './host-in-file.ts'
 import { type KnownHost, typeInside, type Verdict } from './known-hosts.ts'
 
 /** `name`: as the host is looked up in known_hosts, for ssh-keygen -R. */
@@ -24,7 +27,7 @@ export function notPinnedProblem(host: WantedHost, key: Buffer, pins: string[]):
     summary: `The host key of ${describeHost(host)} is not among its host_keys`,
     detail: `The server shows ${describeKey(key)}; pinned: ${pins.join(', ') || 'none'}.`,
     hint:
-      `Compare \`${fingerprint(key)}\` with what the server's owner says before it goes into hosts.${host.name}.host_keys. ` +
+      `Compare it with what the server's owner says; only when it is right, ${howToSet(host, hostKeysWith(key))}. ` +
       'Where another key type of this server is pinned, say so with host_key_algorithms',
   }
 }
@@ -35,7 +38,6 @@ export function fingerprint(key: Buffer): string {
 }
 
 function unknownProblem(host: WantedHost, key: Buffer, authority: boolean): Problem {
-  const port = host.port === 22 ? '' : `-p ${host.port} `
   const lines = [`The server shows ${describeKey(key)}, and no known_hosts file has a key for it.`]
   if (authority)
     lines.push(
@@ -45,10 +47,40 @@ function unknownProblem(host: WantedHost, key: Buffer, authority: boolean): Prob
     code: 'HOST_KEY_UNKNOWN',
     summary: `The host key of ${describeHost(host)} is not known`,
     detail: lines.join('\n'),
-    hint:
-      `Connect once with \`ssh ${port}${host.user}@${host.hostname}\` and answer its question, or put ` +
-      `\`host_keys: ["${fingerprint(key)}"]\` into hosts.${host.name} after comparing it with what the server's owner says`,
+    hint: unknownHint(host, key),
   }
+}
+
+function unknownHint(host: WantedHost, key: Buffer): string {
+  const command = sshCommand(host)
+  const pin = `${howToSet(host, hostKeysWith(key))}, after comparing the key with what the server's owner says`
+  if (!command) return pin.charAt(0).toUpperCase() + pin.slice(1)
+  return `Connect once with \`${command}\` and answer its question, or ${pin}`
+}
+
+function hostKeysWith(key: Buffer): string {
+  return `host_keys: ["${fingerprint(key)}"]`
+}
+
+/** How ssh(1) asks about the key and writes it where it is looked for here; null where it could do neither. */
+function sshCommand(host: WantedHost): string | null {
+  const file = host.userKnownHostsFiles[0]
+  // A hop of this file is not one that ssh knows.
+  if (!file || host.jump !== null) return null
+  // ssh goes by the account's home, whatever HOME says.
+  const isOwn = file === join(userInfo().homedir, '.ssh', 'known_hosts')
+  const options = [
+    ...(host.port === 22 ? [] : [`-p ${host.port}`]),
+    ...(isOwn ? [] : [`-o ${quote(`UserKnownHostsFile=${file}`)}`]),
+    ...(host.hostKeyAlias === null ? [] : [`-o ${quote(`HostKeyAlias=${host.hostKeyAlias}`)}`]),
+  ]
+  return ['ssh', ...options, `${host.user}@${host.hostname}`].join(' ')
+}
+
+/** For a shell, and inside it for ssh, which takes an option apart at blanks. */
+function quote(option: string): string {
+  if (/^[\w./@%+=:,-]+$/.test(option)) return option
+  return `'${option.replace('=', '="').replaceAll("'", "'\\''")}"'`
 }
 
 function changedProblem(host: WantedHost, name: string, key: Buffer, entry: KnownHost): Problem {
@@ -56,8 +88,13 @@ function changedProblem(host: WantedHost, name: string, key: Buffer, entry: Know
     code: 'HOST_KEY_CHANGED',
     summary: `The host key of ${describeHost(host)} is not the one on file: somebody may be in between, or the server was set up anew`,
     detail: `The server shows ${describeKey(key)}; ${entry.file}:${entry.line} has ${describeKey(entry.key)}.`,
-    hint: `Ask the server's owner. If the change is theirs: \`ssh-keygen -R '${name}' -f '${entry.file}'\`, then connect once with ssh`,
+    hint: `Ask the server's owner. If the change is theirs: \`ssh-keygen -R '${name}' -f '${entry.file}'\`, then ${againHint(host)}`,
   }
+}
+
+function againHint(host: WantedHost): string {
+  const command = sshCommand(host)
+  return command ? `connect once with \`${command}\`` : 'add the new one to that file'
 }
 
 function revokedProblem(host: WantedHost, key: Buffer, entry: KnownHost): Problem {

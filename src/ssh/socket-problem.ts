@@ -3,6 +3,7 @@
 import { formatHostPort } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import { placeInFile } from './host-in-file.ts'
 
 export interface Address {
   address: string
@@ -25,24 +26,40 @@ export function unresolvedProblem(host: WantedHost, error: NodeJS.ErrnoException
       : `Looked up here, without an answer (${error.code}).`,
     hint: temporary
       ? 'Look whether this machine is on the network'
-      : `Check the spelling, or set hostname in hosts.${host.name}`,
+      : `Check the spelling in ${placeInFile(host)}, or the name server (a VPN?)`,
   }
 }
 
 /** `failures`: at least one, in the order in which they came. */
 export function unreachableProblem(host: WantedHost, failures: Failure[]): Problem {
   const endpoint = formatHostPort(host.hostname, host.port)
-  const lines = failures.map(
-    ({ address, error }) => `${formatHostPort(address, host.port)}: ${describeErrno(error.code)}`,
-  )
   const timedOut = failures.every(({ error }) => error.code === 'ETIMEDOUT')
   return {
     code: timedOut ? 'HOST_TIMEOUT' : 'HOST_UNREACHABLE',
     summary: timedOut
       ? `${host.name} (${endpoint}) did not answer: timed out while connecting`
       : `${host.name} cannot be reached at ${endpoint}: ${describeErrno(failures[0]?.error.code)}`,
-    detail: lines.join('\n'),
+    ...detailOf(host, failures),
+    hint: timedOut
+      ? 'A firewall that drops, a wrong address, or a machine that is off'
+      : hintFor(host, failures[0]?.error.code),
   }
+}
+
+/** One address that was given as such needs no second sentence. */
+function detailOf(host: WantedHost, failures: Failure[]): { detail?: string } {
+  if (failures.every(({ address }) => address === host.hostname)) return {}
+  const lines = failures.map(
+    ({ address, error }) => `${formatHostPort(address, host.port)}: ${describeErrno(error.code)}`,
+  )
+  return { detail: lines.join('\n') }
+}
+
+function hintFor(host: WantedHost, code: string | undefined): string {
+  if (code === 'ECONNREFUSED')
+    return `Look whether sshd runs there, and on port ${host.port}; else correct ${placeInFile(host)}`
+  if (code === 'EADDRNOTAVAIL') return `Check bind_address and bind_interface of ${placeInFile(host)}`
+  return `Look whether this machine is on the right network (a VPN?), and at the address in ${placeInFile(host)}`
 }
 
 export function noSourceProblem(host: WantedHost): Problem {
@@ -51,7 +68,7 @@ export function noSourceProblem(host: WantedHost): Problem {
     code: 'HOST_UNREACHABLE',
     summary: `${host.name} cannot be reached from ${source}: there is no address to connect from`,
     detail: `${host.hostname} has no address of a family that ${source} has here.`,
-    hint: `Check bind_address, bind_interface and address_family of hosts.${host.name}`,
+    hint: `Check bind_address, bind_interface and address_family of ${placeInFile(host)}`,
   }
 }
 

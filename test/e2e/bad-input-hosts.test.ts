@@ -83,6 +83,8 @@ test('each has its own code and sentence, and the host that is fine carries', as
     expect(`${trouble.summary} ${trouble.detail}`).toMatch(words)
     expect(trouble.summary).toContain(name)
     expect(trouble.summary).not.toMatch(/\.$|E[A-Z]{4,}/)
+    expect(trouble.hint).toBeTruthy()
+    expect(trouble.detail ?? '').not.toContain(trouble.summary.split(': ').at(-1))
     expect(up.stderr).toContain(`to-${name} is ${state}`)
     expect(up.stderr).toContain(code)
   }

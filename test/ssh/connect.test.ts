@@ -227,10 +227,13 @@ describe('liveness', () => {
 describe('host keys', () => {
   test('an unknown one is refused with its fingerprint and the command, before any key of ours is shown', async () => {
     const server = await startSshd()
-    const problem = await attempt(hostFor(server, { userKnownHostsFiles: [] }))
+    const file = testFolder().join('known_hosts')
+    const problem = await attempt(hostFor(server, { userKnownHostsFiles: [file] }))
     expect(problem.code).toBe('HOST_KEY_UNKNOWN')
     expect(problem.detail).toContain(`ssh-ed25519 ${server.hostKeyFingerprint}`)
-    expect(problem.hint).toContain(`ssh -p ${server.port} ${server.user}@127.0.0.1`)
+    expect(problem.hint).toContain(
+      `ssh -p ${server.port} -o UserKnownHostsFile=${file} ${server.user}@127.0.0.1`,
+    )
     expect(problem.hint).toContain(`host_keys: ["${server.hostKeyFingerprint}"]`)
     expect(server.log()).not.toMatch(/publickey|userauth/)
   })
