@@ -88,7 +88,10 @@ function prohibitedProblem(name: string, listen: TcpListen, cause: Exclude<Cause
   }
 }
 
-function explain({ bind }: TcpListen, cause: Exclude<Cause, 'in use'>): { detail: string; hint: string } {
+function explain(
+  { bind, port }: TcpListen,
+  cause: Exclude<Cause, 'in use'>,
+): { detail: string; hint: string } {
   switch (cause) {
     case 'privileged':
       return { detail: 'Ports under 1024 are for root there.', hint: 'Take a port from 1024 on' }
@@ -99,7 +102,10 @@ function explain({ bind }: TcpListen, cause: Exclude<Cause, 'in use'>): { detail
       }
     case 'policy':
       return {
-        detail: 'The server gives no reason; it would not listen on any other port either.',
+        detail:
+          port === 'auto'
+            ? 'The server gives no reason.'
+            : 'The server gives no reason; asked for a port of its own choice, it would not listen either.',
         hint: 'Look at AllowTcpForwarding, PermitListen, GatewayPorts (and DisableForwarding) in its sshd_config, and at restrict, permitlisten and no-port-forwarding in its authorized_keys',
       }
   }
