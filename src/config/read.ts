@@ -103,7 +103,12 @@ function badByte(path: string, bytes: Buffer, offset: number, summary: string): 
   const lineStart = before.lastIndexOf(0x0a) + 1
   const line = before.reduce((lines, byte) => (byte === 0x0a ? lines + 1 : lines), 1)
   const column = [...before.subarray(lineStart).toString()].length + 1
-  return { code: 'CONFIG_SYNTAX', summary, hint: 'Save it as UTF-8 text', at: { file: path, line, column } }
+  return {
+    code: 'CONFIG_UNREADABLE',
+    summary,
+    hint: 'Save it as UTF-8 text',
+    at: { file: path, line, column },
+  }
 }
 
 function firstBadByte(bytes: Buffer): number {

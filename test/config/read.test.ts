@@ -30,10 +30,13 @@ test.each<[string, Buffer | string, string]>([
 })
 
 test.each<[Buffer | string, object]>([
-  ['a\nb\0c', { code: 'CONFIG_SYNTAX', summary: expect.stringContaining('NUL'), at: { line: 2, column: 2 } }],
+  [
+    'a\nb\0c',
+    { code: 'CONFIG_UNREADABLE', summary: expect.stringContaining('NUL'), at: { line: 2, column: 2 } },
+  ],
   [
     Buffer.from('a\né: \xff\n', 'latin1'),
-    { code: 'CONFIG_SYNTAX', summary: expect.stringContaining('not UTF-8'), at: { line: 2, column: 1 } },
+    { code: 'CONFIG_UNREADABLE', summary: expect.stringContaining('not UTF-8'), at: { line: 2, column: 1 } },
   ],
   [
     Buffer.concat([Buffer.from('𝒳é: '), Buffer.from([0xc3])]),

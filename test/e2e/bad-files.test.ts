@@ -188,7 +188,7 @@ const bad: Bad[] = [
   {
     what: 'that is not UTF-8',
     spoil: () => writeFileSync(path(), Buffer.concat([Buffer.from(file(1)), Buffer.from([0x23, 0xff])])),
-    code: 'CONFIG_SYNTAX',
+    code: 'CONFIG_UNREADABLE',
     at: [10, 2],
   },
 ]
