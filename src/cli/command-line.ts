@@ -135,12 +135,11 @@ function addSmallVerbs(add: Add): void {
     .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
   add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
   add('config', 'print the file as it is understood; with --quiet only check it', async (invocation) =>
-    (await import('./config.ts')).config(invocation),
+    (await import('./config.ts')).config(invocation, { checkOnly: false }),
   )
-  add('validate', 'check the file: the same as `config --quiet`', async (invocation) => {
-    const { config } = await import('./config.ts')
-    return config({ ...invocation, options: { ...invocation.options, quiet: true } })
-  })
+  add('validate', 'check the file, warnings included', async (invocation) =>
+    (await import('./config.ts')).config(invocation, { checkOnly: true }),
+  )
   add('schema', 'print the JSON Schema of tunnels.yaml', async (invocation) =>
     (await import('./schema.ts')).schema(invocation),
   )

@@ -78,6 +78,12 @@ describe('what it prints', () => {
   test('validate says nothing when all is well, and where when it is not', async () => {
     const cli = project({ 'tunnels.yaml': file })
     expect(await cli.run(['validate'])).toMatchObject({ code: 0, stdout: '' })
+    const wide = 'hosts: { idle: }\nforwards: { web: -L 18080:localhost:80 acme }\n'
+    cli.write('tunnels.yaml', wide)
+    const warned = await cli.run(['validate'])
+    expect(warned).toMatchObject({ code: 0, stdout: '' })
+    expect(warned.stderr).toMatch(/warning: [\s\S]*idle[\s\S]*CONFIG_WARNING/)
+    expect(await cli.run(['validate', '-q'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
     cli.write('tunnels.yaml', file.replace('18080', '99999'))
     const broken = await cli.run(['validate'])
     expect(broken).toMatchObject({ code: 2, stdout: '' })
