@@ -3,7 +3,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { isAlive } from '../control/lock.ts'
-import { ProblemError, problemOf } from '../model/problem.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { Status } from '../model/status.ts'
 import { formatPlan } from '../view/plan.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { type Followed, follow, foregroundView } from './follow.ts'
@@ -17,8 +18,12 @@ const DRAIN_PATIENCE_MS = 30_000
 const LOOK_AGAIN_MS = 100
 
 /** `gone`: it ended before it could be joined; the place is free. */
-export async function attach(invocation: Invocation, loaded: LoadedSelection): Promise<number | 'gone'> {
-  const client = await bring(invocation, loaded)
+export async function attach(
+  invocation: Invocation,
+  loaded: LoadedSelection,
+  args: { watch: boolean },
+): Promise<number | 'gone'> {
+  const client = await bring(invocation, loaded, args)
   if (typeof client !== 'object') return client
   const leaving = new AbortController()
   const signals = listenForSignals(() => void client.reconcile().catch(() => {}))
@@ -38,6 +43,7 @@ export async function attach(invocation: Invocation, loaded: LoadedSelection): P
 export async function bring(
   invocation: Invocation,
   { place, selection }: LoadedSelection,
+  { watch }: { watch: boolean },
 ): Promise<ControlClient | number | 'gone'> {
   const { env, version, terminal, options } = invocation
   const client = await openControlClient({ place, env, version })
@@ -48,12 +54,21 @@ export async function bring(
     showProblems(invocation, problems)
     if (exitCodeOf(problems) !== EXIT.fine) return exitCodeOf(problems)
     if (!options.json) terminal.note(formatPlan(plan, { color: terminal.color.err }).trimEnd())
+    noteOtherWatch(invocation, await client.status(), watch)
     return client
   } catch (error) {
     if (problemOf(error).code !== 'NOT_RUNNING') throw error
     await untilGone(invocation, client)
     return 'gone'
   }
+}
+
+function noteOtherWatch({ terminal }: Invocation, { supervisor }: Status, watch: boolean): void {
+  if (supervisor.watching === watch) return
+  const does = watch
+    ? 'was started with --no-watch and does not follow the file'
+    : 'follows the file: --no-watch changes nothing now'
+  terminal.note(`The running supervisor ${does}. Another start would: \`tunnels down\`, then \`tunnels up\``)
 }
 
 /** One that ends may still drain, and keeps the project's lock as long as it does. */
@@ -79,7 +94,12 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   try {
     const events = await client.openEvents(signal, { connections: invocation.options.json })
     followed = await follow(invocation, () => client.status(), foregroundView(invocation, true))
-    for await (const event of events) followed.see(event)
+    let isOver = false
+    for await (const event of events) {
+      followed.see(event)
+      isOver = event.event === 'end'
+    }
+    if (!isOver && !signal.aborted) throw new ProblemError(await brokenOff(client))
     invocation.terminal.note('The supervisor has ended')
     return EXIT.fine
   } catch (error) {
@@ -87,5 +107,21 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
     throw error
   } finally {
     await followed?.stop()
+  }
+}
+
+/** Its last word is `end`, whatever ends it, if it can still say anything. */
+async function brokenOff({ socket, pid }: ControlClient): Promise<Problem> {
+  const who = `The supervisor${pid ? ` (process ${pid})` : ''}`
+  if (await isAlive(socket))
+    return {
+      code: 'SUPERVISOR_UNREACHABLE',
+      summary: `${who} tells no more what happens: it was not read fast enough`,
+      hint: 'The tunnels stay up; `tunnels up` joins it again',
+    }
+  return {
+    code: 'SUPERVISOR_UNREACHABLE',
+    summary: `${who} has gone without a word: it was killed, or it crashed`,
+    hint: '`tunnels up` starts it again; where it crashed, the end of its log says why',
   }
 }

@@ -31,7 +31,7 @@ async function bringOrSpawn(
   { watch }: { watch: boolean },
 ): Promise<ControlClient | number> {
   for (;;) {
-    const client = await bring(invocation, loaded)
+    const client = await bring(invocation, loaded, { watch })
     if (client !== 'gone') return client
     if ((await spawnSupervisor(invocation, loaded, watch)) === 'started') return joinOwn(invocation, loaded)
   }

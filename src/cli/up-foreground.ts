@@ -24,7 +24,7 @@ export async function upForeground(
   for (;;) {
     const server = await openControlServer({ place: loaded.place, env, version })
     if (server) return supervise(invocation, loaded, args, server)
-    const code = await attach(invocation, loaded)
+    const code = await attach(invocation, loaded, args)
     if (code !== 'gone') return code
   }
 }

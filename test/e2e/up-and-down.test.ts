@@ -96,6 +96,21 @@ describe('in the background', () => {
     const status = await cli.run(['status', '--json'], { timeoutMs: 20_000 })
     expect(status.code).toBe(1)
     expect(JSON.parse(status.stdout).problems).toMatchObject([{ code: 'SUPERVISOR_UNREACHABLE' }])
+    const down = await cli.run(['down'], { timeoutMs: 20_000 })
+    expect(down.code).toBe(1)
+    expect(down.stderr).toContain('SUPERVISOR_UNREACHABLE')
+    expect(down.stderr).toContain(`kill -9 ${pid}`)
+  })
+
+  test('started with and without --no-watch: the second `up` says that it stays as it is', async () => {
+    const cli = await greetingProject()
+    await cli.up()
+    expect((await cli.up()).stderr).not.toContain('--no-watch')
+    expect((await cli.up(['--no-watch'])).stderr).toContain('follows the file: --no-watch changes nothing')
+    expect((await cli.status()).supervisor.watching).toBe(true)
+    await cli.down()
+    await cli.up(['--no-watch'])
+    expect((await cli.up()).stderr).toContain('was started with --no-watch and does not follow the file')
   })
 
   test('nothing of this environment reaches it but what it needs, and nothing secret its arguments', async () => {
@@ -358,6 +373,18 @@ describe('in the foreground', () => {
     await eventually(() => other.stderr().includes('forward web'))
     await cli.down()
     expect((await other.ended).code).toBe(0)
+  })
+
+  test('beside a supervisor that is killed it says so, and exits with 1', async () => {
+    const cli = await greetingProject()
+    await cli.up()
+    const { pid } = (await cli.status()).supervisor
+    const up = cli.start(['up'])
+    await eventually(() => up.stderr().includes('forward web'))
+    process.kill(pid, 'SIGKILL')
+    const ended = await up.ended
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain(`(process ${pid}) has gone without a word`)
   })
 
   test('`down` in a second terminal ends it, with 0', async () => {
