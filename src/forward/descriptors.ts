@@ -13,28 +13,45 @@ const LOOK_EVERY_MS = 50
 
 let limit: number | null = null
 let seen = 0
+/** Granted since we looked. */
 let since = 0
+/** Granted, and not yet known to be open: a look does not see them. */
+let pending = 0
 let lookedAt = Number.NEGATIVE_INFINITY
 
-/** To be asked once for each connection that is about to be opened. Null: there is room. */
+/**
+ * To be asked once for each connection that is about to be opened. Null: there is room, and the caller calls
+ * `descriptorSettled` once, when it is open or has failed. Those that are refused are to be closed at once.
+ */
 export function descriptorProblem(): Problem | null {
-  since += 1
   limit ??= findLimit()
-  if (since + seen < limit - RESERVED && seen > 0) return null
-  const now = performance.now()
-  if (now - lookedAt >= LOOK_EVERY_MS) {
-    lookedAt = now
-    seen = countOpen()
-    since = 1
+  if (!hasRoom(limit) || seen === 0) lookAgain()
+  if (hasRoom(limit)) {
+    since += 1
+    pending += 1
+    return null
   }
-  if (since + seen < limit - RESERVED) return null
-  // Those that are refused are closed again at once.
-  since -= 1
   return {
     code: 'LIMIT_REACHED',
     summary: `This process may have ${limit} files and connections open, and they are in use`,
     hint: 'Close some connections, or raise the limit where tunnels is started (ulimit -n)',
   }
+}
+
+export function descriptorSettled(): void {
+  pending -= 1
+}
+
+function hasRoom(of: number): boolean {
+  return seen + since + 1 < of - RESERVED
+}
+
+function lookAgain(): void {
+  const now = performance.now()
+  if (now - lookedAt < LOOK_EVERY_MS) return
+  lookedAt = now
+  seen = countOpen()
+  since = pending
 }
 
 /** setrlimit(2), RLIMIT_NOFILE: Node has raised it as far as it may. Infinity where nobody tells. */

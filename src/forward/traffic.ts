@@ -10,7 +10,7 @@ import { type AllowTo, isTargetAllowed } from './allow-to.ts'
 import type { Dial, Incoming } from './carrier.ts'
 import { carry, type Outcome } from './carry.ts'
 import { connectionNews, refusalNews } from './connection-news.ts'
-import { descriptorProblem } from './descriptors.ts'
+import { descriptorProblem, descriptorSettled } from './descriptors.ts'
 import { type ConnectionView, OpenConnection } from './open-connection.ts'
 import type { SocksAuth } from './socks-handshake.ts'
 
@@ -77,12 +77,15 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     const connection = new OpenConnection(incoming.from, route.drainMs, direction, bytes)
     open.add(connection)
     onChange()
+    const settle = once(descriptorSettled)
     const reached = () => {
+      settle()
       if (problem?.code !== 'LIMIT_REACHED') problem = null
       onConnection(connectionNews('opened', connection))
       onChange()
     }
     void carry(connection, incoming, { ...route, allowTo: () => route.allowTo, reached }).then((outcome) => {
+      settle()
       open.delete(connection)
       connection.end()
       if (outcome.kind === 'refused') counts.refused++
@@ -126,6 +129,14 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     get problem() {
       return problem
     },
+  }
+}
+
+function once(action: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) action()
+    isDone = true
   }
 }
 
