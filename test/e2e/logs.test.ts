@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { LogLine } from '../../src/control/protocol.ts'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
-import { eventually } from '../helpers/eventually.ts'
+import { actUntil, eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
 import { isAlive } from '../helpers/processes.ts'
 import { startSource } from '../helpers/servers.ts'
@@ -180,17 +180,8 @@ describe('logs', () => {
   test('who reads may leave early', async () => {
     const cli = await logged()
     await cli.up()
-    let isOver = false
     const reading = cli.run(['logs', '-f'], { prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'] })
-    void reading.finally(() => {
-      isOver = true
-    })
-    // A pipe tells its writer that nobody reads any more when there is something to write.
-    await eventually(async () => {
-      await cli.run(['restart'])
-      return isOver
-    })
-    const head = await reading
+    const head = await actUntil(reading, () => cli.run(['restart']))
     expect(head.stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(head.stderr).not.toMatch(/EPIPE|at .*\.js/)
   })

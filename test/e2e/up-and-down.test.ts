@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../src/control/protocol.ts'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
-import { eventually } from '../helpers/eventually.ts'
+import { actUntil, eventually } from '../helpers/eventually.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
 import { isAlive, processesWith } from '../helpers/processes.ts'
 import { startEcho, startServer, startSource } from '../helpers/servers.ts'
@@ -396,9 +396,8 @@ describe('in the foreground', () => {
 
   test('who reads its events may leave: it ends, and says nothing of pipes', async () => {
     const cli = await greetingProject()
-    const up = await cli.run(['up', '--json'], {
-      prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'],
-    })
+    const reading = cli.run(['up', '--json'], { prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'] })
+    const up = await actUntil(reading, () => cli.run(['restart']))
     expect(eventsIn(up.stdout)).toHaveLength(1)
     expect(up.stderr).not.toMatch(/EPIPE|at .*\.js/)
     await eventually(() => canListen('127.0.0.1', cli.port))

@@ -33,3 +33,16 @@ async function look<T>(
     return { error }
   }
 }
+
+/**
+ * Does `act` again and again until `over` has settled, and gives what that gives. For who reads a pipe and leaves:
+ * its writer hears of it only when there is something to write.
+ */
+export async function actUntil<T>(over: Promise<T>, act: () => Promise<unknown>): Promise<T> {
+  let isOver = false
+  const settled = over.finally(() => {
+    isOver = true
+  })
+  while (!isOver) await Promise.race([act(), settled])
+  return settled
+}
