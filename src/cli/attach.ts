@@ -104,6 +104,8 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
     return EXIT.fine
   } catch (error) {
     if (signal.aborted) return EXIT.fine
+    // It took our selection a moment ago: it is not that nothing runs, but that it went.
+    if (problemOf(error).code === 'NOT_RUNNING') throw new ProblemError(await brokenOff(client))
     throw error
   } finally {
     await followed?.stop()
