@@ -4,7 +4,7 @@ import { connect, type Socket, type TcpSocketConnectOpts } from 'node:net'
 import { type DialTarget, formatTarget } from '../model/address.ts'
 import { type ProblemCode, ProblemError } from '../model/problem.ts'
 import type { Connection, Dial } from './carrier.ts'
-import { openLocalSocket } from './local-socket.ts'
+import { openLocalSocket, socketOptions } from './local-socket.ts'
 import { checkUnixPath } from './unix-path.ts'
 
 const timeoutMs = 10_000
@@ -43,13 +43,12 @@ export function dialFromHere(target: DialTarget, signal: AbortSignal, limitMs: n
 }
 
 function openSocket(target: DialTarget): Socket {
-  if (target.kind === 'unix') return connect({ path: target.path, allowHalfOpen: true })
+  if (target.kind === 'unix') return connect({ ...socketOptions, path: target.path })
   const { host, port } = target
   return connect({
     host,
     port,
-    allowHalfOpen: true,
-    noDelay: true,
+    ...socketOptions,
     ...(isLocalhost(host) && { lookup: bothLoopbacks }),
   })
 }

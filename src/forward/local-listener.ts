@@ -6,7 +6,7 @@ import { formatSocketAddress, type SocketAddress } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Incoming } from './carrier.ts'
 import { explainListenError } from './listen-problem.ts'
-import { openLocalSocket } from './local-socket.ts'
+import { openLocalSocket, socketOptions } from './local-socket.ts'
 import { placeUnixSocket } from './unix-place.ts'
 
 export interface LocalListener {
@@ -31,7 +31,7 @@ export async function listenLocal(
   socket: UnixSocketOptions,
   onIncoming: (incoming: Incoming) => void,
 ): Promise<LocalListener> {
-  const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (client) =>
+  const server = createServer({ ...socketOptions, pauseOnConnect: true }, (client) =>
     onIncoming(incomingOf(client, address.kind)),
   )
   try {
@@ -90,12 +90,15 @@ function listenerOf(server: Server, address: SocketAddress, remove = async () =>
   return { address, close, failed: failed.signal }
 }
 
+/** One for all: without a reason each would be an exception of its own, stack trace included. */
+const hungUp = new Error('the client has gone')
+
 /** Reading into the socket's own bounded buffer begins at once: otherwise nobody would notice a RST. */
 function incomingOf(client: Socket, kind: SocketAddress['kind']): Incoming {
   const gone = new AbortController()
   const connection = openLocalSocket(client, kind)
   const from = { address: client.remoteAddress ?? null, port: client.remotePort ?? 0 }
-  client.once('close', () => gone.abort())
+  client.once('close', () => gone.abort(hungUp))
   client.read(0)
   return { from, accept: () => connection, refuse: connection.abort, gone: gone.signal }
 }

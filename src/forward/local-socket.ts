@@ -4,6 +4,12 @@
 import type { Socket } from 'node:net'
 import type { Connection } from './carrier.ts'
 
+/**
+ * EOF goes one way, and nothing waits for more to come. With Node's own buffer of 16 KiB every single packet would fill
+ * it, and make its sender pause and go on.
+ */
+export const socketOptions = { allowHalfOpen: true, noDelay: true, highWaterMark: 256 * 1024 }
+
 /** Takes the socket over: from here on its errors are heard, and never thrown. */
 export function openLocalSocket(socket: Socket, kind: 'tcp' | 'unix'): Connection {
   socket.on('error', ignore)

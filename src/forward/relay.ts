@@ -82,9 +82,21 @@ interface Pump {
 function pump(source: Connection, to: Duplex, each: Pump): () => void {
   const { onChunk, rest, closed, endIfDone, abort } = each
   const from = source.stream
+  let isHeld = false
+  const release = () => {
+    isHeld = false
+    to.uncork()
+  }
   const data = (chunk: Buffer) => {
     const passed = onChunk(chunk)
-    if (passed.length > 0 && !to.write(passed)) from.pause()
+    if (passed.length === 0) return
+    // One piece of what came through SSH holds several packets: they go on in one write.
+    if (!isHeld) {
+      isHeld = true
+      to.cork()
+      process.nextTick(release)
+    }
+    if (!to.write(passed)) from.pause()
   }
   const drain = () => from.resume()
   const passOnEnd = () => {

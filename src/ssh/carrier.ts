@@ -10,10 +10,13 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { ChannelStream } from './channel-stream.ts'
 import { dial } from './channels.ts'
+import { Flow } from './flow.ts'
+import { takeChannel } from './internals.ts'
 import { Liveness } from './liveness.ts'
 import { Pressure } from './pressure.ts'
 import { printable } from './printable.ts'
 import { RemoteListening } from './remote-listen.ts'
+import { WireChannel } from './wire-channel.ts'
 
 /** How long the farewell may take to leave before the socket is taken away. */
 const FAREWELL_MS = 1_000
@@ -23,11 +26,12 @@ export class SshCarrier implements Carrier {
   readonly client: Client
   readonly #socket: Duplex
   readonly #pressure: Pressure
+  readonly #flow: Flow
   readonly #liveness: Liveness
   readonly #listening: RemoteListening
   readonly #closed = new AbortController()
   /** ssh2 says nothing on an idle channel when the connection is lost. */
-  readonly #streams = new Set<ChannelStream>()
+  readonly #streams = new Set<ChannelStream | WireChannel>()
   /** The first thing that went wrong: it is why the connection ends a moment later. */
   #trouble: string | null = null
 
@@ -36,6 +40,7 @@ export class SshCarrier implements Carrier {
     this.client = client
     this.#socket = socket
     this.#pressure = new Pressure(socket, client)
+    this.#flow = new Flow(client, () => this.rttMs)
     // Every channel that is being opened listens.
     setMaxListeners(0, this.closed)
     this.#listening = new RemoteListening(this)
@@ -70,7 +75,10 @@ export class SshCarrier implements Carrier {
 
   /** A channel becomes a connection that ends with this carrier. */
   adopt(channel: Channel): Connection {
-    const stream = new ChannelStream(channel, this.#pressure)
+    const wire = takeChannel(this.client, channel)
+    const stream = wire
+      ? new WireChannel(wire, this.#pressure, this.#flow)
+      : new ChannelStream(channel, this.#pressure)
     this.#streams.add(stream)
     stream.once('close', () => this.#streams.delete(stream))
     return { stream, abort: () => stream.destroy() }

@@ -8,6 +8,7 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
+import { gatherWrites } from './gather.ts'
 import { howToSet, placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
@@ -64,6 +65,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
       silence(client)
       finish(() => resolve(client))
     })
+    gatherWrites(stream)
     try {
       client.connect(configFor(options, heard))
     } catch (error) {

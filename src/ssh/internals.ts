@@ -2,7 +2,7 @@
 // has a fallback, so that another version costs precision, never correctness.
 
 import { createRequire } from 'node:module'
-import type { Client } from 'ssh2'
+import type { Channel, Client } from 'ssh2'
 
 export interface SupportedAlgorithms {
   kex: string[]
@@ -21,12 +21,44 @@ interface Protocol {
   _debug?: unknown
   _kexinit?: unknown
   _queue?: unknown
+  channelData?: (id: number, data: Buffer) => void
+  channelEOF?: (id: number) => void
+  channelClose?: (id: number) => void
+  channelWindowAdjust?: (id: number, bytes: number) => void
 }
 
 interface Insides {
   _protocol?: Protocol
   _callbacks?: unknown[]
-  _chanMgr?: { get?: (id: number) => unknown }
+  _chanMgr?: {
+    get?: (id: number) => unknown
+    update?: (id: number, value: unknown) => void
+    remove?: (id: number) => void
+  }
+}
+
+/** What the server says on a channel (RFC 4254 5.2, 5.3). */
+export interface ChannelMessages {
+  receiveData(chunk: Buffer): void
+  receiveExtendedData(bytes: number): void
+  receiveWindowAdjust(bytes: number): void
+  receiveEof(): void
+  receiveClose(): void
+}
+
+/** What we say on it. None of these throws when the connection has ended. */
+export interface ChannelWire {
+  owner: ChannelMessages | null
+  /** Bytes that the server may send, and that we may, when it was opened. */
+  readonly granted: number
+  readonly allowed: number
+  readonly packetSize: number
+  sendData(chunk: Buffer): void
+  sendWindowAdjust(bytes: number): void
+  sendEof(): void
+  sendClose(): void
+  /** The server does what it may not: ends the connection. */
+  fail(error: Error): void
 }
 
 /** What this ssh2 can do here (it depends on Node's OpenSSL), best first; `defaults` leaves out the old ones. */
@@ -73,6 +105,147 @@ export function watchServerSigAlgs(client: Client, onAlgorithms: (algorithms: st
     if (algorithms) onAlgorithms(algorithms)
     return proceed()
   })
+}
+
+/**
+ * Takes a channel from ssh2, to be called in the moment when it is open: from then on its owner hears what the server
+ * says on it, and ssh2 answers requests only. Null, and nothing is changed, where ssh2 has another shape.
+ */
+export function takeChannel(client: Client, channel: Channel): ChannelWire | null {
+  const { _protocol: protocol, _chanMgr: channels } = insides(client)
+  const { incoming, outgoing } = channel as unknown as { incoming?: ChannelSide; outgoing?: ChannelSide }
+  if (!isWhole(incoming) || !isWhole(outgoing) || !protocol || !channels) return null
+  const sends = [
+    protocol.channelData,
+    protocol.channelEOF,
+    protocol.channelClose,
+    protocol.channelWindowAdjust,
+  ]
+  const keeps = [channels.get, channels.update, channels.remove]
+  if (![...sends, ...keeps].every((method) => typeof method === 'function')) return null
+  if (channels.get!(incoming.id) !== channel) return null
+  const wires = wiresOf(client)
+  if (!wires) return null
+  const wire = new Wire(client, incoming, outgoing)
+  wires.set(incoming.id, wire)
+  channels.update!(incoming.id, new Husk(outgoing.id))
+  return wire
+}
+
+interface ChannelSide {
+  id: number
+  window: number
+  packetSize: number
+}
+
+function isWhole(side: ChannelSide | undefined): side is ChannelSide {
+  return [side?.id, side?.window, side?.packetSize].every(Number.isSafeInteger)
+}
+
+class Wire implements ChannelWire {
+  owner: ChannelMessages | null = null
+  readonly granted: number
+  readonly allowed: number
+  readonly packetSize: number
+  readonly #client: Client
+  readonly #id: number
+
+  constructor(client: Client, incoming: ChannelSide, outgoing: ChannelSide) {
+    this.#client = client
+    this.#id = outgoing.id
+    this.granted = incoming.window
+    this.allowed = outgoing.window
+    this.packetSize = outgoing.packetSize
+  }
+
+  sendData(chunk: Buffer): void {
+    this.#send((protocol) => protocol.channelData!(this.#id, chunk))
+  }
+
+  sendWindowAdjust(bytes: number): void {
+    this.#send((protocol) => protocol.channelWindowAdjust!(this.#id, bytes))
+  }
+
+  sendEof(): void {
+    this.#send((protocol) => protocol.channelEOF!(this.#id))
+  }
+
+  sendClose(): void {
+    this.#send((protocol) => protocol.channelClose!(this.#id))
+  }
+
+  fail(error: Error): void {
+    this.#client.emit('error', error)
+  }
+
+  #send(action: (protocol: Protocol) => void): void {
+    try {
+      action(insides(this.#client)._protocol!)
+    } catch {
+      // ssh2 throws where the connection has just ended; whoever holds it hears of it.
+    }
+  }
+}
+
+/** What ssh2 finds in the place of a channel that is not its own any more: over, but able to refuse requests. */
+class Husk {
+  readonly incoming = { state: 'closed' }
+  readonly outgoing: { id: number; state: string }
+  readonly _exit: { code?: unknown } = {}
+  readonly _callbacks: unknown[] = []
+
+  constructor(id: number) {
+    this.outgoing = { id, state: 'open' }
+  }
+
+  emit(): void {}
+}
+
+type Wires = Map<number, ChannelWire>
+type Handler = (protocol: unknown, id: number, ...rest: never[]) => unknown
+
+const wiresByClient = new WeakMap<Client, Wires>()
+
+function wiresOf(client: Client): Wires | null {
+  const known = wiresByClient.get(client)
+  if (known) return known
+  const wires: Wires = new Map()
+  if (!divert(client, wires)) return null
+  wiresByClient.set(client, wires)
+  return wires
+}
+
+/** Written out, and no `intercept`: this is passed by every packet. */
+function divert(client: Client, wires: Wires): boolean {
+  const handlers = insides(client)._protocol?._handlers as Record<string, Handler> | undefined
+  const names = ['DATA', 'EXTENDED_DATA', 'WINDOW_ADJUST', 'EOF', 'CLOSE'].map((name) => `CHANNEL_${name}`)
+  if (!handlers || names.some((name) => typeof handlers[name] !== 'function')) return false
+  const [onData, onExtended, onAdjust, onEof, onClose] = names.map((name) => handlers[name]!) as Handler[]
+  handlers.CHANNEL_DATA = (protocol, id, data: Buffer) => {
+    const owner = wires.get(id)?.owner
+    return owner ? owner.receiveData(data) : onData!(protocol, id, data as never)
+  }
+  handlers.CHANNEL_EXTENDED_DATA = (protocol, id, data: Buffer, type) => {
+    const owner = wires.get(id)?.owner
+    return owner ? owner.receiveExtendedData(data.length) : onExtended!(protocol, id, data as never, type)
+  }
+  handlers.CHANNEL_WINDOW_ADJUST = (protocol, id, bytes: number) => {
+    const owner = wires.get(id)?.owner
+    return owner ? owner.receiveWindowAdjust(bytes) : onAdjust!(protocol, id, bytes as never)
+  }
+  handlers.CHANNEL_EOF = (protocol, id) => {
+    const owner = wires.get(id)?.owner
+    return owner ? owner.receiveEof() : onEof!(protocol, id)
+  }
+  handlers.CHANNEL_CLOSE = (protocol, id) => {
+    const owner = wires.get(id)?.owner
+    if (!owner) return onClose!(protocol, id)
+    wires.delete(id)
+    // Its number is free for the next one, so ours goes out first.
+    owner.receiveClose()
+    insides(client)._chanMgr!.remove!(id)
+  }
+  return true
 }
 
 /** How many bytes the server may still send on a channel; Infinity where that cannot be known. */

@@ -6,6 +6,8 @@ import type { Originator } from '../model/address.ts'
 import type { SshCarrier } from './carrier.ts'
 import { closedStream } from './channel-stream.ts'
 
+const hungUp = new Error('the client has gone')
+
 /** Until it is answered the server holds its client back: nothing has been read. */
 export class IncomingChannel implements Incoming {
   readonly from: Originator
@@ -31,7 +33,7 @@ export class IncomingChannel implements Incoming {
     this.#answered()
     if (this.#carrier.closed.aborted) return closedConnection(this.#carrier.closed.reason as Error)
     const connection = this.#carrier.adopt(this.#accept())
-    connection.stream.once('close', () => this.#gone.abort())
+    connection.stream.once('close', () => this.#gone.abort(hungUp))
     return connection
   }
 
