@@ -13,20 +13,29 @@ function refuse(sentence: string): void {
 }
 
 async function run(): Promise<void> {
-  const [{ readFile }, { fileURLToPath }, { runCommandLine }] = await Promise.all([
-    import('node:fs/promises'),
+  await keepCompiledCode()
+  const [{ readFileSync }, { fileURLToPath }, { runCommandLine }] = await Promise.all([
+    import('node:fs'),
     import('node:url'),
     import('./cli/command-line.ts'),
   ])
   process.stdout.on('error', leaveQuietly)
   process.stderr.on('error', () => {})
   const packageFile = new URL('../package.json', import.meta.url)
-  const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
   const mainPath = fileURLToPath(import.meta.url)
   const argv = process.argv.slice(2)
   const code = await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath })
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(code)
+}
+
+/** Where this Node can, and nothing is loaded for it where it cannot. */
+async function keepCompiledCode(): Promise<void> {
+  const { enableCompileCache: enable } = process.getBuiltinModule('node:module') as {
+    enableCompileCache?: (folder: string) => unknown
+  }
+  if (enable) (await import('./cli/compile-cache.ts')).keepCompiledCode(enable, process.env)
 }
 
 /** Pipes are written to behind our back: what a slow reader has not taken yet would be lost. */

@@ -3,7 +3,6 @@
 // once one wins. A socket that refuses connections belongs to a dead process; its name is random and never
 // used again, so anybody may remove it at any time: no pid is compared, no clock is read, nothing is renewed.
 
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmod,
@@ -66,7 +65,7 @@ export async function takeLock(
   info: LockInfo,
 ): Promise<ProjectLock | null> {
   const lockDir = lockDirOf(place)
-  const name = randomBytes(4).toString('hex')
+  const name = process.getBuiltinModule('node:crypto').randomBytes(4).toString('hex')
   const ownDir = `${lockDir}.${name}`
   await removeAbandoned(place)
   await prepare(ownDir, name, server, info)

@@ -9,7 +9,7 @@ import { packetsHeldBack } from './internals.ts'
  * Bytes queued in this process; above it, writers wait until the queue is empty. What waits here is before whatever
  * another channel has to say next, and the kernel has a queue of its own that keeps the line busy meanwhile.
  */
-const LIMIT = 256 * 1024
+const LIMIT = 1024 * 1024
 /** The same for packets that wait for new keys: a server decides how long that takes. */
 const LIMIT_PACKETS = 256
 
