@@ -79,7 +79,8 @@ export async function startTunnels(stage, sshd, far, { port = sshd.port, jump = 
   const host = { ...tunnelsHost(sshd, port), ...options }
   const { pid, stop } = startProject(stage, `up-${near.socks}`, {
     hosts: { hop: tunnelsHost(sshd, port), bench: { ...host, ...(jump && { proxy_jump: 'hop' }) } },
-    defaults: { forwards: { via: 'bench' } },
+    // As many as ssh takes: no limit of its own.
+    defaults: { forwards: { via: 'bench', max_connections: 10_000 } },
     forwards: { ...Object.fromEntries(forwards), socks: { dynamic: `127.0.0.1:${near.socks}` } },
   })
   return contender(pid, near, far, stop)

@@ -67,7 +67,13 @@ async function runAll(scene, wanted) {
     for (const { local } of Object.values(contenders))
       await scene.client('untilAllAnswer', [local.echo.port], 20_000)
     for (const measure of wanted.filter((each) => each.scene === name))
-      results.push(await take(measure, contenders, scene))
+      await take(measure, contenders, scene).then(
+        (result) => results.push(result),
+        (error) => {
+          process.stderr.write(`${measure.name}: failed: ${error.message}\n`)
+          process.exitCode = 1
+        },
+      )
     for (const { stop } of Object.values(contenders)) await stop()
   }
   return results

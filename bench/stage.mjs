@@ -105,6 +105,12 @@ export function memory(/** @type {number} */ pid) {
   return Number(kib) * 1024
 }
 
+/** Bytes in memory, also what others have as well (proc(5), VmRSS). */
+export function residentBytes(/** @type {number} */ pid) {
+  const [, kib] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) * 1024
+}
+
 /** A process and what it started. */
 export function withChildren(/** @type {number} */ pid) {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name))

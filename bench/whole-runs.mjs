@@ -3,9 +3,18 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { MAIN, projectEnv, sshArgs, startProject, tunnelsHost, writeProject } from './contenders.mjs'
+import {
+  MAIN,
+  projectEnv,
+  sshArgs,
+  startProject,
+  startSsh,
+  startTunnels,
+  tunnelsHost,
+  writeProject,
+} from './contenders.mjs'
 import { freePort } from './sshd.mjs'
-import { withChildren } from './stage.mjs'
+import { residentBytes, withChildren } from './stage.mjs'
 
 /** @typedef {import('./measures.mjs').Measure} Measure */
 /** @typedef {import('./scenes.mjs').Scene} Scene */
@@ -14,21 +23,21 @@ const MIB = 1024 * 1024
 const FORWARDS = 50
 const IDLE = 2_000
 
-/** @type {Measure} */
+/** In a process of its own each time: what was taken once is not given back, and would cost nothing the next time. @type {Measure} */
 export const idleConnections = {
   name: 'idle',
-  scene: 'plain',
+  scene: 'none',
   rounds: 3,
   rows: { each: { title: `memory of each of ${IDLE} idle connections`, unit: 'KiB', better: 'less' } },
-  run: async ({ pid, local }, { client, memory }) => {
-    if (pid === null) return {}
-    // What a first time costs is not theirs.
-    await client('keep', local.echo, 100)
-    await client('drop')
-    const before = memory(pid)
+  run: async (_contender, { stage, sshd, far, client, memory }, who) => {
+    const begin = who === 'ssh' ? startSsh : startTunnels
+    const { pid, local, stop } = await begin(stage, sshd, far)
+    await client('untilAllAnswer', [local.echo.port], 20_000)
+    const before = memory(Number(pid))
     await client('keep', local.echo, IDLE)
-    const each = (memory(pid) - before) / IDLE / 1024
+    const each = (memory(Number(pid)) - before) / IDLE / 1024
     await client('drop')
+    await stop()
     return { each }
   },
 }
@@ -51,9 +60,10 @@ export const footprint = {
     const { pids, stop } = await openAll(scene, who, ports, 5)
     await scene.client('untilAllAnswer', ports, 30_000)
     const all = who === 'tunnels' ? pids : pids.flatMap(withChildren)
-    const bytes = all.reduce((sum, pid) => sum + scene.memory(pid), 0)
+    const sum = (/** @type {(pid: number) => number} */ of) => all.reduce((bytes, pid) => bytes + of(pid), 0)
+    const [memory, resident] = [sum(scene.memory) / MIB, sum(residentBytes) / MIB]
     await stop()
-    return { memory: bytes / MIB }
+    return { memory, resident }
   },
 }
 

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream'
 const ENOUGH_BYTES = 128 * 1024
 
 /**
- * To be called before the stream is used. What is written in one turn of the event loop is held back until its end;
+ * To be called before the stream is used. What is written because of one event is held back until it has been dealt with;
  * what comes while the kernel takes no more is gathered by Node itself.
  */
 export function gatherWrites(stream: Duplex): void {
@@ -25,7 +25,7 @@ export function gatherWrites(stream: Duplex): void {
   const hold = () => {
     isHeld = true
     stream.cork()
-    if (!isDue) setImmediate(endTurn)
+    if (!isDue) process.nextTick(endTurn)
     isDue = true
   }
   stream.write = function gathered(this: Duplex, ...args: Parameters<Duplex['write']>) {
