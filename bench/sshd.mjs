@@ -42,14 +42,24 @@ export async function startSshd(folder) {
   }
 }
 
-/** A port that is free now. */
+/** A port that is free now, and below those that the system gives to outgoing connections: it stays free. */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await new Promise((resolve) => {
+      server.once('listening', () => resolve(true)).once('error', () => resolve(false))
+    })
+    await new Promise((resolve) => server.close(resolve))
+    if (isFree && !given.has(port)) {
+      given.add(port)
+      return port
+    }
+  }
 }
+
+/** @type {Set<number>} */
+const given = new Set()
 
 /**
  * @param {string} folder

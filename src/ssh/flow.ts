@@ -157,7 +157,9 @@ export class Flow {
   }
 }
 
-function setWindow(pace: Pace, wanted: number): void {
+/** Whole bytes: they are counted on both sides, and must come out even. */
+function setWindow(pace: Pace, wished: number): void {
+  const wanted = Math.round(wished)
   const has = Math.max(0, pace.window - BASE)
   const wants = Math.max(0, wanted - BASE)
   if (wants <= has) {
