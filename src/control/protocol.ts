@@ -3,6 +3,7 @@
 
 import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
+import type { Prompt } from '../model/prompt.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
 
@@ -69,6 +70,7 @@ export type Event =
   | { time: string; event: 'config'; state: Status['config']['state']; problems: Problem[] }
   | { time: string; event: 'problem'; what: 'host' | 'forward'; name: string; problem: Problem }
   | ConnectionEvent
+  | { time: string; event: 'prompt'; what: 'host'; name: string; prompt: Prompt }
   | { time: string; event: 'end' }
 
 /** `untold`: that many more came to nothing since the last line about them, and were only counted. */

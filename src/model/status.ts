@@ -1,6 +1,7 @@
 // What is true now: the value behind `tunnels status`, exactly as its JSON is printed (schema/status.schema.json).
 
 import type { Problem } from './problem.ts'
+import type { Prompt } from './prompt.ts'
 
 /**
  * opening → open ⇄ retrying (heals by itself), waiting (needs a person), failed (does not heal by itself),
@@ -42,6 +43,8 @@ export interface HostStatus {
   reconnects: number
   retryAt: string | null
   problem: Problem | null
+  /** What a person has to answer; absent: nothing. */
+  prompt?: Prompt
 }
 
 export interface ForwardStatus {

@@ -17,15 +17,23 @@ export interface WantedHost {
   hostname: string
   port: number
   user: string
+  /** What a person would type after `ssh`: the name that ssh_config is asked for, `%n` of its tokens. */
+  originalName: string
   /** Name of the wanted host that this one is reached through. */
   jump: string | null
+  /** ProxyCommand of ssh_config(5), tokens not expanded; null: none. */
+  proxyCommand: ProxyCommand | null
   identityFiles: string[]
   /** Only the identity files (and agent keys that match them) are offered. */
   identitiesOnly: boolean
   /** True when the identity files were named, not ssh's default list: a missing one is then worth a word. */
   identitiesNamed: boolean
+  certificateFiles: string[]
   /** Path of the agent's socket. */
   agent: string | null
+  /** What the variables of password_env and passphrase_env hold; never shown. */
+  password: string | null
+  passphrase: string | null
   strictHostKeyChecking: 'ask' | 'accept-new' | 'yes' | 'no'
   userKnownHostsFiles: string[]
   globalKnownHostsFiles: string[]
@@ -45,6 +53,12 @@ export interface WantedHost {
   bindInterface: string | null
   addressFamily: 'any' | 'inet' | 'inet6'
   reconnect: Reconnect
+}
+
+/** `environment`: all that the command gets of ours, without what the files' variables hold. */
+export interface ProxyCommand {
+  command: string
+  environment: Readonly<Record<string, string>>
 }
 
 interface WantedForwardBase {

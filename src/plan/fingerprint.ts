@@ -72,6 +72,10 @@ function differingFields(a: object, b: object): string[] {
 
 const hostWords: Readonly<Record<string, string>> = {
   jump: 'proxy_jump',
+  originalName: 'hostname',
+  certificateFiles: 'certificate_file',
+  password: 'password_env',
+  passphrase: 'passphrase_env',
   agent: 'identity_agent',
   identityFiles: 'identity_file',
   identitiesNamed: 'identity_file',

@@ -10,6 +10,7 @@
 import type { Duplex } from 'node:stream'
 import type { Carrier, Dial } from '../forward/carrier.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { Ask } from '../model/prompt.ts'
 import type { HostStatus, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
 import { afterFailure } from './backoff.ts'
@@ -20,7 +21,7 @@ import { Waiting } from './waiting.ts'
 /** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
 export type Connect = (
   host: WantedHost,
-  options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; signal: AbortSignal },
+  options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; ask?: Ask; signal: AbortSignal },
 ) => Promise<Carrier>
 
 type Serving = { held: HeldCarrier; generation: number }

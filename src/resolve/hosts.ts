@@ -51,6 +51,11 @@ function fillIn(spec: HostSpec, surroundings: Surroundings): Omit<WantedHost, 'n
   const ssh = join(surroundings.home, '.ssh')
   return {
     hostname: spec.hostname ?? spec.name,
+    originalName: spec.hostname ?? spec.name,
+    proxyCommand: null,
+    certificateFiles: spec.certificateFile ?? [],
+    password: null,
+    passphrase: null,
     port: spec.port ?? 22,
     user: spec.user ?? surroundings.user,
     identityFiles: spec.identityFile ?? defaultIdentities.map((file) => join(ssh, file)),

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { Carrier } from '../forward/carrier.ts'
 import { formatHostPort } from '../model/address.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { Ask } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { algorithmsFor } from './algorithms.ts'
 import { Authentication } from './auth.ts'
@@ -18,6 +19,8 @@ import { openSocket, unlessAborted } from './socket.ts'
 export interface ConnectOptions {
   /** Through a jump host: a stream to hostname:port. Absent: a socket of our own. It belongs to the connection from then on. */
   openStream?: (signal: AbortSignal) => Promise<Duplex>
+  /** Absent: nobody is there to ask. While an answer is waited for, the attempt's time stands still. */
+  ask?: Ask
   signal: AbortSignal
 }
 
