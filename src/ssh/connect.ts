@@ -14,6 +14,7 @@ import { loadCredentials } from './credentials.ts'
 import { handshake, type Progress, strangerProblem } from './handshake.ts'
 import { howToSet } from './host-in-file.ts'
 import { loadHostKeyCheck } from './host-key.ts'
+import { openProxyCommand } from './proxy-command.ts'
 import { openSocket, unlessAborted } from './socket.ts'
 
 export interface ConnectOptions {
@@ -52,7 +53,7 @@ async function attempt(
   const credentials = await loadCredentials(host, signal)
   const algorithms = algorithmsFor(host, hostKey.knownTypes)
   signal.throwIfAborted()
-  const stream = await openStream(host, options, signal)
+  const stream = await openStream(host, options, signal, progress)
   const authentication = new Authentication(host, credentials)
   try {
     signal.throwIfAborted()
@@ -66,8 +67,19 @@ async function attempt(
   }
 }
 
-async function openStream(host: WantedHost, options: ConnectOptions, signal: AbortSignal): Promise<Duplex> {
-  if (!options.openStream) return openSocket(host, signal)
+async function openStream(
+  host: WantedHost,
+  options: ConnectOptions,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Duplex> {
+  if (!options.openStream) {
+    const { proxyCommand } = host
+    if (!proxyCommand) return openSocket(host, signal)
+    return openProxyCommand(host, proxyCommand, signal, (line) => {
+      progress.proxySaid = line
+    })
+  }
   try {
     return await options.openStream(signal)
   } catch (error) {
@@ -106,15 +118,16 @@ function behindJump(host: WantedHost, problem: Problem): Problem {
   }
 }
 
-function timeoutProblem(host: WantedHost, { step, said }: Progress): Problem {
+function timeoutProblem(host: WantedHost, { step, said, proxySaid }: Progress): Problem {
   if (step === 'waiting for the banner' && said) return strangerProblem(host, said)
   const endpoint = formatHostPort(host.hostname, host.port)
   return {
     code: 'HOST_TIMEOUT',
     summary: `${host.name} (${endpoint}) did not answer within ${host.connectTimeoutMs / 1000} s: timed out while ${step}`,
+    ...(proxySaid && { detail: `Its proxy_command says: ${proxySaid}` }),
     hint:
       step === 'connecting'
         ? 'A firewall that drops, a wrong address, or a machine that is off'
-        : `Something listens there, but is stuck or slow. To give it more time, ${howToSet(host, 'connect_timeout: 60s')}`,
+        : `${host.proxyCommand ? 'Its proxy_command runs' : 'Something listens there'}, but is stuck or slow. To give it more time, ${howToSet(host, 'connect_timeout: 60s')}`,
   }
 }

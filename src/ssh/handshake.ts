@@ -4,7 +4,7 @@
 import type { Duplex } from 'node:stream'
 import ssh2, { type Algorithms, type Client, type ConnectConfig } from 'ssh2'
 import { formatHostPort } from '../model/address.ts'
-import { type Problem, ProblemError } from '../model/problem.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
@@ -26,10 +26,14 @@ export interface HandshakeOptions {
   progress: Progress
 }
 
-/** `said`: the first line that came, which is no SSH banner while the step is still to wait for one. */
+/**
+ * `said`: the first line that came, which is no SSH banner while the step is still to wait for one. `proxySaid`: the
+ * last line of a proxy command's standard error.
+ */
 export interface Progress {
   step: Step
   said?: string
+  proxySaid?: string
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -158,6 +162,8 @@ class Heard {
 
 function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Problem {
   const { host, authentication, progress } = options
+  // The stream itself knows best why it failed.
+  if (error instanceof ProblemError) return problemOf(error)
   if (error.level === 'client-authentication') return authentication.problem(null)
   if (progress.step === 'authentication' && typeof error.code === 'number')
     return authentication.problem(`The server ended it: ${printable(error.message)}.`)
@@ -182,9 +188,11 @@ export function strangerProblem(host: WantedHost, said: string): Problem {
   if (busyLine.test(said)) return lostProblem(host, 'waiting for the banner', said)
   return {
     code: 'HOST_PROTOCOL',
-    summary: `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
+    summary: host.proxyCommand
+      ? `What the proxy_command of ${host.name} leads to is not an SSH server`
+      : `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
     detail: `It says: ${said}`,
-    hint: `Check the port in ${placeInFile(host)}`,
+    hint: `Check the ${host.proxyCommand ? 'command' : 'port'} in ${placeInFile(host)}`,
   }
 }
 
