@@ -7,6 +7,7 @@ import { parseHostname, parseUser } from './hostname.ts'
 import { type Base, parseFile, parseFiles } from './local-path.ts'
 import { type Parsed, parsed } from './parsed.ts'
 import { parsePort } from './port.ts'
+import { parseProxyCommand } from './proxy-command.ts'
 import { parseProxyJump } from './proxy-jump.ts'
 import { openSubsection, type Parse, read, type Section } from './reading.ts'
 import {
@@ -14,7 +15,6 @@ import {
   parseBoolean,
   parseCount,
   parseList,
-  parseText,
   parseVariableName,
   parseWord,
 } from './scalars.ts'
@@ -43,7 +43,7 @@ export const hostOptions: { [F in Field]-?: Option<NonNullable<HostSpec[F]>> } =
     parse: parseProxyJump,
     format: (hops) => (hops.length > 0 ? hops : 'none'),
   },
-  proxyCommand: { key: 'proxy_command', parse: parseText },
+  proxyCommand: { key: 'proxy_command', parse: parseProxyCommand },
   strictHostKeyChecking: {
     key: 'strict_host_key_checking',
     parse: parseWord('ask', 'accept-new', 'yes', 'no'),

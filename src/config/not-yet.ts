@@ -9,7 +9,6 @@ type Missing = Record<string, (value: Plain) => boolean>
 const always = () => true
 
 const HOST: Missing = {
-  proxy_command: always,
   certificate_file: always,
   strict_host_key_checking: (value) => value === 'accept-new' || value === 'no',
   password_env: always,

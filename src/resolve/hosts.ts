@@ -3,9 +3,12 @@
 
 import { join } from 'node:path'
 import type { HostSpec, Project } from '../model/project.ts'
-import type { WantedHost } from '../model/wanted.ts'
+import type { ProxyCommand, WantedHost } from '../model/wanted.ts'
+import { commandEnvironment } from './command-environment.ts'
 
 export interface Surroundings {
+  /** The same without what .env adds; absent: nothing of it, for commands that are run. */
+  caller?: Readonly<Record<string, string | undefined>>
   /** The caller's environment, as the selection holds it. */
   environment: Readonly<Record<string, string | undefined>>
   home: string
@@ -28,7 +31,8 @@ export function resolveHosts(
     const name = behind === null ? spec.name : `${spec.name} via ${behind}`
     if (hosts.has(name)) return name
     const jump = behind ?? addJumps(spec.proxyJump ?? [])
-    hosts.set(name, { ...fillIn(spec, surroundings), name, jump })
+    const proxyCommand = jump === null ? proxyCommandOf(spec, surroundings) : null
+    hosts.set(name, { ...fillIn(spec, surroundings), name, jump, proxyCommand })
     return name
   }
 
@@ -47,12 +51,20 @@ export function resolveHosts(
   }
 }
 
-function fillIn(spec: HostSpec, surroundings: Surroundings): Omit<WantedHost, 'name' | 'jump'> {
+/** The way to a host leads through another one, or through a command. */
+function proxyCommandOf({ proxyCommand }: HostSpec, { caller = {} }: Surroundings): ProxyCommand | null {
+  if (proxyCommand === undefined || /^none$/i.test(proxyCommand)) return null
+  return { command: proxyCommand, environment: commandEnvironment(caller) }
+}
+
+function fillIn(
+  spec: HostSpec,
+  surroundings: Surroundings,
+): Omit<WantedHost, 'name' | 'jump' | 'proxyCommand'> {
   const ssh = join(surroundings.home, '.ssh')
   return {
     hostname: spec.hostname ?? spec.name,
     originalName: spec.hostname ?? spec.name,
-    proxyCommand: null,
     certificateFiles: spec.certificateFile ?? [],
     password: null,
     passphrase: null,

@@ -36,6 +36,7 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
   const { selected } = selectForwards(project, selection)
   const wanted = await resolve(project, selected, {
     environment,
+    caller: selection.environment,
     home: selection.environment.HOME ?? homedir(),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),

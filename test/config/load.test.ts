@@ -215,7 +215,7 @@ hosts:
   acme:
     strict_host_key_checking: accept-new
     ssh_config: true
-    proxy_command: nc %h %p
+    certificate_file: ./id-cert.pub
   fine: { strict_host_key_checking: yes, ssh_config: false, connect: always }
 forwards:
   a: { via: acme, local: 1024, to: 80, idle_timeout: 1h, healthcheck: { type: connect }, env: { A: "{port}" } }
@@ -226,7 +226,7 @@ forwards:
     '3:12 CONFIG_NOT_YET defaults.hosts.connect',
     '6:5 CONFIG_NOT_YET hosts.acme.strict_host_key_checking',
     '7:5 CONFIG_NOT_YET hosts.acme.ssh_config',
-    '8:5 CONFIG_NOT_YET hosts.acme.proxy_command',
+    '8:5 CONFIG_NOT_YET hosts.acme.certificate_file',
     '11:40 CONFIG_NOT_YET forwards.a.idle_timeout',
     '11:58 CONFIG_NOT_YET forwards.a.healthcheck',
     '11:90 CONFIG_NOT_YET forwards.a.env',
