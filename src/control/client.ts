@@ -10,6 +10,7 @@ import { findHolder, type LockHolder } from './lock.ts'
 import { formatLogsRequest } from './log-stream.ts'
 import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
 import {
+  type AnswerRequest,
   type DownRequest,
   type ErrorAnswer,
   type Event,
@@ -36,6 +37,8 @@ export interface ControlClient {
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
   down(request?: DownRequest): Promise<void>
   restart(request?: RestartRequest): Promise<ReconcileAnswer>
+  /** To a prompt of the status; null: no answer. */
+  answer(request: AnswerRequest): Promise<void>
   /** Resolves once the stream is open, so that nothing later is missed. */
   openEvents(signal: AbortSignal, request?: EventsRequest): Promise<AsyncIterable<Event>>
   /** Ends with the log, with `follow` when the supervisor does or when the signal fires. */
@@ -77,8 +80,11 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     down: async (body = {}) => {
       await ask('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
     },
-    openEvents: async (signal, { connections = false } = {}) =>
-      readLines<Event>(await stream(`GET /v1/events?connections=${connections}`, signal)),
+    answer: async (body) => {
+      await ask('POST /v1/answer', body, QUICK_MS)
+    },
+    openEvents: async (signal, { connections = false, prompts = false } = {}) =>
+      readLines<Event>(await stream(`GET /v1/events?connections=${connections}&prompts=${prompts}`, signal)),
     openLogs: async (request, signal) =>
       readLines<LogLine>(await stream(`GET /v1/logs?${formatLogsRequest(request)}`, signal)),
   }

@@ -51,6 +51,12 @@ export interface RestartRequest {
   names?: string[]
 }
 
+/** POST /v1/answer: to each field of a prompt, in order; null: no answer. The answers are never told to anybody. */
+export interface AnswerRequest {
+  id: string
+  answers: string[] | null
+}
+
 /** GET /v1/plan: with the running selection. POST /v1/plan: what `up` would do with another one. */
 export interface PlanRequest {
   selection?: Selection
@@ -70,8 +76,17 @@ export type Event =
   | { time: string; event: 'config'; state: Status['config']['state']; problems: Problem[] }
   | { time: string; event: 'problem'; what: 'host' | 'forward'; name: string; problem: Problem }
   | ConnectionEvent
-  | { time: string; event: 'prompt'; what: 'host'; name: string; prompt: Prompt }
+  | PromptEvent
   | { time: string; event: 'end' }
+
+/** `prompt`: what the host asks now; null: nothing any more. */
+export interface PromptEvent {
+  time: string
+  event: 'prompt'
+  what: 'host'
+  name: string
+  prompt: Prompt | null
+}
 
 /** `untold`: that many more came to nothing since the last line about them, and were only counted. */
 export type ConnectionEvent = {
@@ -108,9 +123,13 @@ export interface LogsRequest {
   follow: boolean
 }
 
-/** GET /v1/events?connections=true: each connection, too. */
+/**
+ * GET /v1/events?connections=true&prompts=true. `connections`: each connection, too. `prompts`: a person is at the
+ * other end, for as long as the stream lives, and answers what hosts ask.
+ */
 export interface EventsRequest {
   connections?: boolean
+  prompts?: boolean
 }
 
 /** Any answer that is not 2xx. */
@@ -125,6 +144,10 @@ export interface Control {
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>
   down(request: DownRequest): Promise<void>
   restart(request: RestartRequest): Promise<ReconcileAnswer>
+  /** Somebody is there to answer prompts until the returned function is called. */
+  attend(): () => void
+  /** Rejects with USAGE when the question is not open, or has another number of fields. */
+  answer(request: AnswerRequest): Promise<void>
   /** Returns its stop. Listeners are called in order, never after the stop. */
   watchEvents(listener: (event: Event) => void): () => void
   /**

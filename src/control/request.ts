@@ -1,7 +1,7 @@
 // What a client may ask for, checked before anybody acts on it: the socket is the owner's alone, but the owner may
 // have another version, or curl.
 
-import type { DownRequest, PlanRequest, Selection } from './protocol.ts'
+import type { AnswerRequest, DownRequest, PlanRequest, Selection } from './protocol.ts'
 import { RefusedRequest } from './request-body.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -51,6 +51,19 @@ export function readNames({ names, drainMs }: Body): DownRequest {
     ...(names !== undefined && { names: names as string[] }),
     ...(drainMs !== undefined && { drainMs: drainMs as number }),
   }
+}
+
+/** No person types more, and no server asks for more at once. */
+const MOST_ANSWERS = 64
+const LONGEST_ANSWER = 16 * 1024
+
+/** The body of `answer`. Throws a RefusedRequest (400) that says nothing of what was in it. */
+export function readAnswer({ id, answers }: Body): AnswerRequest {
+  if (!isText(id)) throw refuse('id')
+  const isBounded = (given: string[]) =>
+    given.length <= MOST_ANSWERS && given.every(({ length }) => length <= LONGEST_ANSWER)
+  if (answers !== null && !(areTexts(answers) && isBounded(answers as string[]))) throw refuse('answers')
+  return { id: id as string, answers: answers as string[] | null }
 }
 
 function refuse(key: string): RefusedRequest {

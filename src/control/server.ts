@@ -11,7 +11,7 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readNames, readSelection } from './request.ts'
+import { readAnswer, readNames, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -68,6 +68,10 @@ const routes: Readonly<Record<string, Route>> = {
     ),
   'POST /v1/restart': async (session, { request, response }) =>
     session.answer(response, 200, await (await session.control).restart(readNames(await readBody(request)))),
+  'POST /v1/answer': async (session, { request, response }) => {
+    await (await session.control).answer(readAnswer(await readBody(request)))
+    session.answer(response, 200, {})
+  },
   'POST /v1/down': async (session, { request, response }) => {
     const body = readNames(await readBody(request))
     await (await session.control).down(body)
@@ -78,8 +82,9 @@ const routes: Readonly<Record<string, Route>> = {
   'GET /v1/events': async (session, { query, response }) => {
     const control = await session.control
     session.beginLines(response)
-    const connections = query.get('connections') === 'true'
-    streamEvents(control, { connections }, response, session.closing)
+    const isOn = (key: string) => query.get(key) === 'true'
+    const asked = { connections: isOn('connections'), prompts: isOn('prompts') }
+    streamEvents(control, asked, response, session.closing)
   },
   'GET /v1/logs': async (session, { query, response }) => {
     const [control, asked] = [await session.control, parseLogsRequest(query)]

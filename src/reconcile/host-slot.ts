@@ -3,19 +3,21 @@
 //
 //              ┌────────── lost, or failed and healing ──────────┐
 //   opening ──▶ open ──lost──▶ retrying ──▶ open                  │
-//      └──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
+//      ├──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
+//      └──asks──▶ waiting, with a prompt ──answered──▶ opening
 //
 // With a new spec while open: `current` serves on until the attempt succeeds; it never comes back on the old spec.
 
 import type { Duplex } from 'node:stream'
 import type { Carrier, Dial } from '../forward/carrier.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
-import type { Ask } from '../model/prompt.ts'
+import type { Ask, Prompt } from '../model/prompt.ts'
 import type { HostStatus, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
 import { afterFailure } from './backoff.ts'
 import { HeldCarrier } from './held-carrier.ts'
 import { behindJump, throughJump, waitForJump } from './jump.ts'
+import type { Prompts } from './prompts.ts'
 import { Waiting } from './waiting.ts'
 
 /** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
@@ -24,6 +26,13 @@ export type Connect = (
   options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; ask?: Ask; signal: AbortSignal },
 ) => Promise<Carrier>
 
+/** What every host of a supervisor has in common. */
+export interface Surroundings {
+  connect: Connect
+  onChange: () => void
+  prompts: Prompts
+}
+
 type Serving = { held: HeldCarrier; generation: number }
 
 export class HostSlot {
@@ -31,6 +40,8 @@ export class HostSlot {
   #jump: HostSlot | null
   readonly #connect: Connect
   readonly #onChange: () => void
+  readonly #prompts: Prompts
+  #prompt: Prompt | null = null
   #generation = 0
   #serving: Serving | null = null
   #state: State = 'opening'
@@ -47,11 +58,12 @@ export class HostSlot {
   readonly #waiting = new Waiting<HeldCarrier>()
   readonly #watchers = new Set<() => void>()
 
-  constructor(spec: WantedHost, jump: HostSlot | null, connect: Connect, onChange: () => void) {
+  constructor(spec: WantedHost, jump: HostSlot | null, surroundings: Surroundings) {
     this.#spec = spec
     this.#jump = jump
-    this.#connect = connect
-    this.#onChange = onChange
+    this.#connect = surroundings.connect
+    this.#onChange = surroundings.onChange
+    this.#prompts = surroundings.prompts
     void this.#run()
   }
 
@@ -71,8 +83,14 @@ export class HostSlot {
     return this.#problem
   }
 
+  /** A person is being asked: with the answer it goes on. */
+  get isAsking(): boolean {
+    return this.#prompt !== null
+  }
+
   /** It does not come back without somebody's doing. */
   get isGivenUp(): boolean {
+    if (this.isAsking) return false
     return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
   }
 
@@ -149,6 +167,7 @@ export class HostSlot {
       reconnects: Math.max(0, this.#connected - 1),
       retryAt: this.#retryAt?.toISOString() ?? null,
       problem: this.#problem,
+      ...(this.#prompt && { prompt: this.#prompt }),
     }
   }
 
@@ -171,13 +190,33 @@ export class HostSlot {
     const held = jump && (await waitForJump(jump, signal, () => this.#tellOfJump(jump)))
     if (!this.#serving && this.#state !== 'retrying') this.#enter('opening', this.#problem)
     const through = held && { openStream: throughJump(held, this.#spec) }
-    const carrier = await this.#connect(this.#spec, { ...through, signal })
+    const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
     if (signal.aborted) carrier.close()
     else this.#serve({ held: new HeldCarrier(carrier), generation })
   }
 
+  /** The host waits for the answer; what serves meanwhile goes on. */
+  readonly #ask: Ask = async (question, signal) => {
+    const asked = this.#prompts.ask(this.#spec.name, question, signal)
+    if (!asked) return null
+    const before = this.#state
+    this.#prompt = asked.prompt
+    this.#enter(this.#serving ? before : 'waiting', this.#problem)
+    this.#notifyWatchers()
+    try {
+      return await asked.answers
+    } finally {
+      this.#prompt = null
+      if (this.#state === 'waiting') this.#enter(before === 'open' ? 'retrying' : before, this.#problem)
+      else this.#onChange()
+      this.#notifyWatchers()
+    }
+  }
+
   /** What fails there is ours at once, not only when we have waited long enough. */
   #tellOfJump(jump: HostSlot): void {
+    // Its question is not ours: we are on our way, as it is.
+    if (jump.isAsking && !jump.current) return
     if (jump.current && jump.state === 'open' && !jump.problem) return
     const problem = behindJump(this.#spec, jump.spec, jump.#unavailable())
     if (this.#serving) return this.#setProblem(problem)
@@ -204,7 +243,7 @@ export class HostSlot {
     if (this.#serving !== serving) return
     this.#serving = null
     this.#downSince = Date.now()
-    if (this.#state !== 'closed') this.#enter('retrying', problem)
+    if (this.#state !== 'closed') this.#enter(this.isAsking ? 'waiting' : 'retrying', problem)
     this.#notifyWatchers()
   }
 

@@ -13,6 +13,7 @@ import type { Binding, GaveWay } from './binding.ts'
 import { type Connect, HostSlot } from './host-slot.ts'
 import { LocalBinding } from './local-binding.ts'
 import { OpenForward } from './open-forward.ts'
+import { Prompts } from './prompts.ts'
 import { RemoteBinding } from './remote-binding.ts'
 
 /** How long `close` waits for hosts to confirm that they no longer listen, and have passed on what they had. */
@@ -23,6 +24,8 @@ export class Reconciler {
   readonly #forwards = new Map<string, OpenForward>()
   /** Removed, with connections that drain. */
   readonly #leaving = new Set<OpenForward>()
+  /** What its hosts ask, and who is there to be asked. */
+  readonly prompts = new Prompts()
   readonly #connect: Connect
   readonly #onChange: () => void
   readonly #onConnection: (forward: string, news: ConnectionNews) => void
@@ -118,7 +121,11 @@ export class Reconciler {
       case 'open-host':
         this.#hosts.set(
           step.host.name,
-          new HostSlot(step.host, this.#jumpOf(step.host.jump), this.#connect, this.#onChange),
+          new HostSlot(step.host, this.#jumpOf(step.host.jump), {
+            connect: this.#connect,
+            onChange: this.#onChange,
+            prompts: this.prompts,
+          }),
         )
         return
       case 'update-host':

@@ -8,6 +8,7 @@ import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { algorithmsFor } from './algorithms.ts'
+import { AttemptClock } from './attempt-clock.ts'
 import { Authentication } from './auth.ts'
 import { SshCarrier } from './carrier.ts'
 import { loadCredentials } from './credentials.ts'
@@ -33,13 +34,14 @@ export async function connect(host: WantedHost, options: ConnectOptions): Promis
   const progress: Progress = { step: 'connecting' }
   const deadline = new AbortController()
   const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress)))
-  const timer = setTimeout(expire, host.connectTimeoutMs)
+  const clock = new AttemptClock(host.connectTimeoutMs, expire)
   const signal = AbortSignal.any([options.signal, deadline.signal])
+  const asking = options.ask ? { ...options, ask: clock.stoppedDuring(options.ask) } : options
   try {
     // Whatever an attempt waits for, the limit holds; what it opened it closes itself when it notices.
-    return await unlessAborted(attempt(host, options, signal, progress), signal)
+    return await unlessAborted(attempt(host, asking, signal, progress), signal)
   } finally {
-    clearTimeout(timer)
+    clock.end()
   }
 }
 

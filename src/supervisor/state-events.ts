@@ -1,12 +1,15 @@
-// Turns two looks at the world into events: what is in another state, or has another problem, than before.
+// Turns two looks at the world into events: what is in another state, has another problem, or asks something else
+// than before.
 
 import type { Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
+import type { Prompt } from '../model/prompt.ts'
 import type { ForwardStatus, HostStatus, State } from '../model/status.ts'
 
 interface Looks {
   state: State
   problem: Problem | null
+  prompt?: Prompt
 }
 
 /** By what and name: `host acme`, `forward web`. */
@@ -32,10 +35,12 @@ export function see({ hosts, forwards }: World): Seen {
 export function stateEvents(before: Seen, world: World, time: string): Event[] {
   const events: Event[] = []
   const now = see(world)
-  for (const [key, { state, problem }] of now) {
+  for (const [key, { state, problem, prompt }] of now) {
     const previous = before.get(key)
-    if (previous?.state === state && previous.problem?.code === problem?.code) continue
-    events.push({ time, event: 'state', ...split(key), state, problem })
+    if (previous?.state !== state || previous.problem?.code !== problem?.code)
+      events.push({ time, event: 'state', ...split(key), state, problem })
+    if (previous?.prompt?.id !== prompt?.id)
+      events.push({ time, event: 'prompt', what: 'host', name: split(key).name, prompt: prompt ?? null })
   }
   for (const key of before.keys()) {
     if (!now.has(key)) events.push({ time, event: 'state', ...split(key), state: 'closed', problem: null })

@@ -3,6 +3,7 @@
 
 import { dirname, join } from 'node:path'
 import type {
+  AnswerRequest,
   Control,
   DownRequest,
   Event,
@@ -15,7 +16,7 @@ import type {
   Selection,
 } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
-import { ProblemError, problemOf } from '../model/problem.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { ConfigStatus, Status } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
@@ -51,6 +52,8 @@ export interface SupervisorOptions {
   onEvent?: (event: Event) => void
   /** Is told everything, too; closed by who opened it. */
   log?: Log
+  /** Who starts it will attend to its prompts in a moment: what is asked until then is kept. */
+  expectsPerson?: boolean
 }
 
 /** What was loaded, of which selection. `seen`: how the files were before they were read. */
@@ -58,6 +61,9 @@ type Proven = Loaded & { selection: Selection; seen: Looks }
 
 /** Changes of state within this time are told together, so that a burst of connections costs one look. */
 const gatherMs = 20
+
+/** How long somebody who is expected may take to join. */
+const joinMs = 10_000
 
 /** Rejects with a ProblemError, and leaves nothing behind, when the files are not right at the start. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
@@ -105,6 +111,7 @@ class RunningSupervisor implements Supervisor {
   }
 
   async start(): Promise<void> {
+    if (this.#options.expectsPerson) this.#reconciler.prompts.expect(joinMs)
     await this.#inOrder(() => this.#take(this.#selection))
   }
 
@@ -167,6 +174,15 @@ class RunningSupervisor implements Supervisor {
       await this.#carryOut(opening, again)
       return { plan: toPlanJson(again.project.name, plan), problems: again.warnings }
     })
+  }
+
+  attend(): () => void {
+    return this.#reconciler.prompts.attend()
+  }
+
+  async answer({ id, answers }: AnswerRequest): Promise<void> {
+    const outcome = this.#reconciler.prompts.answer(id, answers)
+    if (outcome !== 'taken') throw new ProblemError(notAnswered(outcome))
   }
 
   watchEvents(listener: (event: Event) => void): () => void {
@@ -315,6 +331,12 @@ class RunningSupervisor implements Supervisor {
   #emit(event: Event): void {
     for (const listener of [...this.#listeners]) listener(event)
   }
+}
+
+function notAnswered(why: 'gone' | 'other-count'): Problem {
+  const summary =
+    why === 'gone' ? 'That question is not open any more' : 'There has to be one answer for each field'
+  return { code: 'USAGE', summary }
 }
 
 /** As the file has them, whatever the order in which they were opened; what it has no more comes last. */

@@ -2,6 +2,7 @@
 
 import type { ConnectionEvent, Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
+import type { Prompt } from '../model/prompt.ts'
 import type { State } from '../model/status.ts'
 import { formatChange } from './plan.ts'
 import { makePrintable } from './printable.ts'
@@ -30,9 +31,16 @@ export function wordEvent(event: Event, color: boolean): string[] {
       return configLines(event, color)
     case 'connection':
       return [connectionLine(event, color)]
+    case 'prompt':
+      return event.prompt ? [promptLine(event.prompt, color)] : []
     case 'end':
       return ['everything is closed']
   }
+}
+
+function promptLine({ host, summary }: Prompt, color: boolean): string {
+  const word = paint('asks', 'yellow', color)
+  return `host ${makePrintable(host)} ${word}: ${makePrintable(summary)} (\`tunnels up\` on a terminal answers)`
 }
 
 function connectionLine(event: ConnectionEvent, color: boolean): string {

@@ -5,6 +5,7 @@ import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import type { Event, LogLine } from '../../src/control/protocol.ts'
 import type { ProblemCode } from '../../src/model/problem.ts'
+import type { Prompt } from '../../src/model/prompt.ts'
 import type { Status } from '../../src/model/status.ts'
 import type { PlanJson } from '../../src/plan/plan.ts'
 import type { RunningProject } from '../../src/view/projects.ts'
@@ -30,6 +31,15 @@ const problem = {
   path: 'forwards.web',
   span: 4,
 } as const
+
+const prompt = {
+  id: 'b2c1',
+  host: 'b',
+  kind: 'host_key',
+  summary: 'The host key of b is not known',
+  detail: 'SHA256:…',
+  fields: [{ text: 'yes/no?', echo: true }],
+} as const satisfies Prompt
 
 const status: Status = {
   project: 'shop',
@@ -61,6 +71,7 @@ const status: Status = {
       reconnects: 1,
       retryAt: time,
       problem,
+      prompt,
     },
   ],
   forwards: [
@@ -135,6 +146,8 @@ const events: Event[] = [
     problem,
     untold: 3,
   },
+  { time, event: 'prompt', what: 'host', name: 'b', prompt },
+  { time, event: 'prompt', what: 'host', name: 'b', prompt: null },
   { time, event: 'end' },
 ]
 
@@ -151,6 +164,8 @@ describe('JSON schemas', () => {
     const validate = validatorOf('status')
     expect(validate(status), JSON.stringify(validate.errors)).toBe(true)
     expect(validate({ ...status, hosts: [{ ...status.hosts[0], state: 'up' }] })).toBe(false)
+    const { summary: __, ...withoutSummary } = prompt
+    expect(validate({ ...status, hosts: [{ ...status.hosts[1], prompt: withoutSummary }] })).toBe(false)
     const { bytes: _, ...withoutBytes } = status.forwards[0]!
     expect(validate({ ...status, forwards: [withoutBytes] })).toBe(false)
   })

@@ -59,6 +59,8 @@ async function running() {
     reconcile: act('reconcile', { plan, problems: [] }),
     restart: act('restart', { plan, problems: [] }),
     down: act('down', undefined),
+    attend: () => () => {},
+    answer: act('answer', undefined),
     watchEvents: () => {
       watching++
       return () => watching--

@@ -10,6 +10,7 @@ import type { Control, Event, LogsRequest } from '../../src/control/protocol.ts'
 import { type ControlServer, openControlServer } from '../../src/control/server.ts'
 import { ProblemError } from '../../src/model/problem.ts'
 import type { ForwardStatus, Status } from '../../src/model/status.ts'
+import { eventually } from '../helpers/eventually.ts'
 
 async function newProject() {
   const folder = mkdtempSync(join(tmpdir(), 'tunnels-control-'))
@@ -49,6 +50,14 @@ function rememberingControl() {
       return { plan, problems: [] }
     },
     down: async (body) => void asked.push(['down', body]),
+    attend: () => {
+      asked.push(['attend', {}])
+      return () => asked.push(['leave', {}])
+    },
+    answer: async (body) => {
+      asked.push(['answer', body])
+      if (body.id === 'gone') throw new ProblemError({ code: 'USAGE', summary: 'Not open any more' })
+    },
     watchEvents: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -421,4 +430,53 @@ test('a client that never finishes its request keeps no supervisor from ending',
   // Answered behind it: by then the server has heard the half.
   await ask(server.socket, '/healthz')
   await server.close()
+})
+
+test('an answer reaches who asked, and a question that is gone is a problem', async () => {
+  const { client, asked } = await running()
+  await client.answer({ id: 'a', answers: ['secret', ''] })
+  await client.answer({ id: 'b', answers: null })
+  expect(asked).toEqual([
+    ['answer', { id: 'a', answers: ['secret', ''] }],
+    ['answer', { id: 'b', answers: null }],
+  ])
+  await expect(client.answer({ id: 'gone', answers: null })).rejects.toMatchObject({
+    problems: [{ code: 'USAGE' }],
+  })
+})
+
+test('an answer that is none is refused, and what was in it is not said again', async () => {
+  const { client, asked } = await running()
+  for (const answers of [
+    undefined,
+    'secret',
+    [1, 'secret'],
+    Array(65).fill('secret'),
+    ['secret'.repeat(4_000)],
+  ]) {
+    const refused = client.answer({ id: 'a', answers } as never)
+    const problem = await refused.then(
+      () => 'taken',
+      (error: ProblemError) => error.problems[0],
+    )
+    expect(problem).toMatchObject({ code: 'USAGE' })
+    expect(JSON.stringify(problem)).not.toContain('secret')
+  }
+  expect(asked).toEqual([])
+})
+
+test('who follows events with prompts is there to answer until the stream ends; nobody else is', async () => {
+  const { client, asked } = await running()
+  const [person, script] = [new AbortController(), new AbortController()]
+  await client.openEvents(script.signal)
+  await client.openEvents(person.signal, { prompts: true })
+  await eventually(() => expect(asked).toEqual([['attend', {}]]))
+  person.abort()
+  await eventually(() =>
+    expect(asked).toEqual([
+      ['attend', {}],
+      ['leave', {}],
+    ]),
+  )
+  script.abort()
 })

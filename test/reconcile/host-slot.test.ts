@@ -1,13 +1,18 @@
-import { expect, test } from 'vitest'
-import { HostSlot } from '../../src/reconcile/host-slot.ts'
+import { describe, expect, test } from 'vitest'
+import { ProblemError } from '../../src/model/problem.ts'
+import type { Question } from '../../src/model/prompt.ts'
+import { type Connect, HostSlot } from '../../src/reconcile/host-slot.ts'
+import { Prompts } from '../../src/reconcile/prompts.ts'
 import { atEnd } from '../helpers/cleanup.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { startEcho } from '../helpers/servers.ts'
 import { host } from '../plan/wanted.ts'
 import { plainNetwork } from './plain-carrier.ts'
 
 test('nobody waits for a host who has gone already, or goes while it waits', async () => {
   const { connect, refuse } = plainNetwork()
   refuse.set('acme', { code: 'HOST_UNREACHABLE', summary: 'nobody is there' })
-  const slot = new HostSlot(host('acme', { connectTimeoutMs: 2 ** 31 - 1 }), null, connect, () => {})
+  const slot = new HostSlot(host('acme', { connectTimeoutMs: 2 ** 31 - 1 }), null, surroundings(connect))
   atEnd(() => slot.retire(true))
   await expect(slot.carrier(AbortSignal.abort('gone'))).rejects.toBe('gone')
   const leaving = new AbortController()
@@ -19,8 +24,119 @@ test('nobody waits for a host who has gone already, or goes while it waits', asy
 test('who waits is told at once when the host is closed', async () => {
   const { connect, refuse } = plainNetwork()
   refuse.set('acme', { code: 'HOST_UNREACHABLE', summary: 'nobody is there' })
-  const slot = new HostSlot(host('acme', { connectTimeoutMs: 2 ** 31 - 1 }), null, connect, () => {})
+  const slot = new HostSlot(host('acme', { connectTimeoutMs: 2 ** 31 - 1 }), null, surroundings(connect))
   const waiting = slot.carrier(new AbortController().signal)
   slot.retire(false)
   await expect(waiting).rejects.toMatchObject({ problems: [{ code: 'HOST_LOST' }] })
 })
+
+describe('a question of a host', () => {
+  const question: Question = {
+    kind: 'password',
+    summary: 'acme wants a password',
+    fields: [{ text: 'Password', echo: false }],
+  }
+
+  /** A host that connects once its question has been answered. */
+  function asking(prompts: Prompts) {
+    const answered: (string[] | null)[] = []
+    const changes: string[] = []
+    const { connect } = plainNetwork()
+    const asks: Connect = async (spec, options) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (spec.name !== 'acme') return connect(spec, options)
+      const answers = await options.ask!(question, options.signal)
+      answered.push(answers)
+      if (answers) return connect(spec, options)
+      throw new ProblemError({ code: 'AUTH_NEEDS_PERSON', summary: 'a person is needed' })
+    }
+    let slot: HostSlot | null = null
+    const onChange = () => void changes.push(slot?.status().state ?? 'opening')
+    slot = new HostSlot(host('acme'), null, surroundings(asks, prompts, onChange))
+    atEnd(() => slot.retire(true))
+    return { slot, answered, changes, asks }
+  }
+
+  test('nobody is there: it waits for a person, given up', async () => {
+    const { slot, answered } = asking(new Prompts())
+    await eventually(() => slot.isGivenUp)
+    expect(slot.status()).toMatchObject({ state: 'waiting', problem: { code: 'AUTH_NEEDS_PERSON' } })
+    expect(slot.status().prompt).toBeUndefined()
+    expect(answered).toEqual([null])
+  })
+
+  test('somebody is there: the question stands in the status, who waits goes on waiting, the answer opens it', async () => {
+    const prompts = new Prompts()
+    prompts.attend()
+    const { slot, answered, changes } = asking(prompts)
+    const carrier = slot.carrier(new AbortController().signal)
+    const prompt = await eventually(() => slot.status().prompt)
+    expect(slot.status()).toMatchObject({ state: 'waiting', problem: null })
+    expect(prompt).toMatchObject({ host: 'acme', kind: 'password', fields: question.fields })
+    expect(slot.isGivenUp).toBe(false)
+    expect(prompts.answer(prompt.id, ['one', 'too many'])).toBe('other-count')
+    expect(prompts.answer('another', ['x'])).toBe('gone')
+    expect(prompts.answer(prompt.id, ['secret'])).toBe('taken')
+    expect(prompts.answer(prompt.id, ['later'])).toBe('gone')
+    await carrier
+    expect(answered).toEqual([['secret']])
+    expect(slot.status()).toMatchObject({ state: 'open', problem: null })
+    expect(slot.status().prompt).toBeUndefined()
+    expect(changes).toContain('waiting')
+  })
+
+  test('when the last person leaves, nobody answers; with one more there, it goes on', async () => {
+    const prompts = new Prompts()
+    const [leave, other] = [prompts.attend(), prompts.attend()]
+    const { slot, answered } = asking(prompts)
+    await eventually(() => slot.status().prompt)
+    leave()
+    leave()
+    expect(slot.status().prompt).toBeDefined()
+    other()
+    await eventually(() => slot.isGivenUp)
+    expect(answered).toEqual([null])
+  })
+
+  test('somebody who is expected counts as there, until the first one has come and gone', async () => {
+    const prompts = new Prompts()
+    prompts.expect(2 ** 31 - 1)
+    const { slot } = asking(prompts)
+    const { id } = await eventually(() => slot.status().prompt)
+    const leave = prompts.attend()
+    expect(slot.status().prompt?.id).toBe(id)
+    leave()
+    await eventually(() => slot.isGivenUp)
+  })
+
+  test('a host that goes takes its question with it', async () => {
+    const prompts = new Prompts()
+    prompts.attend()
+    const { slot } = asking(prompts)
+    const { id } = await eventually(() => slot.status().prompt)
+    slot.retire(true)
+    expect(prompts.answer(id, ['x'])).toBe('gone')
+    await eventually(() => !slot.status().prompt)
+    expect(slot.status().state).toBe('closed')
+  })
+
+  test('a host behind one that asks is on its way, not given up', async () => {
+    const prompts = new Prompts()
+    prompts.attend()
+    const { slot: jump, asks } = asking(prompts)
+    const { port } = await startEcho()
+    const db = host('db', { jump: 'acme', hostname: '127.0.0.1', port })
+    const behind = new HostSlot(db, jump, surroundings(asks, prompts))
+    atEnd(() => behind.retire(true))
+    const { id } = await eventually(() => jump.status().prompt)
+    const carrier = behind.carrier(new AbortController().signal)
+    expect(behind.status()).toMatchObject({ state: 'opening', problem: null })
+    prompts.answer(id, ['secret'])
+    await carrier
+    expect(behind.status().state).toBe('open')
+  })
+})
+
+function surroundings(connect: Connect, prompts = new Prompts(), onChange = () => {}) {
+  return { connect, prompts, onChange }
+}
