@@ -12,17 +12,27 @@ export interface Interpolated {
   unset: ReadonlySet<Problem>
   /** Every name that the tree mentions, sorted. */
   variables: string[]
+  /** By pointer: the variables whose values, not empty ones, are part of what stands there now. */
+  reached: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** A string with a problem keeps what could be filled in of it. Places stay those of the text as written. */
 export function interpolateTree(tree: Tree, lookup: Lookup): Interpolated {
-  const run: Run = { lookup, places: tree.places, problems: [], unset: new Set(), variables: new Set() }
+  const run: Run = {
+    lookup,
+    places: tree.places,
+    problems: [],
+    unset: new Set(),
+    variables: new Set(),
+    reached: new Map(),
+  }
   const value = interpolate(run, tree.value, '')
   return {
     value: { value, places: tree.places },
     problems: run.problems,
     unset: run.unset,
     variables: [...run.variables].sort(),
+    reached: run.reached,
   }
 }
 
@@ -32,6 +42,7 @@ interface Run {
   problems: Problem[]
   unset: Set<Problem>
   variables: Set<string>
+  reached: Map<string, ReadonlySet<string>>
 }
 
 function interpolate(run: Run, value: Plain, path: string): Plain {
@@ -50,7 +61,14 @@ function interpolateText(run: Run, text: string, path: string): string {
   const parts: Part[] = parseTemplate(text)
   for (const name of namesIn(parts)) run.variables.add(name)
   const missing: Missing[] = []
-  const filled = fillTemplate(parts, run.lookup, missing)
+  const reached = new Set<string>()
+  const lookup: Lookup = (name) => {
+    const value = run.lookup(name)
+    if (value) reached.add(name)
+    return value
+  }
+  const filled = fillTemplate(parts, lookup, missing)
+  if (reached.size > 0) run.reached.set(path, reached)
   for (const one of missing) {
     const problem = describe(one, text, path, run.places.get(path))
     run.problems.push(problem)

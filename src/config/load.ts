@@ -13,6 +13,7 @@ import { makeProject } from './make-project.ts'
 import { readSource, type SourceFile } from './read.ts'
 import { problemAt } from './reading.ts'
 import { isMap, type Tree } from './tree.ts'
+import { traceVariables } from './variable-origins.ts'
 
 export interface LoadOptions {
   /** What `-f` names; empty: look for the file. */
@@ -57,7 +58,10 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const result = { sources, files, folder, environment }
   if (parsed.trees.length === 0) return { ...result, project: null, problems: sorted(problems, files) }
 
-  const made = makeProject(parsed.trees, { ...options, environment, files, folder })
+  const lookup = (name: string) => (Object.hasOwn(options.env, name) ? options.env[name] : undefined)
+  const originsOf = traceVariables(lookup, dotenv.uses)
+  const making = { ...options, environment, files, folder, originsOf, mentioned: [...dotenv.uses.values()] }
+  const made = makeProject(parsed.trees, making)
   const seen = withoutEchoes([...problems, ...made.problems])
   const all = sorted(seen.some(isError) ? seen : [...seen, ...missForwards(parsed.trees)], files)
   if (all.some(isError)) return { ...result, project: null, problems: all }
@@ -92,10 +96,12 @@ async function parseFiles(files: string[], input: string | undefined) {
 async function loadDotenv({ envFile, cwd, env }: LoadOptions, folder: string) {
   const path = envFile === undefined ? join(folder, '.env') : resolve(cwd, envFile)
   const lookup = (name: string) => (Object.hasOwn(env, name) ? env[name] : undefined)
-  const { value, problems } = await readEnvFile(path, { mustExist: envFile !== undefined, lookup })
+  const uses = new Map<string, Set<string>>()
+  const onUse = (name: string, used: string) => uses.set(name, (uses.get(name) ?? new Set()).add(used))
+  const { value, problems } = await readEnvFile(path, { mustExist: envFile !== undefined, lookup, onUse })
   const source = problems.length > 0 ? (await readSource(path)).value : null
   const sources: SourceFile[] = source ? [source] : []
-  return { values: value, problems, sources }
+  return { values: value, problems, sources, uses }
 }
 
 /** The environment wins. Without a prototype, so that a variable named `constructor` is as unset as others. */

@@ -16,7 +16,9 @@ import { normalizeName, parseProjectName } from './project-name.ts'
 import { openSection, type Reading, read } from './reading.ts'
 import { checkSecrets } from './secrets.ts'
 import { formatPointer, type Tree } from './tree.ts'
+import { findTrustParts } from './trust-parts.ts'
 import { addDoubts, validateTree } from './validate.ts'
+import type { OriginsOf } from './variable-origins.ts'
 import { warnAbout, warnUnused } from './warnings.ts'
 
 export interface Making {
@@ -26,6 +28,10 @@ export interface Making {
   projectName?: string
   /** What variables are looked up in, and HOME. */
   environment: Readonly<Record<string, string | undefined>>
+  /** What a variable's value is made of. */
+  originsOf: OriginsOf
+  /** Variables that the `.env` file is made of. */
+  mentioned: Iterable<ReadonlySet<string>>
   files: string[]
   folder: string
 }
@@ -58,7 +64,12 @@ export function makeProject(trees: Tree[], making: Making): { project: Project; 
     files: making.files,
     hosts: normalized.hosts,
     forwards: new Map(forwards.map((forward) => [forward.name, forward])),
-    variables: variablesOf(filled.variables, forwards, normalized.hosts),
+    variables: variablesOf(
+      [...filled.variables, ...[...making.mentioned].flatMap((names) => [...names])],
+      forwards,
+      normalized.hosts,
+    ),
+    trust: findTrustParts(reading, normalized, { reached: filled.reached, originsOf: making.originsOf }),
     warnings: [],
   }
   return { project, problems: [...softenUnselected(filled, normalized, selected), ...reading.problems] }

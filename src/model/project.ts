@@ -3,6 +3,7 @@
 
 import type { ListenSpec, Target } from './address.ts'
 import type { Position, Problem } from './problem.ts'
+import type { TrustPart } from './trust.ts'
 
 export interface Project {
   /** A label: `name:` or the folder's name, normalised. */
@@ -15,6 +16,8 @@ export interface Project {
   forwards: ReadonlyMap<string, ForwardSpec>
   /** Names of environment variables that the files mention, for the selection. */
   variables: string[]
+  /** What somebody has to agree to before it is done, of everything in the files, selected or not. */
+  trust: TrustPart[]
   warnings: Problem[]
 }
 
