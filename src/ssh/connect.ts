@@ -24,6 +24,8 @@ export interface ConnectOptions {
   /** Absent: nobody is there to ask. While an answer is waited for, the attempt's time stands still. */
   ask?: Ask
   signal: AbortSignal
+  /** Kept up to date, for who wants to tell how far it came. */
+  progress?: Progress
 }
 
 /**
@@ -31,7 +33,7 @@ export interface ConnectOptions {
  * a jump host also FORWARD_PROHIBITED), or with `signal`'s reason. The caller closes the carrier.
  */
 export async function connect(host: WantedHost, options: ConnectOptions): Promise<Carrier> {
-  const progress: Progress = { step: 'connecting' }
+  const progress: Progress = options.progress ?? { step: 'connecting' }
   const deadline = new AbortController()
   const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress)))
   const clock = new AttemptClock(host.connectTimeoutMs, expire)
@@ -77,7 +79,11 @@ async function openStream(
 ): Promise<Duplex> {
   if (!options.openStream) {
     const { proxyCommand } = host
-    if (!proxyCommand) return openSocket(host, signal)
+    if (!proxyCommand) {
+      const socket = await openSocket(host, signal)
+      if (socket.remoteAddress) progress.address = socket.remoteAddress
+      return socket
+    }
     return openProxyCommand(host, proxyCommand, signal, (line) => {
       progress.proxySaid = line
     })

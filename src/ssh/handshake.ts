@@ -10,7 +10,9 @@ import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
 import { howToSet, placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
+import { fingerprint } from './host-key-problem.ts'
 import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import { typeInside } from './known-hosts.ts'
 import { printable } from './printable.ts'
 
 export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
@@ -26,14 +28,19 @@ export interface HandshakeOptions {
   progress: Progress
 }
 
-/**
- * `said`: the first line that came, which is no SSH banner while the step is still to wait for one. `proxySaid`: the
- * last line of a proxy command's standard error.
- */
+/** How far an attempt has come, and what it has met on its way; what a server said is printable. */
 export interface Progress {
   step: Step
+  /** The IP address that took the connection. */
+  address?: string
+  /** The first line that came, which is no SSH banner while the step is still to wait for one. */
   said?: string
+  /** The last line of a proxy command's standard error. */
   proxySaid?: string
+  /** Type and fingerprint of the key that the server showed. */
+  hostKey?: string
+  /** The way to log in that was tried last (RFC 4250 4.11.2). */
+  login?: string
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -88,13 +95,21 @@ interface Ssh2Error extends Error {
 }
 
 function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
-  const { host, stream, hostKey, authentication, algorithms } = options
-  const next = (methods: string[] | null) => authentication.next(methods)
+  const { host, stream, hostKey, authentication, algorithms, progress } = options
+  const next = (methods: string[] | null) => {
+    const method = authentication.next(methods)
+    if (method) progress.login = method.type === 'agent' ? 'publickey' : method.type
+    return method
+  }
+  const verify = (key: Buffer) => {
+    progress.hostKey = `${typeInside(key) ?? 'a key'} ${fingerprint(key)}`
+    return hostKey.accept(key) === true
+  }
   return {
     sock: stream,
     username: host.user,
     algorithms,
-    hostVerifier: (key: Buffer) => hostKey.accept(key) === true,
+    hostVerifier: verify,
     authHandler: next as unknown as NonNullable<ConnectConfig['authHandler']>,
     ident: 'tunnels',
     // Ours bounds the attempt as a whole, and our own clock notices a dead connection.
