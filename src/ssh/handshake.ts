@@ -39,8 +39,6 @@ export interface Progress {
   proxySaid?: string
   /** Type and fingerprint of the key that the server showed. */
   hostKey?: string
-  /** The way to log in that was tried last (RFC 4250 4.11.2). */
-  login?: string
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -96,11 +94,7 @@ interface Ssh2Error extends Error {
 
 function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
   const { host, stream, hostKey, authentication, algorithms, progress } = options
-  const next = (methods: string[] | null) => {
-    const method = authentication.next(methods)
-    if (method) progress.login = method.type === 'agent' ? 'publickey' : method.type
-    return method
-  }
+  const next = (methods: string[] | null) => authentication.next(methods)
   const verify = (key: Buffer) => {
     progress.hostKey = `${typeInside(key) ?? 'a key'} ${fingerprint(key)}`
     return hostKey.accept(key) === true
