@@ -56,13 +56,16 @@ export function makeProject(trees: Tree[], making: Making): { project: Project; 
   })
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])
   const chosen = forwards.filter((forward) => selected.has(forward.name))
-  checkSecrets(reading, chosen, environment)
+  const used = hostsOf(normalized, selected)
+  const reached = [...normalized.hosts.values()].filter((host) => used.has(host.name))
+  checkSecrets(reading, { forwards: chosen, hosts: reached }, environment)
   checkTogether(reading, normalized, chosen)
   const project = {
     name,
     folder: making.folder,
     files: making.files,
     hosts: normalized.hosts,
+    hostDefaults: normalized.hostDefaults,
     forwards: new Map(forwards.map((forward) => [forward.name, forward])),
     variables: variablesOf(
       [...filled.variables, ...[...making.mentioned].flatMap((names) => [...names])],

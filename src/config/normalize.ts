@@ -13,6 +13,7 @@ import { isMap, pointer } from './tree.ts'
 
 export interface Normalized {
   hosts: Map<string, HostSpec>
+  hostDefaults: Omit<HostSpec, 'name'>
   forwards: Map<string, ForwardDraft>
 }
 
@@ -35,7 +36,13 @@ export function normalize(reading: Reading): Normalized {
     hosts.set(name, host)
     queue.push(...(host.proxyJump ?? []))
   }
-  return { hosts, forwards }
+  return { hosts, hostDefaults: readDefaults(reading), forwards }
+}
+
+/** Whose way the ssh configuration says is on nobody's of the file. */
+function readDefaults(reading: Reading): Omit<HostSpec, 'name'> {
+  const skipped = ['hostname', 'proxy_jump', 'proxy_command']
+  return readHost(openSection(reading, '/defaults/hosts'), (key) => skipped.includes(key))
 }
 
 function jumpsOf(hosts: Map<string, HostSpec>): string[] {

@@ -11,11 +11,8 @@ const always = () => true
 const HOST: Missing = {
   certificate_file: always,
   strict_host_key_checking: (value) => value === 'accept-new' || value === 'no',
-  password_env: always,
-  passphrase_env: always,
   connect: (value) => value === 'on_demand',
   disconnect_after: always,
-  ssh_config: (value) => !/^(false|no)$/i.test(String(value)),
 }
 
 const FORWARD: Missing = {

@@ -12,6 +12,7 @@ export type ProblemCode =
   | 'CONFIG_CONFLICT'
   | 'CONFIG_VARIABLE'
   | 'CONFIG_NOT_YET'
+  | 'CONFIG_SSH'
   | 'CONFIG_WARNING'
   | 'USAGE'
   // this machine

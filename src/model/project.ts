@@ -13,6 +13,8 @@ export interface Project {
   /** Absolute paths, in merge order. */
   files: string[]
   hosts: ReadonlyMap<string, HostSpec>
+  /** What a host starts from that only the ssh configuration names; without a way of its own. */
+  hostDefaults: Omit<HostSpec, 'name'>
   forwards: ReadonlyMap<string, ForwardSpec>
   /** Names of environment variables that the files mention, for the selection. */
   variables: string[]

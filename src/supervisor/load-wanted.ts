@@ -8,19 +8,35 @@ import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { Wanted } from '../model/wanted.ts'
+import type { KnownHost } from '../resolve/gather-hosts.ts'
 import { resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
+import { SshConfig } from '../resolve/ssh-config.ts'
 
 export interface Loaded {
   project: Project
   /** Names of forwards. */
   selected: ReadonlySet<string>
   wanted: Wanted
+  /** What the files and the ssh configuration say of each host. */
+  hosts: ReadonlyMap<string, KnownHost>
+  /** Files and folders of the ssh configuration that decided about hosts; some may not exist. */
+  sshConfigFiles: string[]
   warnings: Problem[]
 }
 
+export interface LoadingOptions {
+  /** What ssh has been asked already; absent: nothing. */
+  sshConfig?: SshConfig
+  /** Ends a look that hangs. */
+  signal?: AbortSignal
+}
+
 /** Rejects with a ProblemError that holds every error of the files. */
-export async function loadWanted(selection: Selection): Promise<Loaded> {
+export async function loadWanted(
+  selection: Selection,
+  { sshConfig = new SshConfig(), signal = new AbortController().signal }: LoadingOptions = {},
+): Promise<Loaded> {
   const { project, problems, environment } = await loadProject({
     files: selection.files,
     env: selection.environment,
@@ -34,14 +50,25 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
   })
   if (!project) throw new ProblemError(problems.filter(isError))
   const { selected } = selectForwards(project, selection)
-  const wanted = await resolve(project, selected, {
+  const { wanted, hosts, warnings } = await resolve(project, selected, {
     environment,
     caller: selection.environment,
+    variables: process.env,
+    sshConfig,
+    allowed: false,
+    signal,
     home: selection.environment.HOME ?? homedir(),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
   })
-  return { project, selected, wanted, warnings: problems }
+  return {
+    project,
+    selected,
+    wanted,
+    hosts,
+    sshConfigFiles: sshConfig.files,
+    warnings: [...problems, ...warnings],
+  }
 }
 
 async function stateDirOf({ files, projectName }: Selection): Promise<string> {

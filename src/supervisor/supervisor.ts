@@ -27,6 +27,7 @@ import { nothingRuns } from '../plan/snapshot.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
+import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
@@ -99,6 +100,9 @@ class RunningSupervisor implements Supervisor {
     () => this.#worldChanged(),
     (name, news) => this.#connectionChanged(name, news),
   )
+  readonly #sshConfig = new SshConfig()
+  /** Ends a look that hangs in the ssh configuration. */
+  readonly #looking = new AbortController()
   readonly #hostFiles = new HostFiles(this.#reconciler)
   #end!: () => void
 
@@ -135,14 +139,17 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     // In turn, because loading remembers the ports that it chooses.
     return this.#inOrder(async () => {
-      const loaded = await loadWanted(this.#with(request.selection))
+      const loaded = await this.#look(this.#with(request.selection))
       return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
     })
   }
 
   async reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
-    return this.#inOrder(async () => this.#take(this.#with(request.selection)))
+    return this.#inOrder(async () => {
+      this.#sshConfig.forget()
+      return this.#take(this.#with(request.selection))
+    })
   }
 
   /** What is held, and what an `up` brings. */
@@ -220,13 +227,17 @@ class RunningSupervisor implements Supervisor {
 
   async #load(selection: Selection): Promise<Proven> {
     this.#refuseAtEnd()
-    const seen = await lookAt(filesOf(selection))
+    const seen = await lookAt([...filesOf(selection), ...this.#sshConfig.files])
     try {
-      return { selection, seen, ...(await loadWanted(selection)) }
+      return { selection, seen, ...(await this.#look(selection)) }
     } catch (error) {
-      this.#refused(selection, error)
+      await this.#refused(selection, seen, error)
       throw error
     }
+  }
+
+  async #look(selection: Selection): Promise<Loaded> {
+    return loadWanted(selection, { sshConfig: this.#sshConfig, signal: this.#looking.signal })
   }
 
   async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
@@ -238,12 +249,13 @@ class RunningSupervisor implements Supervisor {
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
 
-  async #carryOut(plan: Plan, { selected, wanted, seen }: Proven, drainMs?: number): Promise<void> {
+  async #carryOut(plan: Plan, loaded: Proven, drainMs?: number): Promise<void> {
+    const { selected, wanted, seen, sshConfigFiles } = loaded
     // Before it is applied: what the plan opens is tried once, not twice.
     const woken = this.#reconciler.wake(selected)
     await this.#reconciler.apply(plan, wanted, drainMs)
     await woken
-    await this.#follow(seen)
+    await this.#follow(seen, sshConfigFiles)
   }
 
   #planFor(wanted: Wanted): Plan {
@@ -262,18 +274,20 @@ class RunningSupervisor implements Supervisor {
   }
 
   /** What runs goes on; only a file that is held, not one that `up` brought, is worth a word in status. */
-  #refused(selection: Selection, error: unknown): void {
-    if (selection !== this.#selection || this.#config.generation === 0) return
+  async #refused(selection: Selection, seen: Looks, error: unknown): Promise<void> {
+    if (selection !== this.#selection || this.#config.generation === 0 || this.#isEnding) return
     const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
     this.#config = { ...this.#config, state: 'invalid', problems }
     this.#emit({ time: new Date().toISOString(), event: 'config', state: 'invalid', problems })
+    // What is wrong may stand in a file that was not followed so far.
+    await this.#follow(seen, this.#sshConfig.files)
   }
 
   /** `seen`: how the files were before they were read. */
-  async #follow(seen: Looks): Promise<void> {
+  async #follow(seen: Looks, sshConfigFiles: readonly string[]): Promise<void> {
     if (!this.#options.watch) return
     await this.#hostFiles.follow()
-    const files = filesOf(this.#selection)
+    const files = [...new Set([...filesOf(this.#selection), ...sshConfigFiles])]
     if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
     await this.#watch?.stop()
     this.#watch = await watchFiles(files, () => this.#poke(), { seen })
@@ -289,7 +303,7 @@ class RunningSupervisor implements Supervisor {
 
   /** Also before a place in the queue is taken: behind a long drain nobody should wait for this answer. */
   #refuseAtEnd(): void {
-    if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+    if (this.#isEnding) throw endingError()
   }
 
   /** Asked again with less patience, it ends sooner. */
@@ -299,6 +313,7 @@ class RunningSupervisor implements Supervisor {
       return this.ended
     }
     this.#isEnding = true
+    this.#looking.abort(endingError())
     await this.#inOrder(async () => {
       await Promise.all([this.#watch?.stop(), this.#hostFiles.stop()])
       await this.#reconciler.close(drainMs)
@@ -337,6 +352,10 @@ function notAnswered(why: 'gone' | 'other-count'): Problem {
   const summary =
     why === 'gone' ? 'That question is not open any more' : 'There has to be one answer for each field'
   return { code: 'USAGE', summary }
+}
+
+function endingError(): ProblemError {
+  return new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
 }
 
 /** As the file has them, whatever the order in which they were opened; what it has no more comes last. */
