@@ -54,11 +54,11 @@ async function attempt(
   progress: Progress,
 ): Promise<Carrier> {
   const hostKey = await loadHostKeyCheck(host)
-  const credentials = await loadCredentials(host, signal)
+  const credentials = await loadCredentials(host, { ask: options.ask, signal })
   const algorithms = algorithmsFor(host, hostKey.knownTypes)
   signal.throwIfAborted()
   const stream = await openStream(host, options, signal, progress)
-  const authentication = new Authentication(host, credentials)
+  const authentication = new Authentication(host, credentials, { ask: options.ask, signal })
   try {
     signal.throwIfAborted()
     const client = await handshake({ host, stream, hostKey, authentication, algorithms, signal, progress })

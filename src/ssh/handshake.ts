@@ -2,7 +2,7 @@
 // the first terminal cause wins, and `ready` counts only after a host key that we have accepted.
 
 import type { Duplex } from 'node:stream'
-import ssh2, { type Algorithms, type Client, type ConnectConfig } from 'ssh2'
+import ssh2, { type Algorithms, type AnyAuthMethod, type Client, type ConnectConfig } from 'ssh2'
 import { formatHostPort } from '../model/address.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
@@ -11,7 +11,8 @@ import { boundServer } from './excess.ts'
 import { howToSet, placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { fingerprint } from './host-key-problem.ts'
-import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import { intercept, offerKeysOf, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import type { Round } from './keyboard-interactive.ts'
 import { typeInside } from './known-hosts.ts'
 import { printable } from './printable.ts'
 
@@ -52,6 +53,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     const finish = (settle: () => void) => {
       signal.removeEventListener('abort', abort)
       stream.off('data', heard.onData)
+      authentication.over()
       settle()
     }
     let isProven = false
@@ -82,8 +84,20 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     boundServer(client, stream)
     watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
     watchServerSigAlgs(client, (algorithms) => authentication.serverTakes(algorithms))
-    chooseRsaAlgorithm(client, () => authentication.rsaAlgorithm())
+    authentication.offerKey = offerKeysOf(client)
+    authentication.giveUp = () => fail(authentication.problem(null))
+    client.on('change password', () => authentication.passwordExpired())
+    tellWhatNeedsNoAnswer(client, authentication)
     if (signal.aborted) abort()
+  })
+}
+
+/** ssh2 answers a round without prompts by itself, and lets nobody know what it says. */
+function tellWhatNeedsNoAnswer(client: Client, authentication: Authentication): void {
+  intercept(client, 'USERAUTH_INFO_REQUEST', ([, name, instruction, prompts], proceed) => {
+    const round = { name, instruction, prompts } as Round
+    if (round.prompts.length > 0 || authentication.told(round)) return proceed()
+    authentication.giveUp()
   })
 }
 
@@ -94,7 +108,9 @@ interface Ssh2Error extends Error {
 
 function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
   const { host, stream, hostKey, authentication, algorithms, progress } = options
-  const next = (methods: string[] | null) => authentication.next(methods)
+  type Proceed = (method: AnyAuthMethod | false) => void
+  const next = (methods: string[] | null, _partial: boolean | null, proceed: Proceed) =>
+    authentication.next(methods, proceed)
   const verify = (key: Buffer) => {
     progress.hostKey = `${typeInside(key) ?? 'a key'} ${fingerprint(key)}`
     return hostKey.accept(key) === true

@@ -97,15 +97,6 @@ describe('keys from files', () => {
     await open(hostFor(server, { identityFiles: [locked.path, plain.path] }))
   })
 
-  test('PKCS#8 is said to be unreadable, with the command', async () => {
-    const key = await newKey('rsa')
-    execFileSync('ssh-keygen', ['-p', '-q', '-m', 'PKCS8', '-N', '', '-f', key.path])
-    const server = await startSshd({ authorizedKeys: [key.line] })
-    const problem = await attempt(hostFor(server, { identityFiles: [key.path] }))
-    expect(problem.code).toBe('AUTH_FAILED')
-    expect(problem.detail).toContain(`ssh-keygen -p -f ${key.path}`)
-  })
-
   test('preferred_authentications and pubkey_accepted_algorithms are honoured', async () => {
     const server = await startSshd()
     const never = await attempt(hostFor(server, { preferredAuthentications: 'password' }))
