@@ -10,6 +10,7 @@ import { EXIT, exitCodeOf } from './exit-code.ts'
 import { type Followed, follow, foregroundView } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { noteOtherVersion } from './project.ts'
+import { canAsk } from './questions.ts'
 import { type LoadedSelection, showProblems } from './selection.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
 
@@ -23,9 +24,9 @@ export async function attach(
   loaded: LoadedSelection,
   args: { watch: boolean },
 ): Promise<number | 'gone'> {
-  const client = await bring(invocation, loaded, args)
-  if (typeof client !== 'object') return client
   const leaving = new AbortController()
+  const client = await bring(invocation, loaded, args, leaving.signal)
+  if (typeof client !== 'object') return client
   const signals = listenForSignals(() => void client.reconcile().catch(() => {}))
   try {
     const streaming = stream(invocation, client, leaving.signal)
@@ -39,17 +40,22 @@ export async function attach(
   }
 }
 
-/** Hands the selection over, and says what that changed. A number: it was refused, with this exit code. */
+/**
+ * Hands the selection over, and says what that changed. Whoever can be asked is there from before until `leaving`
+ * fires. A number: it was refused, with this exit code.
+ */
 export async function bring(
   invocation: Invocation,
   { place, selection }: LoadedSelection,
   { watch }: { watch: boolean },
+  leaving: AbortSignal,
 ): Promise<ControlClient | number | 'gone'> {
   const { env, version, terminal, options } = invocation
   const client = await openControlClient({ place, env, version })
   if (!client) return 'gone'
   if (client.otherVersion) noteOtherVersion(invocation, client.otherVersion)
   try {
+    if (canAsk(invocation)) await client.attend(leaving)
     const { plan, problems } = await client.reconcile({ selection })
     showProblems(invocation, problems)
     if (exitCodeOf(problems) !== EXIT.fine) return exitCodeOf(problems)
@@ -93,7 +99,7 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   let followed: Followed | null = null
   try {
     const events = await client.openEvents(signal, { connections: invocation.options.json })
-    followed = await follow(invocation, () => client.status(), foregroundView(invocation, true))
+    followed = await follow(invocation, client, foregroundView(invocation, true))
     let isOver = false
     for await (const event of events) {
       followed.see(event)

@@ -1,12 +1,16 @@
 // `tunnels restart`: closes forwards and opens them again, at once.
 
 import { EXIT } from './exit-code.ts'
+import { withPerson } from './first-outcome.ts'
 import type { Invocation } from './invocation.ts'
 import { requireRunning } from './project.ts'
 import { tellAnswer } from './tell-answer.ts'
 
 export async function restart(invocation: Invocation, { names }: { names: string[] }): Promise<number> {
   const client = await requireRunning(invocation)
-  tellAnswer(invocation, await client.restart(names.length > 0 ? { names } : {}))
+  const meant = names.length > 0 ? names : null
+  await withPerson(invocation, client, meant, async () =>
+    tellAnswer(invocation, await client.restart(meant ? { names: meant } : {})),
+  )
   return EXIT.fine
 }

@@ -12,6 +12,7 @@ import type { Selection } from '../control/protocol.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Invocation } from './invocation.ts'
 import { logPath, openLogEnd } from './log-path.ts'
+import { canAsk } from './questions.ts'
 import type { LoadedSelection } from './selection.ts'
 
 /** What the new process reads from its standard input. */
@@ -21,6 +22,8 @@ export interface SuperviseRequest {
   watch: boolean
   /** Each connection is in the log, too. */
   verbose: boolean
+  /** Who starts it will be there to answer prompts. */
+  expectsPerson: boolean
 }
 
 /** What it writes to its fourth pipe, once. `running`: another one was quicker. */
@@ -43,7 +46,8 @@ export async function spawnSupervisor(
     stdio: ['pipe', log ?? 'ignore', log ?? 'ignore', 'pipe'],
   })
   if (log !== null) closeSync(log)
-  const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose }
+  const expectsPerson = canAsk(invocation)
+  const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose, expectsPerson }
   const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
   stdin.on('error', () => {})
   stdin.end(JSON.stringify(request))

@@ -11,6 +11,7 @@ import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { keepLog } from './keep-log.ts'
 import { checkLog } from './log-path.ts'
+import { canAsk } from './questions.ts'
 import type { LoadedSelection } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
@@ -42,7 +43,15 @@ async function supervise(
   let supervisor: Supervisor | null = null
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
-    const starting = startSupervisor({ selection, watch, version, onEvent: early.push, log: keeping.log })
+    const expectsPerson = canAsk(invocation)
+    const starting = startSupervisor({
+      selection,
+      watch,
+      version,
+      onEvent: early.push,
+      log: keeping.log,
+      expectsPerson,
+    })
     const started = await Promise.race([starting, signals.first])
     if (typeof started === 'string') return signalExitCodes[started]
     supervisor = started
@@ -61,11 +70,8 @@ async function stayUp(
   early: EarlyEvents,
   { signals, lost }: { signals: Signals; lost: Promise<'lost'> },
 ): Promise<number> {
-  const followed = await follow(
-    invocation,
-    async () => supervisor.status(),
-    foregroundView(invocation, false),
-  )
+  const leave = canAsk(invocation) ? supervisor.attend() : () => {}
+  const followed = await follow(invocation, supervisor, foregroundView(invocation, false))
   // A person sees the first look's outcome as progress; a script gets every event.
   if (!invocation.options.json)
     void followed.settled.then((status) => tellTroubles(invocation, troubledForwards(status, null)))
@@ -76,6 +82,7 @@ async function stayUp(
     lost,
     signals.first,
   ])
+  leave()
   await followed.stop()
   return end(invocation, supervisor, ending, signals)
 }

@@ -22,6 +22,8 @@ import {
   type ReconcileAnswer,
   type ReconcileRequest,
   type RestartRequest,
+  type TrustAnswer,
+  type TrustRequest,
 } from './protocol.ts'
 
 /** Every call rejects with a ProblemError: NOT_RUNNING, SUPERVISOR_UNREACHABLE, or what the supervisor found wrong. */
@@ -34,9 +36,12 @@ export interface ControlClient {
   healthz(): Promise<void>
   status(): Promise<Status>
   plan(request?: PlanRequest): Promise<PlanJson>
+  trust(request?: TrustRequest): Promise<TrustAnswer>
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
   down(request?: DownRequest): Promise<void>
   restart(request?: RestartRequest): Promise<ReconcileAnswer>
+  /** A person is here to answer prompts until `signal` fires. */
+  attend(signal: AbortSignal): Promise<void>
   /** To a prompt of the status; null: no answer. */
   answer(request: AnswerRequest): Promise<void>
   /** Resolves once the stream is open, so that nothing later is missed. */
@@ -75,6 +80,7 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     },
     status: () => ask('GET /v1/status', undefined, QUICK_MS),
     plan: (body) => ask(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body, WORK_MS),
+    trust: (body) => ask(body?.selection ? 'POST /v1/trust' : 'GET /v1/trust', body, WORK_MS),
     reconcile: (body = {}) => ask('POST /v1/reconcile', body, WORK_MS),
     restart: (body = {}) => ask('POST /v1/restart', body, WORK_MS),
     down: async (body = {}) => {
@@ -83,8 +89,13 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     answer: async (body) => {
       await ask('POST /v1/answer', body, QUICK_MS)
     },
-    openEvents: async (signal, { connections = false, prompts = false } = {}) =>
-      readLines<Event>(await stream(`GET /v1/events?connections=${connections}&prompts=${prompts}`, signal)),
+    attend: async (signal) => {
+      const events = await stream('GET /v1/events?prompts=true', signal)
+      // Nobody reads them here, and a stream that is not read is cut off.
+      events.on('error', () => {}).resume()
+    },
+    openEvents: async (signal, { connections = false } = {}) =>
+      readLines<Event>(await stream(`GET /v1/events?connections=${connections}`, signal)),
     openLogs: async (request, signal) =>
       readLines<LogLine>(await stream(`GET /v1/logs?${formatLogsRequest(request)}`, signal)),
   }

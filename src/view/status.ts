@@ -99,7 +99,13 @@ function formatTroubles(status: Status, options: StatusViewOptions): string[] {
     named.add(problem.summary)
     lines.push(...formatTrouble(name, problem, options.color))
   }
-  return [...lines, ...turnedAway(status)]
+  return [...lines, ...status.hosts.flatMap((host) => asked(host, options)), ...turnedAway(status)]
+}
+
+function asked({ name, prompt }: HostStatus, { color }: StatusViewOptions): string[] {
+  if (!prompt) return []
+  const title = `${paint(makePrintable(name), 'yellow', color)} waits for an answer: ${makePrintable(prompt.summary)}`
+  return [title, '  Run `tunnels up` on a terminal: it asks']
 }
 
 const configHeadlines = {

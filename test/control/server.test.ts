@@ -469,7 +469,7 @@ test('who follows events with prompts is there to answer until the stream ends; 
   const { client, asked } = await running()
   const [person, script] = [new AbortController(), new AbortController()]
   await client.openEvents(script.signal)
-  await client.openEvents(person.signal, { prompts: true })
+  await client.attend(person.signal)
   await eventually(() => expect(asked).toEqual([['attend', {}]]))
   person.abort()
   await eventually(() =>

@@ -97,3 +97,33 @@ test('what is still opening at the end does not hold it up', async () => {
   )
   await expect(progress.finish()).resolves.toBeUndefined()
 })
+
+test('what waits for an answer has not come to anything yet', async () => {
+  const { stream, text } = screen()
+  const waiting = statusOf('waiting', 'waiting')
+  waiting.hosts[0]!.prompt = { id: 'x', host: 'acme', kind: 'password', summary: 'a password', fields: [] }
+  const progress = await openProgress({ stream, interactive: false, color: false }, waiting)
+  expect(text()).toBe('')
+  progress.update(statusOf('open', 'open'))
+  expect(text()).toContain('host acme (me@acme:22) open\n')
+  await progress.finish()
+})
+
+test('on a terminal: paused it leaves no line behind, and goes on with all of them', async () => {
+  const { stream, text } = screen()
+  const progress = await openProgress(
+    { stream, interactive: true, color: false },
+    statusOf('open', 'opening'),
+  )
+  await progress.pause()
+  const before = text().length
+  // The last it did was to clear its lines and to show the cursor.
+  expect(stripVTControlCharacters(text().slice(text().lastIndexOf('\x1b[1A'))).trim()).toBe('')
+  progress.update(statusOf('open', 'open'))
+  expect(text().length).toBe(before)
+  await progress.resume()
+  await progress.finish()
+  const after = stripVTControlCharacters(text().slice(before))
+  expect(after).toContain('host acme (me@acme:22) open')
+  expect(after).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) open')
+})

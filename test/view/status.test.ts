@@ -125,4 +125,20 @@ describe('status for people', () => {
     expect(colored).toContain('\x1b[32mopen')
     expect(stripVTControlCharacters(colored).replace(/ +$/gm, '')).toBe(formatStatus(statusOf(), plain))
   })
+
+  test('says what a host waits for, and how to answer it', () => {
+    const prompt = {
+      id: 'x',
+      host: 'acme',
+      kind: 'host_key',
+      summary: 'The host key of acme is \x1b[31mnot known',
+      fields: [],
+    } as const
+    const text = formatStatus(
+      statusOf({ hosts: [{ ...acme, state: 'waiting', prompt: { ...prompt, fields: [] } }] }),
+      plain,
+    )
+    expect(text).toContain('acme waits for an answer: The host key of acme is \\x1b[31mnot known\n')
+    expect(text).toContain('Run `tunnels up` on a terminal')
+  })
 })
