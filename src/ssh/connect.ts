@@ -15,6 +15,7 @@ import { loadCredentials } from './credentials.ts'
 import { handshake, type Progress, strangerProblem } from './handshake.ts'
 import { howToSet } from './host-in-file.ts'
 import { loadHostKeyCheck } from './host-key.ts'
+import { oneQuestionAtATime } from './one-question.ts'
 import { openProxyCommand } from './proxy-command.ts'
 import { openSocket, unlessAborted } from './socket.ts'
 
@@ -54,11 +55,12 @@ async function attempt(
   progress: Progress,
 ): Promise<Carrier> {
   const hostKey = await loadHostKeyCheck(host)
-  const credentials = await loadCredentials(host, { ask: options.ask, signal })
+  const { ask, idle } = oneQuestionAtATime(options.ask)
+  const credentials = await loadCredentials(host, { ask, signal })
   const algorithms = algorithmsFor(host, hostKey.knownTypes)
   signal.throwIfAborted()
   const stream = await openStream(host, options, signal, progress)
-  const authentication = new Authentication(host, credentials, { ask: options.ask, signal })
+  const authentication = new Authentication(host, credentials, { ask, signal })
   try {
     signal.throwIfAborted()
     const client = await handshake({ host, stream, hostKey, authentication, algorithms, signal, progress })
@@ -67,6 +69,7 @@ async function attempt(
     return new SshCarrier(host, client, stream)
   } catch (error) {
     stream.destroy()
+    await idle()
     throw error
   }
 }
