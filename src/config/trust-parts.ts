@@ -3,7 +3,7 @@
 
 import { formatListenSpec, formatTarget } from '../model/address.ts'
 import type { ForwardSpec, HostSpec } from '../model/project.ts'
-import type { TrustKind, TrustPart } from '../model/trust.ts'
+import { OTHER_HOSTS, type TrustKind, type TrustPart } from '../model/trust.ts'
 import { formatDestination } from './destination.ts'
 import { HOST_OPTIONS } from './expand-short-forms.ts'
 import { isEveryInterface } from './listen.ts'
@@ -36,12 +36,13 @@ interface Finding extends Traces {
 /** Of every host and every forward that could be read. */
 export function findTrustParts(
   reading: Reading,
-  { hosts, forwards }: Normalized,
+  { hosts, hostDefaults, forwards }: Normalized,
   traces: Traces,
 ): TrustPart[] {
   const finding = { ...traces, reading, hosts, words: wordsOfShortForms(reading) }
   return [
-    ...[...hosts.values()].flatMap((host) => partsOfHost(finding, host)),
+    ...[...hosts.values()].flatMap((host) => partsOfHost(finding, host, `hosts.${host.name}`)),
+    ...partsOfHost(finding, { ...hostDefaults, name: OTHER_HOSTS }, 'defaults.hosts'),
     ...[...forwards.values()].flatMap(({ spec }) => (spec ? partsOfForward(finding, spec) : [])),
   ]
 }
@@ -51,11 +52,12 @@ function wordsOfShortForms({ raw }: Reading): Map<Place, string> {
   return new Map([...raw.places].filter(isWord).map(([path, place]) => [place, path]))
 }
 
-function partsOfHost(finding: Finding, host: HostSpec): TrustPart[] {
+/** `under`: where its keys stand, for people. */
+function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart[] {
   const section = openSection(finding.reading, pointer('hosts', host.name), '/defaults/hosts')
   const owner = { what: 'host' as const, name: host.name }
   const part = (kind: TrustKind, key: string, text: string): TrustPart => ({
-    ...placeOf(finding, find(section, key), key, `hosts.${host.name}`),
+    ...placeOf(finding, find(section, key), key, under),
     kind,
     text,
     owner,
@@ -86,10 +88,7 @@ function partsOfHost(finding: Finding, host: HostSpec): TrustPart[] {
   if (host.hostKeys)
     parts.push(part('host_keys', 'host_keys', `${host.hostKeys.join(' ')} for ${endpointOf(host)}`))
   const named = ['hostname', 'user', 'proxy_jump'].flatMap((key) => find(section, key) ?? [])
-  return [
-    ...parts,
-    ...named.flatMap((found) => variablePart(finding, found.path, `hosts.${host.name}`, owner)),
-  ]
+  return [...parts, ...named.flatMap((found) => variablePart(finding, found.path, under, owner))]
 }
 
 function wordPassphrase(host: HostSpec): string {
@@ -99,6 +98,7 @@ function wordPassphrase(host: HostSpec): string {
 
 /** As far as the file says it. */
 function endpointOf({ name, hostname, user, port, implicit }: HostSpec): string {
+  if (name === OTHER_HOSTS) return 'hosts that only your ssh configuration names'
   if (implicit) return name
   const said = { hostname: hostname ?? name, ...(user !== undefined && { user }) }
   return formatDestination(port === undefined ? said : { ...said, port })

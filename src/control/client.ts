@@ -80,7 +80,7 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     },
     status: () => ask('GET /v1/status', undefined, QUICK_MS),
     plan: (body) => ask(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body, WORK_MS),
-    trust: (body) => ask(body?.selection ? 'POST /v1/trust' : 'GET /v1/trust', body, WORK_MS),
+    trust: (body) => ask(body ? 'POST /v1/trust' : 'GET /v1/trust', body, WORK_MS),
     reconcile: (body = {}) => ask('POST /v1/reconcile', body, WORK_MS),
     restart: (body = {}) => ask('POST /v1/restart', body, WORK_MS),
     down: async (body = {}) => {

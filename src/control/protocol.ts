@@ -5,6 +5,7 @@ import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
 import type { Prompt } from '../model/prompt.ts'
 import type { Status } from '../model/status.ts'
+import type { TrustItem } from '../model/trust.ts'
 import type { PlanJson } from '../plan/plan.ts'
 
 /** Bumped when an older side could misread a newer one; sent as `tunnels-protocol` by both. */
@@ -27,11 +28,15 @@ export interface Selection {
   /** The variables that the files mention, and the few that every host needs. Never logged. */
   environment: Record<string, string>
   projectName: string | null
+  /** Hashes of the parts of the files that somebody has just agreed to; absent: of none. */
+  trusted?: string[]
 }
 
 /** POST /v1/reconcile: `selection` replaces what is held, but names are added to those selected; absent: look again. */
 export interface ReconcileRequest {
   selection?: Selection
+  /** Hashes of the parts of the files that somebody has just agreed to; they are remembered. */
+  trusted?: string[]
 }
 
 /** The answer to reconcile, down NAME and restart: what was done at once. What becomes of it are events. */
@@ -49,12 +54,26 @@ export interface DownRequest {
 /** POST /v1/restart. */
 export interface RestartRequest {
   names?: string[]
+  /** As in {@link ReconcileRequest}. */
+  trusted?: string[]
 }
 
 /** POST /v1/answer: to each field of a prompt, in order; null: no answer. The answers are never told to anybody. */
 export interface AnswerRequest {
   id: string
   answers: string[] | null
+}
+
+/** GET /v1/trust: with the running selection. POST /v1/trust: what an `up` with another one would have to ask. */
+export interface TrustRequest {
+  selection?: Selection
+  /** As in {@link ReconcileRequest}, but not remembered. */
+  trusted?: string[]
+}
+
+/** The parts of the files, as they are now, that nobody has agreed to yet. */
+export interface TrustAnswer {
+  waiting: TrustItem[]
 }
 
 /** GET /v1/plan: with the running selection. POST /v1/plan: what `up` would do with another one. */
@@ -141,6 +160,7 @@ export interface ErrorAnswer {
 export interface Control {
   status(): Status
   plan(request: PlanRequest): Promise<PlanJson>
+  trust(request: TrustRequest): Promise<TrustAnswer>
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>
   down(request: DownRequest): Promise<void>
   restart(request: RestartRequest): Promise<ReconcileAnswer>

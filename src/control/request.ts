@@ -1,7 +1,14 @@
 // What a client may ask for, checked before anybody acts on it: the socket is the owner's alone, but the owner may
 // have another version, or curl.
 
-import type { AnswerRequest, DownRequest, PlanRequest, Selection } from './protocol.ts'
+import type {
+  AnswerRequest,
+  DownRequest,
+  PlanRequest,
+  ReconcileRequest,
+  RestartRequest,
+  Selection,
+} from './protocol.ts'
 import { RefusedRequest } from './request-body.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -29,9 +36,27 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
   stopped: areTexts,
   environment: (value) => isMap(value) && areTexts(Object.values(value as Body)),
   projectName: orNull(isText),
+  trusted: orAbsent(areTexts),
 }
 
-/** The body of `plan` and `reconcile`. Throws a RefusedRequest (400). */
+/** The body of `reconcile` and `trust`. Throws a RefusedRequest (400). */
+export function readReconcile(body: Body): ReconcileRequest {
+  return { ...readSelection(body), ...readTrusted(body) }
+}
+
+/** The body of `restart`. Throws a RefusedRequest (400). */
+export function readRestart(body: Body): RestartRequest {
+  const { names } = readNames(body)
+  return { ...(names && { names }), ...readTrusted(body) }
+}
+
+function readTrusted({ trusted }: Body): { trusted?: string[] } {
+  if (trusted === undefined) return {}
+  if (!areTexts(trusted)) throw refuse('trusted')
+  return { trusted: trusted as string[] }
+}
+
+/** The body of `plan`. Throws a RefusedRequest (400). */
 export function readSelection(body: Body): PlanRequest {
   if (body.selection === undefined) return {}
   if (!isMap(body.selection)) throw refuse('selection')
@@ -42,7 +67,7 @@ export function readSelection(body: Body): PlanRequest {
   return { selection: given as unknown as Selection }
 }
 
-/** The body of `down` and `restart`. Throws a RefusedRequest (400). */
+/** The body of `down`. Throws a RefusedRequest (400). */
 export function readNames({ names, drainMs }: Body): DownRequest {
   if (names !== undefined && !areTexts(names)) throw refuse('names')
   const isDuration = typeof drainMs === 'number' && Number.isFinite(drainMs) && drainMs >= 0

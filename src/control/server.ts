@@ -11,7 +11,7 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readAnswer, readNames, readSelection } from './request.ts'
+import { readAnswer, readNames, readReconcile, readRestart, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -60,14 +60,26 @@ const routes: Readonly<Record<string, Route>> = {
     session.answer(response, 200, await (await session.control).plan({})),
   'POST /v1/plan': async (session, { request, response }) =>
     session.answer(response, 200, await (await session.control).plan(readSelection(await readBody(request)))),
+  'GET /v1/trust': async (session, { response }) =>
+    session.answer(response, 200, await (await session.control).trust({})),
+  'POST /v1/trust': async (session, { request, response }) =>
+    session.answer(
+      response,
+      200,
+      await (await session.control).trust(readReconcile(await readBody(request))),
+    ),
   'POST /v1/reconcile': async (session, { request, response }) =>
     session.answer(
       response,
       200,
-      await (await session.control).reconcile(readSelection(await readBody(request))),
+      await (await session.control).reconcile(readReconcile(await readBody(request))),
     ),
   'POST /v1/restart': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).restart(readNames(await readBody(request)))),
+    session.answer(
+      response,
+      200,
+      await (await session.control).restart(readRestart(await readBody(request))),
+    ),
   'POST /v1/answer': async (session, { request, response }) => {
     await (await session.control).answer(readAnswer(await readBody(request)))
     session.answer(response, 200, {})
@@ -245,7 +257,9 @@ const ENDING: Problem = {
 /** The caller's mistake is 400, an end 503, anything else ours. */
 function answerFor(error: unknown): [number, ErrorAnswer] {
   const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
-  const isCallers = problems.every(({ code }) => code === 'USAGE' || code.startsWith('CONFIG_'))
+  const isCallers = problems.every(
+    ({ code }) => code === 'USAGE' || code === 'UNTRUSTED' || code.startsWith('CONFIG_'),
+  )
   const isEnd = problems.some(({ code }) => code === 'NOT_RUNNING')
   return [isCallers ? 400 : isEnd ? 503 : 500, { problems }]
 }

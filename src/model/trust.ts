@@ -18,6 +18,9 @@ export type TrustKind =
   | 'remote'
   | 'wildcard'
 
+/** Stands for the hosts that only the ssh configuration names: what the file says for all hosts holds for them, too. */
+export const OTHER_HOSTS = '*'
+
 /** One part of the merged and interpolated files, found without looking at anything but them. */
 export interface TrustPart {
   kind: TrustKind
@@ -27,7 +30,7 @@ export interface TrustPart {
   text: string
   /** As the file has it, where a variable brought some of `text`. */
   written?: string
-  /** Whose part it is: it matters only where that one is selected. */
+  /** Whose part it is, a host's name perhaps {@link OTHER_HOSTS}: it matters only where that one is selected. */
   owner: { what: 'host' | 'forward'; name: string }
   at?: Position
   span?: number
@@ -36,8 +39,8 @@ export interface TrustPart {
 }
 
 /** A part with its content and its hash: two with one hash may do the same. */
-export interface TrustItem extends Omit<TrustPart, 'owner' | 'file'> {
-  /** SHA-256, hexadecimal, of kind, path, text and content. */
+export interface TrustItem extends Omit<TrustPart, 'file'> {
+  /** SHA-256, base64url, of kind, path, text and content. */
   hash: string
 }
 

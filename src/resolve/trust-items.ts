@@ -40,7 +40,7 @@ export async function readTrustItems(parts: readonly TrustPart[]): Promise<Trust
   const contents = new Map(
     await Promise.all(files.map(async (file) => [file, await readSshConfigContent(file)] as const)),
   )
-  return parts.map(({ owner, file, ...part }) => {
+  return parts.map(({ file, ...part }) => {
     const content = file === undefined ? undefined : contents.get(file)
     const hash = hashOf([part.kind, part.path, part.text, ...(content ? [content.hash] : [])])
     if (!content) return { ...part, hash }
@@ -50,5 +50,5 @@ export async function readTrustItems(parts: readonly TrustPart[]): Promise<Trust
 }
 
 function hashOf(parts: string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }

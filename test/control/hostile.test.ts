@@ -56,6 +56,7 @@ async function running() {
   const control: Control = {
     status: () => status,
     plan: async () => plan,
+    trust: async () => ({ waiting: [] }),
     reconcile: act('reconcile', { plan, problems: [] }),
     restart: act('restart', { plan, problems: [] }),
     down: act('down', undefined),

@@ -40,6 +40,10 @@ function rememberingControl() {
       asked.push(['plan', body])
       return plan
     },
+    trust: async (body) => {
+      asked.push(['trust', body])
+      return { waiting: [] }
+    },
     reconcile: async (body) => {
       asked.push(['reconcile', body])
       return { plan, problems: [] }

@@ -1,0 +1,116 @@
+// What of a selection waits for somebody's agreement: the parts of its files that could run code, send secrets or open
+// this machine, less those that were agreed to before or just now. Asks nobody; who brings a selection does.
+
+import { identifyProject, type ProjectPlace, placeProject, stateHomeOf } from '../control/paths.ts'
+import type { Selection } from '../control/protocol.ts'
+import type { Project } from '../model/project.ts'
+import { OTHER_HOSTS, type TrustItem } from '../model/trust.ts'
+import { hostsInUse, partsInUse, readTrustItems } from '../resolve/trust-items.ts'
+import { forgetTrust, listTrust, readTrust, rememberTrust, type TrustRecord } from '../resolve/trust-store.ts'
+
+export interface TrustLook {
+  items: TrustItem[]
+  /** Those of the items that nobody has agreed to. */
+  waiting: TrustItem[]
+  /** The hosts that were looked at. */
+  hosts: ReadonlySet<string>
+}
+
+/**
+ * `more`: hosts that are in use besides those that the files say, as the ssh configuration may lead through a host of
+ * the file. Reads files, runs nothing. Rejects with a ProblemError where a file that has to be read cannot be.
+ */
+export async function lookAtTrust(
+  project: Project,
+  selection: Selection,
+  selected: ReadonlySet<string>,
+  more: readonly string[] = [],
+): Promise<TrustLook> {
+  const hosts = hostsInUse(project, selected, more)
+  if (more.includes(OTHER_HOSTS)) hosts.add(OTHER_HOSTS)
+  const items = await readTrustItems(partsInUse(project, selected, hosts))
+  if (items.length === 0) return { items, waiting: [], hosts }
+  const { stateDir } = await placeOf(selection)
+  const known = (await readTrust(stateDir))?.trusted ?? []
+  const hashes = new Set([...known.map(({ hash }) => hash), ...(selection.trusted ?? [])])
+  return { items, waiting: items.filter(({ hash }) => !hashes.has(hash)), hosts }
+}
+
+/**
+ * The project without the ssh_config files that must not be shown to ssh: those of hosts that were not looked at, and
+ * those that wait.
+ */
+export function withoutUntrusted(project: Project, { hosts, waiting }: TrustLook): Project {
+  const waits = new Set(waiting.flatMap(({ kind, owner }) => (kind === 'ssh_config' ? owner.name : [])))
+  const isAgreed = (name: string) => hosts.has(name) && !waits.has(name)
+  return mapSshConfig(project, (name, sshConfig) => {
+    return typeof sshConfig === 'string' && !isAgreed(name) ? false : sshConfig
+  })
+}
+
+/** The project so that resolving it runs no process and opens no socket: what it would be is not known then. */
+export function withoutTouching(project: Project): Project {
+  const forwards = [...project.forwards].map(([name, forward]) => {
+    const { listen } = forward
+    if (listen.kind === 'unix' || listen.port !== 'auto') return [name, forward] as const
+    return [name, { ...forward, listen: { ...listen, port: 0 } }] as const
+  })
+  return { ...mapSshConfig(project, () => false), forwards: new Map(forwards) }
+}
+
+type SshConfigOf = (name: string, sshConfig: boolean | string | undefined) => boolean | string | undefined
+
+function mapSshConfig(project: Project, map: SshConfigOf): Project {
+  const apply = <Spec extends { sshConfig?: boolean | string }>(name: string, spec: Spec): Spec => {
+    const { sshConfig, ...rest } = spec
+    const mapped = map(name, sshConfig)
+    return { ...rest, ...(mapped !== undefined && { sshConfig: mapped }) } as Spec
+  }
+  return {
+    ...project,
+    hosts: new Map([...project.hosts].map(([name, host]) => [name, apply(name, host)])),
+    hostDefaults: apply(OTHER_HOSTS, project.hostDefaults),
+  }
+}
+
+/**
+ * Remembers which of the items have just been agreed to, and gives the selection back without them; with them where
+ * they cannot be remembered, so that they hold for as long as this process lives.
+ */
+export async function settleTrust(selection: Selection, items: readonly TrustItem[]): Promise<Selection> {
+  const { trusted, ...rest } = selection
+  if (!trusted) return selection
+  const place = await placeOf(selection)
+  try {
+    const agreed = items.filter(({ hash }) => trusted.includes(hash))
+    await rememberTrust(place.stateDir, place, agreed)
+    return rest
+  } catch {
+    // Whoever looks at the log hears that the state folder cannot be written.
+    return selection
+  }
+}
+
+/** What is remembered for a project; null for nothing. */
+export function recallTrust(place: ProjectPlace): Promise<TrustRecord | null> {
+  return readTrust(place.stateDir)
+}
+
+/** For whoever writes a file itself: what it says was agreed to by writing it. Rejects with a ProblemError. */
+export function trustItems(place: ProjectPlace, items: readonly TrustItem[]): Promise<void> {
+  return rememberTrust(place.stateDir, place, items)
+}
+
+/** True where there was something to forget. Rejects with a ProblemError. */
+export function revokeTrust(place: ProjectPlace): Promise<boolean> {
+  return forgetTrust(place.stateDir)
+}
+
+export function listTrusted(env: Readonly<Record<string, string | undefined>>): Promise<TrustRecord[]> {
+  return listTrust(stateHomeOf(env))
+}
+
+async function placeOf({ files, projectName }: Selection): Promise<ProjectPlace> {
+  const identity = await identifyProject(files[0] ?? '-', { cwd: process.cwd(), projectName })
+  return placeProject(identity, process.env)
+}
