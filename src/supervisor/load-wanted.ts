@@ -7,11 +7,13 @@ import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
+import { OTHER_HOSTS, untrustedProblems } from '../model/trust.ts'
 import type { Wanted } from '../model/wanted.ts'
 import type { KnownHost } from '../resolve/gather-hosts.ts'
-import { resolve } from '../resolve/resolve.ts'
+import { type Resolved, resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
+import { lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
 
 export interface Loaded {
   project: Project
@@ -22,6 +24,7 @@ export interface Loaded {
   hosts: ReadonlyMap<string, KnownHost>
   /** Files and folders of the ssh configuration that decided about hosts; some may not exist. */
   sshConfigFiles: string[]
+  trust: TrustLook
   warnings: Problem[]
 }
 
@@ -30,13 +33,66 @@ export interface LoadingOptions {
   sshConfig?: SshConfig
   /** Ends a look that hangs. */
   signal?: AbortSignal
+  /**
+   * What is done where some of the files waits for trust. `leave out`: it is looked at without the ssh_config files that
+   * wait; `touch nothing`: and without any process or socket.
+   */
+  untrusted?: 'refuse' | 'leave out' | 'touch nothing'
 }
 
-/** Rejects with a ProblemError that holds every error of the files. */
-export async function loadWanted(
-  selection: Selection,
-  { sshConfig = new SshConfig(), signal = new AbortController().signal }: LoadingOptions = {},
-): Promise<Loaded> {
+/**
+ * Rejects with a ProblemError that holds every error of the files, or what of them waits for trust: before anything of
+ * that is looked up or run.
+ */
+export async function loadWanted(selection: Selection, options: LoadingOptions = {}): Promise<Loaded> {
+  const { sshConfig = new SshConfig(), untrusted = 'refuse' } = options
+  const read = await readFiles(selection)
+  const { selected } = selectForwards(read.project, selection)
+  const more: string[] = []
+  for (;;) {
+    const trust = await lookAtTrust(read.project, selection, selected, more)
+    if (trust.waiting.length > 0 && untrusted === 'refuse')
+      throw new ProblemError(untrustedProblems(trust.waiting))
+    const project =
+      trust.waiting.length > 0 && untrusted === 'touch nothing'
+        ? withoutTouching(read.project)
+        : withoutUntrusted(read.project, trust)
+    const resolved = await resolveRead({ ...read, project }, selection, selected, { ...options, sshConfig })
+    // The ssh configuration may lead through a host that the file says more of: that part counts, too.
+    const unseen = hostsOf(read.project, resolved.hosts).filter((name) => !trust.hosts.has(name))
+    more.push(...unseen)
+    if (unseen.length > 0) continue
+    const { wanted, hosts, warnings } = resolved
+    const all = [...read.problems, ...warnings]
+    const sshConfigFiles = sshConfig.files
+    return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, warnings: all }
+  }
+}
+
+/** The same files as they were, with less of them selected. */
+export function selectLess(loaded: Loaded, selection: Selection): Loaded {
+  const { selected } = selectForwards(loaded.project, selection)
+  const forwards = [...loaded.wanted.forwards].filter(([name]) => selected.has(name))
+  const used = new Set<string>()
+  for (const queue = forwards.map(([, { via }]) => via); queue.length > 0; ) {
+    const host = loaded.wanted.hosts.get(queue.pop()!)
+    if (!host || used.has(host.name)) continue
+    used.add(host.name)
+    if (host.jump !== null) queue.push(host.jump)
+  }
+  const hosts = [...loaded.wanted.hosts].filter(([name]) => used.has(name))
+  const deselected = [...loaded.project.forwards.keys()].filter((name) => !selected.has(name))
+  const wanted = { hosts: new Map(hosts), forwards: new Map(forwards), deselected: new Set(deselected) }
+  return { ...loaded, selected, wanted }
+}
+
+interface ReadFiles {
+  project: Project
+  problems: Problem[]
+  environment: Readonly<Record<string, string | undefined>>
+}
+
+async function readFiles(selection: Selection): Promise<ReadFiles> {
   const { project, problems, environment } = await loadProject({
     files: selection.files,
     env: selection.environment,
@@ -49,26 +105,31 @@ export async function loadWanted(
     ...(selection.projectName !== null && { projectName: selection.projectName }),
   })
   if (!project) throw new ProblemError(problems.filter(isError))
-  const { selected } = selectForwards(project, selection)
-  const { wanted, hosts, warnings } = await resolve(project, selected, {
+  return { project, problems, environment }
+}
+
+async function resolveRead(
+  { project, environment }: ReadFiles,
+  selection: Selection,
+  selected: ReadonlySet<string>,
+  { sshConfig, signal = new AbortController().signal }: LoadingOptions & { sshConfig: SshConfig },
+): Promise<Resolved> {
+  return resolve(project, selected, {
     environment,
     caller: selection.environment,
     variables: process.env,
     sshConfig,
-    allowed: false,
+    allowed: true,
     signal,
     home: selection.environment.HOME ?? homedir(),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
   })
-  return {
-    project,
-    selected,
-    wanted,
-    hosts,
-    sshConfigFiles: sshConfig.files,
-    warnings: [...problems, ...warnings],
-  }
+}
+
+function hostsOf({ hosts }: Project, found: ReadonlyMap<string, KnownHost>): string[] {
+  const names = [...found.values()].map(({ own: { name } }) => (hosts.has(name) ? name : OTHER_HOSTS))
+  return [...new Set(names)]
 }
 
 async function stateDirOf({ files, projectName }: Selection): Promise<string> {

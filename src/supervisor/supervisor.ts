@@ -14,6 +14,8 @@ import type {
   ReconcileRequest,
   RestartRequest,
   Selection,
+  TrustAnswer,
+  TrustRequest,
 } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
@@ -31,12 +33,13 @@ import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
-import { type Loaded, loadWanted } from './load-wanted.ts'
+import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
 import { createQueue } from './queue.ts'
 import { readLog } from './read-log.ts'
-import { addSelection, stopForwards } from './selection.ts'
+import { addSelection, stopForwards, withTrust } from './selection.ts'
 import { see, stateEvents } from './state-events.ts'
+import { settleTrust } from './trust.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
 
 export interface Supervisor extends Control {
@@ -53,6 +56,8 @@ export interface SupervisorOptions {
   onEvent?: (event: Event) => void
   /** Is told everything, too; closed by who opened it. */
   log?: Log
+  /** What somebody agrees to holds for the next supervisor of the project, too; default: yes. */
+  remembersTrust?: boolean
   /** Who starts it will attend to its prompts in a moment: what is asked until then is kept. */
   expectsPerson?: boolean
 }
@@ -77,7 +82,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
 /** What `up` would do where nothing runs. */
 export async function planFirst(selection: Selection): Promise<PlanJson> {
-  const { project, wanted } = await loadWanted(selection)
+  const { project, wanted } = await loadWanted(selection, { untrusted: 'touch nothing' })
   return toPlanJson(project.name, makePlan(wanted, nothingRuns))
 }
 
@@ -85,6 +90,8 @@ class RunningSupervisor implements Supervisor {
   readonly ended: Promise<void>
   #selection: Selection
   #project: Project | null = null
+  /** What was taken last. */
+  #held: Proven | null = null
   #config: ConfigStatus = { state: 'current', generation: 0, loadedAt: null, problems: [] }
   #watch: FileWatch | null = null
   #isLookDue = false
@@ -139,8 +146,16 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     // In turn, because loading remembers the ports that it chooses.
     return this.#inOrder(async () => {
-      const loaded = await this.#look(this.#with(request.selection))
+      const loaded = await this.#look(this.#with(request.selection), 'leave out')
       return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
+    })
+  }
+
+  async trust({ selection, trusted }: TrustRequest): Promise<TrustAnswer> {
+    this.#refuseAtEnd()
+    return this.#inOrder(async () => {
+      const loaded = await this.#look(withTrust(this.#with(selection), trusted), 'leave out')
+      return { waiting: loaded.trust.waiting }
     })
   }
 
@@ -148,7 +163,7 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
       this.#sshConfig.forget()
-      return this.#take(this.#with(request.selection))
+      return this.#take(withTrust(this.#with(request.selection), request.trusted))
     })
   }
 
@@ -160,15 +175,22 @@ class RunningSupervisor implements Supervisor {
   async down({ names, drainMs = 0 }: DownRequest): Promise<void> {
     if (!names) return this.#close(drainMs)
     await this.#inOrder(async () => {
-      const forwards = this.#forwardsNamed(names)
-      await this.#take(stopForwards(this.#selection, forwards), drainMs)
+      const selection = stopForwards(this.#selection, this.#forwardsNamed(names))
+      const loaded = await this.#load(selection).catch((error: unknown) => this.#lessOfHeld(selection, error))
+      await this.#apply(loaded, drainMs)
     })
   }
 
-  async restart({ names }: RestartRequest): Promise<ReconcileAnswer> {
+  /** What somebody has to agree to keeps nothing open that is to be closed. */
+  #lessOfHeld(selection: Selection, error: unknown): Proven {
+    if (!this.#held || !isUntrusted(error)) throw error
+    return { ...selectLess(this.#held, selection), selection, seen: this.#held.seen }
+  }
+
+  async restart({ names, trusted }: RestartRequest): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
-      const selection = this.#selection
+      const selection = withTrust(this.#selection, trusted)
       const forwards = names ? this.#forwardsNamed(names) : this.#reconciler.snapshot().forwards.keys()
       // Both before anything is closed: a file that breaks in between must not leave it so.
       const again = await this.#load(selection)
@@ -178,6 +200,7 @@ class RunningSupervisor implements Supervisor {
       const opening = this.#planFor(again.wanted)
       const plan = asRestart(closing, opening)
       this.#accepted(again, plan)
+      await this.#hold(again)
       await this.#carryOut(opening, again)
       return { plan: toPlanJson(again.project.name, plan), problems: again.warnings }
     })
@@ -236,17 +259,24 @@ class RunningSupervisor implements Supervisor {
     }
   }
 
-  async #look(selection: Selection): Promise<Loaded> {
-    return loadWanted(selection, { sshConfig: this.#sshConfig, signal: this.#looking.signal })
+  async #look(selection: Selection, untrusted: LoadingOptions['untrusted'] = 'refuse'): Promise<Loaded> {
+    return loadWanted(selection, { sshConfig: this.#sshConfig, signal: this.#looking.signal, untrusted })
   }
 
   async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
-    this.#selection = loaded.selection
-    this.#project = loaded.project
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
+    await this.#hold(loaded)
     await this.#carryOut(plan, loaded, drainMs)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
+  }
+
+  async #hold(loaded: Proven): Promise<void> {
+    const { selection, project, trust } = loaded
+    const { remembersTrust = true } = this.#options
+    this.#selection = remembersTrust ? await settleTrust(selection, trust.items) : selection
+    this.#project = project
+    this.#held = loaded
   }
 
   async #carryOut(plan: Plan, loaded: Proven, drainMs?: number): Promise<void> {
@@ -264,21 +294,27 @@ class RunningSupervisor implements Supervisor {
 
   #accepted(loaded: Loaded, plan: Plan): void {
     const { generation, state } = this.#config
-    const isNew = generation === 0 || !isEmpty(plan) || state !== 'current'
     const loadedAt = new Date().toISOString()
+    // Less of what is held: the file on disk is another one, and what is wrong with it still is.
+    if (loaded.project === this.#project) return this.#emitPlan(loaded, plan, loadedAt)
+    const isNew = generation === 0 || !isEmpty(plan) || state !== 'current'
     const problems = loaded.warnings
     this.#config = { state: 'current', generation: isNew ? generation + 1 : generation, loadedAt, problems }
     if (isNew) this.#emit({ time: loadedAt, event: 'config', state: 'current', problems })
-    if (isEmpty(plan)) return
-    this.#emit({ time: loadedAt, event: 'plan', plan: toPlanJson(loaded.project.name, plan) })
+    this.#emitPlan(loaded, plan, loadedAt)
+  }
+
+  #emitPlan({ project }: Loaded, plan: Plan, time: string): void {
+    if (!isEmpty(plan)) this.#emit({ time, event: 'plan', plan: toPlanJson(project.name, plan) })
   }
 
   /** What runs goes on; only a file that is held, not one that `up` brought, is worth a word in status. */
   async #refused(selection: Selection, seen: Looks, error: unknown): Promise<void> {
     if (selection !== this.#selection || this.#config.generation === 0 || this.#isEnding) return
     const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
-    this.#config = { ...this.#config, state: 'invalid', problems }
-    this.#emit({ time: new Date().toISOString(), event: 'config', state: 'invalid', problems })
+    const state = isUntrusted(error) ? 'untrusted' : 'invalid'
+    this.#config = { ...this.#config, state, problems }
+    this.#emit({ time: new Date().toISOString(), event: 'config', state, problems })
     // What is wrong may stand in a file that was not followed so far.
     await this.#follow(seen, this.#sshConfig.files)
   }
@@ -356,6 +392,13 @@ function notAnswered(why: 'gone' | 'other-count'): Problem {
 
 function endingError(): ProblemError {
   return new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+}
+
+function isUntrusted(error: unknown): boolean {
+  return (
+    error instanceof ProblemError &&
+    error.problems.some(({ code }) => code === 'UNTRUSTED' || code === 'HOST_KEY_CHANGED')
+  )
 }
 
 /** As the file has them, whatever the order in which they were opened; what it has no more comes last. */
