@@ -225,13 +225,11 @@ forwards:
   expect(await briefly(text)).toEqual([
     '3:12 CONFIG_NOT_YET defaults.hosts.connect',
     '6:5 CONFIG_NOT_YET hosts.acme.strict_host_key_checking',
-    '7:5 CONFIG_NOT_YET hosts.acme.ssh_config',
     '8:5 CONFIG_NOT_YET hosts.acme.certificate_file',
     '11:40 CONFIG_NOT_YET forwards.a.idle_timeout',
     '11:58 CONFIG_NOT_YET forwards.a.healthcheck',
     '11:90 CONFIG_NOT_YET forwards.a.env',
     '12:22 CONFIG_NOT_YET hosts.other.strict_host_key_checking',
-    '12:50 CONFIG_NOT_YET hosts.other.ssh_config',
   ])
 })
 
