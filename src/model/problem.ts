@@ -35,6 +35,7 @@ export type ProblemCode =
   // what a host does for us
   | 'FORWARD_PROHIBITED'
   | 'REMOTE_PORT_IN_USE'
+  | 'REMOTE_BIND_DIFFERS'
   | 'TARGET_REFUSED'
   | 'TARGET_UNRESOLVED'
   | 'TARGET_UNREACHABLE'
