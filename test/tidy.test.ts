@@ -20,8 +20,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   control: ['model', 'plan'],
   view: ['model', 'plan', 'control/protocol'],
   supervisor: ['model', 'plan', 'forward', 'config', 'ssh', 'resolve', 'reconcile', 'control', 'view'],
+  doctor: ['model', 'ssh', 'forward'],
   demo: ['model', 'plan', 'config', 'control', 'view', 'supervisor'],
-  cli: ['model', 'plan', 'config', 'control', 'view', 'supervisor', 'demo'],
+  cli: ['model', 'plan', 'config', 'control', 'view', 'supervisor', 'demo', 'doctor'],
   main: ['model', 'cli', 'view'],
   index: ['model', 'config', 'control', 'supervisor'],
 }

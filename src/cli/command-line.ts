@@ -119,6 +119,9 @@ function addSmallVerbs(add: Add): void {
   add('reload', 'read the file again, now', async (invocation) =>
     (await import('./reload.ts')).reload(invocation),
   ).option('--trust', 'accept what this file may do, without asking')
+  add('doctor [NAME...]', 'go through each step, and say what is wrong', async (invocation, names, own) =>
+    (await import('./doctor.ts')).doctor(invocation, { names, trust: own.trust === true }),
+  ).option('--trust', 'accept what this file may do, without asking')
   const runLogs: Run = async (invocation, names, own) => {
     const { follow, lines, since } = own as { follow?: true; lines?: string; since?: string }
     const verb = await import('./logs.ts')
