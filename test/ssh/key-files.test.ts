@@ -1,0 +1,186 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { WantedHost } from '../../src/model/wanted.ts'
+import { connect } from '../../src/ssh/connect.ts'
+import { publicHalfOf } from '../../src/ssh/private-key.ts'
+import { testFolder } from '../helpers/folder.ts'
+import { type Sshd, startSshd } from '../helpers/sshd.ts'
+import { askSsh, type Key, type KeyOptions, newKey, personWho, startAgent } from './keys.ts'
+import { hostFor, NEVER, open, problemFrom } from './support.ts'
+
+const PASSPHRASE = 'correct horse battery staple'
+
+const KINDS: KeyOptions[] = [
+  { type: 'rsa', bits: 2048 },
+  { type: 'rsa', bits: 3072 },
+  { type: 'rsa', bits: 4096 },
+  { type: 'ecdsa', bits: 256 },
+  { type: 'ecdsa', bits: 384 },
+  { type: 'ecdsa', bits: 521 },
+  { type: 'ed25519' },
+]
+
+const MATRIX = KINDS.flatMap((kind) =>
+  (['RFC4716', 'PEM', 'PKCS8'] as const).flatMap((format) =>
+    ['', PASSPHRASE].map((passphrase) => ({ ...kind, format, passphrase })),
+  ),
+)
+
+/** Another fifth each day; all of it in `npm run test:full`. */
+const today = Math.floor(Date.now() / 86_400_000)
+const sample = process.env.TUNNELS_TEST_FULL ? MATRIX : MATRIX.filter((_, index) => index % 5 === today % 5)
+
+let server: Sshd
+beforeAll(async () => {
+  server = await startSshd()
+})
+
+async function accepted(options: KeyOptions): Promise<Key> {
+  const key = await newKey(options)
+  appendFileSync(server.authorizedKeysFile, `${key.line}\n`)
+  return key
+}
+
+const attempt = (host: WantedHost) => problemFrom(connect(host, { signal: NEVER }))
+
+describe('a key file that ssh takes, with its passphrase in a variable where it has one', () => {
+  test.each(sample)('$type $bits $format $passphrase', async (options) => {
+    const key = await accepted(options)
+    const { passphrase = '' } = options
+    await open(hostFor(server, { identityFiles: [key.path], passphrase: passphrase || null }))
+    if (!passphrase) expect((await askSsh(server, [`IdentityFile=${key.path}`])).gotIn).toBe(true)
+  })
+
+  test.each([{}, { cipher: 'aes-256-cbc', passphrase: PASSPHRASE }])(
+    'ed25519 in PKCS#8 %o',
+    async (options) => {
+      const { privateKey } = generateKeyPairSync('ed25519')
+      const path = testFolder().write(
+        'id',
+        privateKey.export({ type: 'pkcs8', format: 'pem', ...options }) as string,
+        0o600,
+      )
+      const { type, blob } = publicHalfOf(privateKey)!
+      appendFileSync(server.authorizedKeysFile, `${type} ${blob.toString('base64')}\n`)
+      const passphrase = 'passphrase' in options ? options.passphrase! : null
+      await open(hostFor(server, { identityFiles: [path], passphrase }))
+    },
+  )
+})
+
+describe('a key with a passphrase', () => {
+  test('is asked for three times, as ssh does, and kept for the next connection', async () => {
+    const key = await accepted({ passphrase: PASSPHRASE })
+    const person = personWho(['wrong'], ['wrong, too'], [PASSPHRASE])
+    const host = hostFor(server, { identityFiles: [key.path] })
+    await open(host, { ask: person.ask })
+    expect(person.asked.map(({ kind }) => kind)).toEqual(['passphrase', 'passphrase', 'passphrase'])
+    expect(person.asked[0]).toMatchObject({ fields: [{ text: `Passphrase for ${key.path}:`, echo: false }] })
+    expect(person.asked[1]!.detail).toContain('does not open it')
+    await open(host)
+    expect(person.asked).toHaveLength(3)
+  })
+
+  test.each([
+    ['nothing', []],
+    ['three wrong ones', [['a'], ['b'], ['c']]],
+  ])('who says %s is told what is needed', async (_what, answers) => {
+    const key = await accepted({ passphrase: PASSPHRASE })
+    const person = personWho(...answers)
+    const host = hostFor(server, { identityFiles: [key.path] })
+    const problem = await problemFrom(connect(host, { ask: person.ask, signal: NEVER }))
+    expect(problem.code).toBe('AUTH_NEEDS_PERSON')
+    expect(problem.summary).toContain(key.path)
+    expect(problem.hint).toContain('tunnels up')
+  })
+
+  test('is asked for only when the server would take the key', async () => {
+    const [refused, right] = [
+      await newKey({ passphrase: PASSPHRASE }),
+      await accepted({ passphrase: PASSPHRASE }),
+    ]
+    rmSync(`${refused.path}.pub`)
+    const person = personWho([PASSPHRASE])
+    await open(hostFor(server, { identityFiles: [refused.path, right.path] }), { ask: person.ask })
+    expect(person.asked.map(({ summary }) => summary)).toEqual([expect.stringContaining(right.path)])
+  })
+
+  test('one that shows its public half to nobody else is opened before it is offered', async () => {
+    const key = await accepted({ type: 'rsa', format: 'PEM', passphrase: PASSPHRASE })
+    rmSync(`${key.path}.pub`)
+    const host = hostFor(server, { identityFiles: [key.path] })
+    expect((await attempt(host)).code).toBe('AUTH_NEEDS_PERSON')
+    const person = personWho([PASSPHRASE])
+    await open(host, { ask: person.ask })
+    expect(person.asked).toHaveLength(1)
+  })
+
+  test('a wrong passphrase_env is said, and is not tried as anything else', async () => {
+    const key = await accepted({ passphrase: PASSPHRASE })
+    const host = hostFor(server, { identityFiles: [key.path], passphrase: 'CANARY-passphrase' })
+    const problem = await attempt(host)
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.summary).toContain('passphrase_env')
+    expect(JSON.stringify(problem)).not.toContain('CANARY')
+    await open(host, { ask: personWho([PASSPHRASE]).ask })
+  })
+
+  test('two hosts with one key ask at once, and one answer is enough', async () => {
+    const key = await accepted({ passphrase: PASSPHRASE })
+    const host = hostFor(server, { identityFiles: [key.path] })
+    const asked: AbortSignal[] = []
+    let answer: (answers: string[]) => void = () => {}
+    const silent = (_question: unknown, signal: AbortSignal): Promise<string[]> => {
+      asked.push(signal)
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const both = [
+      open(host, { ask: silent }),
+      open(host, {
+        ask: () =>
+          new Promise((resolve) => {
+            answer = resolve
+            if (asked.length > 0) resolve([PASSPHRASE])
+          }),
+      }),
+    ]
+    const poll = setInterval(() => asked.length > 0 && answer([PASSPHRASE]), 10)
+    await Promise.all(both)
+    clearInterval(poll)
+    expect(asked[0]!.aborted).toBe(true)
+  })
+
+  test('a hash that takes for ever ends with the attempt, and blocks nobody', async () => {
+    const key = await accepted({ passphrase: PASSPHRASE })
+    writeFileSync(key.path, withRounds(readFileSync(key.path, 'utf8'), 2_000_000_000), { mode: 0o600 })
+    const host = hostFor(server, {
+      identityFiles: [key.path],
+      passphrase: PASSPHRASE,
+      connectTimeoutMs: 1_500,
+    })
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 10)
+    expect((await attempt(host)).code).toBe('HOST_TIMEOUT')
+    clearInterval(timer)
+    expect(ticks).toBeGreaterThan(20)
+  })
+
+  test('an agent that holds it is asked, and nobody else', async () => {
+    const key = await accepted({})
+    const agent = await startAgent(key)
+    const person = personWho()
+    await open(hostFor(server, { agent, identityFiles: [key.path] }), { ask: person.ask })
+    expect(person.asked).toEqual([])
+  })
+})
+
+/** The rounds of bcrypt stand in the clear: `uint32 rounds` after the salt's 16 bytes (PROTOCOL.key). */
+function withRounds(text: string, rounds: number): string {
+  const body = text.replace(/-----[^-]+-----|\s/g, '')
+  const data = Buffer.from(body, 'base64')
+  const options = data.indexOf('bcrypt') + 'bcrypt'.length + 4
+  data.writeUInt32BE(rounds, options + 4 + 16)
+  const lines = data.toString('base64').match(/.{1,70}/g)!
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`
+}
