@@ -3,9 +3,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { isAlive } from '../control/lock.ts'
+import type { Selection } from '../control/protocol.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
+import { withTrust } from '../supervisor/selection.ts'
 import { formatPlan } from '../view/plan.ts'
+import { agree } from './agree.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { type Followed, follow, foregroundView } from './follow.ts'
 import type { Invocation } from './invocation.ts'
@@ -22,7 +25,7 @@ const LOOK_AGAIN_MS = 100
 export async function attach(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean },
+  args: { watch: boolean; trust: boolean },
 ): Promise<number | 'gone'> {
   const leaving = new AbortController()
   const client = await bring(invocation, loaded, args, leaving.signal)
@@ -46,15 +49,17 @@ export async function attach(
  */
 export async function bring(
   invocation: Invocation,
-  { place, selection }: LoadedSelection,
-  { watch }: { watch: boolean },
+  loaded: LoadedSelection,
+  { watch, trust }: { watch: boolean; trust: boolean },
   leaving: AbortSignal,
 ): Promise<ControlClient | number | 'gone'> {
   const { env, version, terminal, options } = invocation
-  const client = await openControlClient({ place, env, version })
+  const client = await openControlClient({ place: loaded.place, env, version })
   if (!client) return 'gone'
   if (client.otherVersion) noteOtherVersion(invocation, client.otherVersion)
   try {
+    const selection = await agreeOnAll(invocation, client, loaded, trust)
+    if (typeof selection === 'number') return selection
     if (canAsk(invocation)) await client.attend(leaving)
     const { plan, problems } = await client.reconcile({ selection })
     showProblems(invocation, problems)
@@ -67,6 +72,22 @@ export async function bring(
     await untilGone(invocation, client)
     return 'gone'
   }
+}
+
+/** Names are added to what runs: of that, too, the files may say something new by now. */
+async function agreeOnAll(
+  invocation: Invocation,
+  client: ControlClient,
+  { selection, sources }: LoadedSelection,
+  trust: boolean,
+): Promise<Selection | number> {
+  if (selection.names === null) return selection
+  const look = async (trusted: readonly string[]) => {
+    const { waiting } = await client.trust({ selection, trusted: [...trusted] })
+    return waiting
+  }
+  const trusted = await agree(invocation, look, { trust, sources })
+  return typeof trusted === 'number' ? trusted : withTrust(selection, trusted)
 }
 
 function noteOtherWatch({ terminal }: Invocation, { supervisor }: Status, watch: boolean): void {

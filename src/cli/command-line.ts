@@ -77,7 +77,7 @@ function addVerbs(add: Add): void {
     async (invocation, names, own) => {
       const verb = await import('./up.ts')
       const { detach = false, watch = true, dryRun = false } = own as Partial<Record<string, boolean>>
-      return verb.up(invocation, { names, detach, watch, dryRun })
+      return verb.up(invocation, { names, detach, watch, dryRun, trust: own.trust === true })
     },
   )
   up.option(
@@ -113,11 +113,11 @@ function addVerbs(add: Add): void {
 }
 
 function addSmallVerbs(add: Add): void {
-  add('restart [NAME...]', 'close and open again', async (invocation, names) =>
-    (await import('./restart.ts')).restart(invocation, { names }),
+  add('restart [NAME...]', 'close and open again', async (invocation, names, own) =>
+    (await import('./restart.ts')).restart(invocation, { names, trust: own.trust === true }),
   ).option('--trust', 'accept what this file may do, without asking')
-  add('reload', 'read the file again, now', async (invocation) =>
-    (await import('./reload.ts')).reload(invocation),
+  add('reload', 'read the file again, now', async (invocation, _names, own) =>
+    (await import('./reload.ts')).reload(invocation, { trust: own.trust === true }),
   ).option('--trust', 'accept what this file may do, without asking')
   add('doctor [NAME...]', 'go through each step, and say what is wrong', async (invocation, names, own) =>
     (await import('./doctor.ts')).doctor(invocation, { names, trust: own.trust === true }),
@@ -143,6 +143,16 @@ function addSmallVerbs(add: Add): void {
   add('validate', 'check the file, warnings included', async (invocation) =>
     (await import('./config.ts')).config(invocation, { checkOnly: true }),
   )
+  add(
+    'trust',
+    'show what the files may do, and what waits for an answer',
+    async (invocation, _names, own) => {
+      const verb = await import('./trust.ts')
+      return verb.trust(invocation, { list: own.list === true, revoke: own.revoke === true })
+    },
+  )
+    .option('--list', 'of every project')
+    .option('--revoke', 'trust nothing of this project any more')
   add('schema', 'print the JSON Schema of tunnels.yaml', async (invocation) =>
     (await import('./schema.ts')).schema(invocation),
   )

@@ -19,6 +19,8 @@ export interface LoadedSelection {
   project: Project
   selection: Selection
   place: ProjectPlace
+  /** File to text, for code frames. */
+  sources: LoadResult['sources']
 }
 
 /** What every host may need, whatever the files mention. */
@@ -46,7 +48,8 @@ export async function loadSelection(
   if (!loaded.project || unknown.length > 0) return null
   const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
   explain(invocation, selection, place)
-  return { project: loaded.project, place, selection: { ...selection, ...(input !== null && { input }) } }
+  const { project, sources } = loaded
+  return { project, sources, place, selection: { ...selection, ...(input !== null && { input }) } }
 }
 
 function explain({ terminal }: Invocation, { files, environment }: Selection, place: ProjectPlace): void {

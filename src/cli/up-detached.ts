@@ -17,7 +17,7 @@ import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
 export async function upDetached(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { names: string[]; watch: boolean },
+  args: { names: string[]; watch: boolean; trust: boolean },
 ): Promise<number> {
   const leaving = new AbortController()
   try {
@@ -34,13 +34,13 @@ export async function upDetached(
 async function bringOrSpawn(
   invocation: Invocation,
   loaded: LoadedSelection,
-  { watch }: { watch: boolean },
+  args: { watch: boolean; trust: boolean },
   leaving: AbortSignal,
 ): Promise<ControlClient | number> {
   for (;;) {
-    const client = await bring(invocation, loaded, { watch }, leaving)
+    const client = await bring(invocation, loaded, args, leaving)
     if (client !== 'gone') return client
-    const spawned = await spawnSupervisor(invocation, loaded, watch)
+    const spawned = await spawnSupervisor(invocation, loaded, args.watch)
     if (spawned === 'started') return joinOwn(invocation, loaded, leaving)
   }
 }

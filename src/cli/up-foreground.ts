@@ -19,7 +19,7 @@ import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 export async function upForeground(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean },
+  args: { watch: boolean; trust: boolean },
 ): Promise<number> {
   const { env, version } = invocation
   for (;;) {

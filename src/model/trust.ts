@@ -44,6 +44,23 @@ export interface TrustItem extends Omit<TrustPart, 'file'> {
   hash: string
 }
 
+/** What somebody has agreed to for one project, which is a file of a folder, and `-p`. */
+export interface TrustRecord {
+  folder: string
+  file: string
+  projectName: string | null
+  trusted: TrustedPart[]
+}
+
+/** Not what the part says: that may hold a secret. */
+export interface TrustedPart {
+  hash: string
+  kind: TrustKind
+  path: string
+  /** ISO 8601, UTC. */
+  since: string
+}
+
 /** In the order in which they are shown: what a person must not overlook comes first. */
 export const trustGroups = [
   { kinds: ['proxy_command', 'ssh_config', 'healthcheck', 'gateway'], does: 'run commands' },

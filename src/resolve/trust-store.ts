@@ -7,23 +7,7 @@ import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
 import { unwritableState } from '../model/state-folder.ts'
-import type { TrustItem, TrustKind } from '../model/trust.ts'
-
-/** `folder`, `file`, `projectName`: whose it is, as model words of a project's identity. */
-export interface TrustRecord {
-  folder: string
-  file: string
-  projectName: string | null
-  trusted: TrustedPart[]
-}
-
-export interface TrustedPart {
-  hash: string
-  kind: TrustKind
-  path: string
-  /** ISO 8601, UTC. */
-  since: string
-}
+import type { TrustedPart, TrustItem, TrustRecord } from '../model/trust.ts'
 
 /** What a file of 256 KiB can have, several times; beyond it the oldest are asked about again. */
 const MAX_PARTS = 20_000

@@ -7,13 +7,13 @@ import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
-import { OTHER_HOSTS, untrustedProblems } from '../model/trust.ts'
+import { OTHER_HOSTS, type TrustItem, untrustedProblems } from '../model/trust.ts'
 import type { Wanted } from '../model/wanted.ts'
 import type { KnownHost } from '../resolve/gather-hosts.ts'
 import { type Resolved, resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
-import { lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
+import { lookAtFiles, lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
 
 export interface Loaded {
   project: Project
@@ -67,6 +67,17 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
     const sshConfigFiles = sshConfig.files
     return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, warnings: all }
   }
+}
+
+/**
+ * What an `up` with this selection has to ask first, where nothing runs. Looks into the ssh configuration only where that
+ * could lead to more, and only when nothing else waits.
+ */
+export async function waitingFor(project: Project, selection: Selection): Promise<TrustItem[]> {
+  const { waiting, hosts } = await lookAtFiles(project, selection)
+  const mayBeMore = project.trust.some(({ owner: { what, name } }) => what === 'host' && !hosts.has(name))
+  if (waiting.length > 0 || !mayBeMore) return waiting
+  return (await loadWanted(selection, { untrusted: 'leave out' })).trust.waiting
 }
 
 /** The same files as they were, with less of them selected. */

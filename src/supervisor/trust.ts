@@ -4,9 +4,10 @@
 import { identifyProject, type ProjectPlace, placeProject, stateHomeOf } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import type { Project } from '../model/project.ts'
-import { OTHER_HOSTS, type TrustItem } from '../model/trust.ts'
+import { OTHER_HOSTS, type TrustItem, type TrustRecord } from '../model/trust.ts'
+import { selectForwards } from '../resolve/select.ts'
 import { hostsInUse, partsInUse, readTrustItems } from '../resolve/trust-items.ts'
-import { forgetTrust, listTrust, readTrust, rememberTrust, type TrustRecord } from '../resolve/trust-store.ts'
+import { forgetTrust, listTrust, readTrust, rememberTrust } from '../resolve/trust-store.ts'
 
 export interface TrustLook {
   items: TrustItem[]
@@ -34,6 +35,11 @@ export async function lookAtTrust(
   const known = (await readTrust(stateDir))?.trusted ?? []
   const hashes = new Set([...known.map(({ hash }) => hash), ...(selection.trusted ?? [])])
   return { items, waiting: items.filter(({ hash }) => !hashes.has(hash)), hosts }
+}
+
+/** As far as the files alone tell: runs nothing. */
+export function lookAtFiles(project: Project, selection: Selection): Promise<TrustLook> {
+  return lookAtTrust(project, selection, selectForwards(project, selection).selected)
 }
 
 /**
