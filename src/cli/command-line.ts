@@ -137,11 +137,14 @@ function addSmallVerbs(add: Add): void {
     .option('-n, --lines <count>', 'the last so many lines (100), or `all`')
     .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
   add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
-  add('config', 'print the file as it is understood; with --quiet only check it', async (invocation) =>
-    (await import('./config.ts')).config(invocation, { checkOnly: false }),
-  )
+  add(
+    'config',
+    'print the file as it is understood; with --quiet only check it',
+    async (invocation, _, own) =>
+      (await import('./config.ts')).config(invocation, { checkOnly: false, withOrigin: own.origin === true }),
+  ).option('--origin', 'print every value in effect, with where it comes from')
   add('validate', 'check the file, warnings included', async (invocation) =>
-    (await import('./config.ts')).config(invocation, { checkOnly: true }),
+    (await import('./config.ts')).config(invocation, { checkOnly: true, withOrigin: false }),
   )
   add(
     'trust',

@@ -10,6 +10,7 @@ import { readEnvFile } from './dotenv.ts'
 import { expandShortForms } from './expand-short-forms.ts'
 import { findFiles } from './find.ts'
 import { makeProject } from './make-project.ts'
+import type { Written } from './origins.ts'
 import { readSource, type SourceFile } from './read.ts'
 import { problemAt } from './reading.ts'
 import { isMap, type Tree } from './tree.ts'
@@ -43,6 +44,8 @@ export interface LoadResult {
   folder: string | null
   /** The environment over the `.env` file: where secrets that the file names are looked up. */
   environment: Readonly<Record<string, string | undefined>>
+  /** Where everything stands; null where there is no project. */
+  written: Written | null
 }
 
 /** Never rejects for what files hold or lack. */
@@ -55,7 +58,7 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const environment = environmentOf(dotenv.values, options.env)
   const problems = [...found.problems, ...parsed.problems, ...dotenv.problems]
   const sources = new Map([...parsed.sources, ...dotenv.sources].map(({ path, text }) => [path, text]))
-  const result = { sources, files, folder, environment }
+  const result = { sources, files, folder, environment, written: null }
   if (parsed.trees.length === 0) return { ...result, project: null, problems: sorted(problems, files) }
 
   const lookup = (name: string) => (Object.hasOwn(options.env, name) ? options.env[name] : undefined)
@@ -65,7 +68,9 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const seen = withoutEchoes([...problems, ...made.problems])
   const all = sorted(seen.some(isError) ? seen : [...seen, ...missForwards(parsed.trees)], files)
   if (all.some(isError)) return { ...result, project: null, problems: all }
-  return { ...result, project: { ...made.project, warnings: all }, problems: all }
+  const sourceOf = (name: string) => (lookup(name) === undefined ? dotenv.path : 'environment')
+  const written = { ...made.written, sourceOf }
+  return { ...result, project: { ...made.project, warnings: all }, problems: all, written }
 }
 
 /** A file that was emptied, or is only half written, must not read as "close everything". */
@@ -76,7 +81,8 @@ function missForwards(trees: readonly Tree[]): Problem[] {
 }
 
 function failed(problems: Problem[], { env }: LoadOptions): LoadResult {
-  return { project: null, problems, sources: new Map(), files: [], folder: null, environment: env }
+  const nothing = { sources: new Map(), files: [], folder: null, written: null }
+  return { ...nothing, project: null, problems, environment: env }
 }
 
 async function parseFiles(files: string[], input: string | undefined) {
@@ -101,7 +107,7 @@ async function loadDotenv({ envFile, cwd, env }: LoadOptions, folder: string) {
   const { value, problems } = await readEnvFile(path, { mustExist: envFile !== undefined, lookup, onUse })
   const source = problems.length > 0 ? (await readSource(path)).value : null
   const sources: SourceFile[] = source ? [source] : []
-  return { values: value, problems, sources, uses }
+  return { path, values: value, problems, sources, uses }
 }
 
 /** The environment wins. Without a prototype, so that a variable named `constructor` is as unset as others. */

@@ -12,6 +12,7 @@ import { type Interpolated, interpolateTree } from './interpolate.ts'
 import { mergeTrees } from './merge.ts'
 import { type Normalized, normalize } from './normalize.ts'
 import { refuseNotYet } from './not-yet.ts'
+import type { Written } from './origins.ts'
 import { normalizeName, parseProjectName } from './project-name.ts'
 import { openSection, type Reading, read } from './reading.ts'
 import { checkSecrets } from './secrets.ts'
@@ -36,8 +37,14 @@ export interface Making {
   folder: string
 }
 
+export interface Made {
+  project: Project
+  problems: Problem[]
+  written: Pick<Written, 'places' | 'reached'>
+}
+
 /** `trees`: one a file, short forms expanded. The project is the best that could be made of them. */
-export function makeProject(trees: Tree[], making: Making): { project: Project; problems: Problem[] } {
+export function makeProject(trees: Tree[], making: Making): Made {
   const { environment } = making
   const merged = mergeTrees(trees)
   const filled = interpolateTree(merged, (name) => environment[name])
@@ -75,7 +82,11 @@ export function makeProject(trees: Tree[], making: Making): { project: Project; 
     trust: findTrustParts(reading, normalized, { reached: filled.reached, originsOf: making.originsOf }),
     warnings: [],
   }
-  return { project, problems: [...softenUnselected(filled, normalized, selected), ...reading.problems] }
+  return {
+    project,
+    problems: [...softenUnselected(filled, normalized, selected), ...reading.problems],
+    written: { places: reading.tree.places, reached: filled.reached },
+  }
 }
 
 function checkTogether(reading: Reading, normalized: Normalized, chosen: ForwardSpec[]): void {

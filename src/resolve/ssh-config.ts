@@ -78,18 +78,18 @@ export class SshConfig {
     const printed = await this.#remember(JSON.stringify([asked, query.environment]), () =>
       this.#ask(asked, query, signal),
     )
-    for (const file of printed.files) this.#files.add(file)
+    for (const path of [...printed.files, ...printed.folders]) this.#files.add(path)
     if (printed.kind === 'absent') return null
     if (printed.kind !== 'printed' || bare.kind !== 'printed')
       throw new ProblemError(refusal(query, printed, this.#timeoutMs))
-    return readSettings(printed.lines, bare.lines, { files: printed.files, home: query.home })
+    return readSettings(printed.lines, bare.lines, { files: printed.files, ...query })
   }
 
   async #remember(key: string, ask: () => Promise<Printed>): Promise<Printed> {
     const remembered = this.#remembered.get(key)
     if (remembered && (await isAsItWas(remembered))) return remembered.answer
     const answer = ask()
-    const signature = answer.then(({ files }) => signatureOf(files))
+    const signature = answer.then(signatureOf)
     signature.catch(() => {})
     this.#remembered.set(key, { answer, signature })
     // Nothing is learnt from one that was cut short, or that failed for a reason that may be gone.
@@ -206,15 +206,15 @@ function refusal({ name, file }: SshQuery, printed: Printed, timeoutMs: number):
 
 async function isAsItWas({ answer, signature }: Remembered): Promise<boolean> {
   try {
-    return (await signature) === (await signatureOf((await answer).files))
+    return (await signature) === (await signatureOf(await answer))
   } catch {
     return false
   }
 }
 
-async function signatureOf(files: readonly string[]): Promise<string> {
-  const looks = files.map((file) =>
-    stat(file, { bigint: true }).then(
+async function signatureOf({ files, folders }: Printed): Promise<string> {
+  const looks = [...files, ...folders].map((path) =>
+    stat(path, { bigint: true }).then(
       ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(),
       (error: NodeJS.ErrnoException) => error.code ?? '',
     ),

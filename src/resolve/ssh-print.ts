@@ -4,14 +4,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 
-/** What a run came to. `files`: those that it read, and folders in which it looked for more. */
-export type Printed =
-  | { kind: 'printed'; lines: string[]; files: string[] }
+/** What a run came to, and what it looked at. */
+export type Printed = Outcome & {
+  /** Those that it read. */
+  files: string[]
+  /** Those in which it looked for more. */
+  folders: string[]
+}
+
+type Outcome =
+  | { kind: 'printed'; lines: string[] }
   /** There is no `ssh` that could be run. */
-  | { kind: 'absent'; files: string[] }
+  | { kind: 'absent' }
   /** It refuses the configuration; `said` is why, in its own words. */
-  | { kind: 'refused'; said: string; files: string[] }
-  | { kind: 'late'; files: string[] }
+  | { kind: 'refused'; said: string }
+  | { kind: 'late' }
 
 export interface PrintOptions {
   /** All that it gets: PATH says where `ssh` is. */
@@ -37,10 +44,10 @@ export async function printSshConfig(words: readonly string[], options: PrintOpt
   const [stdout, stderr] = [collect(child, 'stdout'), collect(child, 'stderr')]
   const ended = await untilEnded(child, options)
   options.signal.throwIfAborted()
-  const files = filesIn(stderr())
-  if (ended === 'late' || ended === 'absent') return { kind: ended, files }
-  if (ended !== 0) return { kind: 'refused', said: complaintIn(stderr()), files }
-  return { kind: 'printed', lines: stdout().split('\n'), files }
+  const looked = { files: filesIn(stderr()), folders: foldersIn(stderr()) }
+  if (ended === 'late' || ended === 'absent') return { kind: ended, ...looked }
+  if (ended !== 0) return { kind: 'refused', said: complaintIn(stderr()), ...looked }
+  return { kind: 'printed', lines: stdout().split('\n'), ...looked }
 }
 
 function collect(child: ChildProcess, name: 'stdout' | 'stderr'): () => string {
@@ -88,15 +95,17 @@ function endGroup({ pid, stdout, stderr }: ChildProcess): void {
   }
 }
 
-/** A folder where an Include looked, too: a new file there counts. */
 function filesIn(stderr: string): string[] {
-  const read = [...stderr.matchAll(/^debug1: Reading configuration data (\/.*?)\r?$/gm)].map(
-    ([, file]) => file!,
-  )
-  const sought = [...stderr.matchAll(/^debug1: .* include (\/.*?) matched no files\r?$/gm)]
-  const included = [...stderr.matchAll(/^debug1: .* Including file (\/.*?) depth \d+.*$/gm)]
-  const folders = [...sought, ...included].map(([, pattern]) => dirname(pattern!))
-  return [...new Set([...read, ...folders.filter(isOfConfiguration)])]
+  const read = stderr.matchAll(/^debug1: Reading configuration data (\/.*?)\r?$/gm)
+  return [...new Set(Array.from(read, ([, file]) => file!))].filter((file) => file !== '/dev/null')
+}
+
+/** Where an Include looked a new file counts, too. */
+function foldersIn(stderr: string): string[] {
+  const sought = stderr.matchAll(/^debug1: .* include (\/.*?) matched no files\r?$/gm)
+  const found = stderr.matchAll(/^debug1: .* Including file (\/.*?) depth \d+.*$/gm)
+  const folders = [...sought, ...found].map(([, pattern]) => dirname(pattern!))
+  return [...new Set(folders)].filter(isOfConfiguration)
 }
 
 /** In the others keys and known hosts come and go. */

@@ -21,7 +21,7 @@ type Values = ReadonlyMap<string, readonly string[]>
 export function readSettings(
   printed: readonly string[],
   bare: readonly string[],
-  { files, home }: { files: string[]; home: string },
+  { name, files, home }: { name: string; files: string[]; home: string },
 ): SshSettings {
   const defaults = valuesOf(bare)
   const values = new Map([...valuesOf(printed)].filter(([key, all]) => !isSame(all, defaults.get(key))))
@@ -31,10 +31,11 @@ export function readSettings(
     const value = all && read(all, { home, bare: defaults.get(keyword)?.[0] })
     if (value !== undefined) set[field] = value
   }
+  if (set.hostname === name) delete set.hostname
   const methods = methodsOf(values, set.preferredAuthentications as string | undefined)
   if (methods !== undefined) set.preferredAuthentications = methods
   const unmet = UNMET.filter((keyword) => isNamed(values.get(keyword.toLowerCase())))
-  return { set: set as Partial<HostSpec>, unmet, files: files.filter((file) => file !== '/dev/null') }
+  return { set: set as Partial<HostSpec>, unmet, files }
 }
 
 /** Keywords in small letters; those that may stand several times have several values. */
@@ -84,6 +85,7 @@ const KEYWORDS: Record<string, [keyof HostSpec, Read]> = {
   stricthostkeychecking: ['strictHostKeyChecking', readChecking],
   userknownhostsfile: ['userKnownHostsFile', readFiles],
   globalknownhostsfile: ['globalKnownHostsFile', readFiles],
+  hashknownhosts: ['hashKnownHosts', yesOrNo],
   hostkeyalias: ['hostKeyAlias', text],
   connecttimeout: ['connectTimeoutMs', seconds],
   serveraliveinterval: ['serverAliveIntervalMs', seconds],
@@ -99,6 +101,7 @@ const KEYWORDS: Record<string, [keyof HostSpec, Read]> = {
   bindaddress: ['bindAddress', text],
   bindinterface: ['bindInterface', text],
   addressfamily: ['addressFamily', word],
+  hashknownhosts: ['hashKnownHosts', yesOrNo],
 }
 
 /** What they forbid would be done all the same: worth a word. */

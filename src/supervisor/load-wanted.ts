@@ -3,6 +3,7 @@
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { loadProject } from '../config/load.ts'
+import type { Written } from '../config/origins.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
@@ -25,6 +26,8 @@ export interface Loaded {
   /** Files and folders of the ssh configuration that decided about hosts; some may not exist. */
   sshConfigFiles: string[]
   trust: TrustLook
+  /** Where everything stands in the files. */
+  written: Written
   warnings: Problem[]
 }
 
@@ -63,9 +66,10 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
     more.push(...unseen)
     if (unseen.length > 0) continue
     const { wanted, hosts, warnings } = resolved
+    const { written } = read
     const all = [...read.problems, ...warnings]
     const sshConfigFiles = sshConfig.files
-    return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, warnings: all }
+    return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, written, warnings: all }
   }
 }
 
@@ -100,11 +104,12 @@ export function selectLess(loaded: Loaded, selection: Selection): Loaded {
 interface ReadFiles {
   project: Project
   problems: Problem[]
+  written: Written
   environment: Readonly<Record<string, string | undefined>>
 }
 
 async function readFiles(selection: Selection): Promise<ReadFiles> {
-  const { project, problems, environment } = await loadProject({
+  const { project, problems, environment, written } = await loadProject({
     files: selection.files,
     env: selection.environment,
     cwd: process.cwd(),
@@ -115,8 +120,8 @@ async function readFiles(selection: Selection): Promise<ReadFiles> {
     ...(selection.envFile !== null && { envFile: selection.envFile }),
     ...(selection.projectName !== null && { projectName: selection.projectName }),
   })
-  if (!project) throw new ProblemError(problems.filter(isError))
-  return { project, problems, environment }
+  if (!project || !written) throw new ProblemError(problems.filter(isError))
+  return { project, problems, environment, written }
 }
 
 async function resolveRead(
