@@ -57,7 +57,8 @@ async function ask(
   if (!canAsk(invocation)) return refuse(invocation, waiting, options)
   const { terminal } = invocation
   terminal.complain('The files may do what nobody has agreed to yet:')
-  for (const line of formatTrust(waiting, { color: terminal.color.err, all: false })) terminal.complain(line)
+  for (const line of formatTrust(waiting, { color: terminal.color.err, all: false, cwd: invocation.cwd }))
+    terminal.complain(line)
   const field = { text: 'Agree to this? It is asked again only when it changes. [y/N] ', echo: true }
   const line = await readLine(field, new AbortController().signal)
   if (line === 'interrupt') return EXIT.interrupt

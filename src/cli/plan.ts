@@ -59,8 +59,10 @@ async function planAsUp(
 }
 
 /** A plan does nothing of it; `up` asks. */
-function noteWaiting({ terminal }: Invocation, waiting: readonly TrustItem[]): void {
+function noteWaiting(invocation: Invocation, waiting: readonly TrustItem[]): void {
+  const { terminal } = invocation
   if (waiting.length === 0) return
   terminal.note('`tunnels up` asks first whether the files may do this:')
-  for (const line of formatTrust(waiting, { color: terminal.color.err, all: false })) terminal.note(line)
+  for (const line of formatTrust(waiting, { color: terminal.color.err, all: false, cwd: invocation.cwd }))
+    terminal.note(line)
 }

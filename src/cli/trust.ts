@@ -38,7 +38,7 @@ async function showProject(invocation: Invocation): Promise<number> {
   }
   const show = (title: string, some: readonly TrustItem[]) => {
     if (some.length === 0) return []
-    return [title, ...formatTrust(some, { color: terminal.color.out, all: true })]
+    return [title, ...formatTrust(some, { color: terminal.color.out, all: true, cwd: invocation.cwd })]
   }
   const lines = [...show('Agreed to:', agreed), ...show('Waits for an answer to `tunnels up`:', waiting)]
   if (lines.length === 0) terminal.note('The files do nothing that has to be agreed to')

@@ -192,14 +192,13 @@ function variablePart(finding: Finding, path: string, under: string, owner: Trus
   const names = pathsWithin(reading, path).flatMap((at) => [...(reached.get(at) ?? [])])
   const origins = [...new Set(names.flatMap(originsOf))].sort()
   if (origins.length === 0) return []
-  const written = writtenAt(finding, path) ?? String(valueAt(reading.raw.value, path))
-  const place = placeOf(finding, { path }, '', under)
+  const template = writtenAt(finding, path) ?? String(valueAt(reading.raw.value, path))
+  const { written: _, ...place } = placeOf(finding, { path }, '', under)
   return [
     {
       ...place,
       kind: 'variable',
-      text: `${written}, with what ${origins.join(' and ')} holds`,
-      written,
+      text: `${template}, with what ${origins.join(' and ')} ${origins.length === 1 ? 'holds' : 'hold'}`,
       owner,
     },
   ]

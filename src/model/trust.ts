@@ -80,7 +80,10 @@ export function untrustedProblems(items: readonly TrustItem[]): Problem[] {
   const shown = inOrder(items).slice(0, MAX_PROBLEMS).map(untrusted)
   const more = items.length - shown.length
   const last = shown.at(-1)
-  if (more > 0 && last) last.detail = `and ${more} more parts of the files wait for trust`
+  if (!last) return []
+  if (more > 0)
+    last.detail = `and ${more} more parts of the files wait for trust: \`tunnels trust\` shows all`
+  last.hint = 'Read it, then agree to it with `tunnels up` on a terminal, or with --trust'
   return shown
 }
 
@@ -93,7 +96,6 @@ function untrusted({ kind, path, text, written, at, span }: TrustItem): Problem 
   return {
     code: kind === 'host_keys' ? 'HOST_KEY_CHANGED' : 'UNTRUSTED',
     summary: `${path} waits for trust: ${shorten(written ?? text)}`,
-    hint: 'Read it, then agree to it with `tunnels up` on a terminal, or with --trust',
     path,
     ...(at && { at }),
     ...(span !== undefined && { span }),

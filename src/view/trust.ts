@@ -3,12 +3,15 @@
 
 import { inOrder, shorten, type TrustItem, trustGroups } from '../model/trust.ts'
 import { makePrintable } from './printable.ts'
+import { formatFile } from './problem.ts'
 import { paint } from './state.ts'
 
 export interface TrustViewOptions {
   color: boolean
   /** Every part, whole; else what fits before a question. */
   all: boolean
+  /** Files below it are shown relative to it. */
+  cwd: string
 }
 
 /** Of one kind; `tunnels trust` shows the rest. */
@@ -25,12 +28,12 @@ export function formatTrust(items: readonly TrustItem[], options: TrustViewOptio
   })
 }
 
-function formatGroup(group: readonly TrustItem[], { color, all }: TrustViewOptions): string[] {
+function formatGroup(group: readonly TrustItem[], options: TrustViewOptions): string[] {
   const parts = [...alike(group)]
-  const shown = all ? parts : parts.slice(0, MAX_PARTS)
+  const shown = options.all ? parts : parts.slice(0, MAX_PARTS)
   const left = parts.slice(shown.length).reduce((sum, items) => sum + items.length, 0)
   return [
-    ...shown.map((items) => formatPart(items, color, all)),
+    ...shown.map((items) => formatPart(items, options)),
     ...(left > 0 ? [`    … and ${left} more of these: \`tunnels trust\` shows all`] : []),
   ]
 }
@@ -47,13 +50,13 @@ function alike(group: readonly TrustItem[]): Iterable<TrustItem[]> {
   return lines.values()
 }
 
-function formatPart(items: readonly TrustItem[], color: boolean, all: boolean): string {
+function formatPart(items: readonly TrustItem[], { color, all, cwd }: TrustViewOptions): string {
   const { text, at } = items[0]!
   const names = all ? items : items.slice(0, MAX_NAMES)
   const more = items.length > names.length ? ` and ${items.length - names.length} more` : ''
   const paths = names.map(({ path }) => showText(path)).join(', ')
-  const line = at ? paint(` (line ${at.line} of ${showText(at.file)})`, 'dim', color) : ''
-  return `    ${paint(`${paths}${more}`, 'bold', color)}: ${showText(all ? text : shorten(text, MAX_CHARACTERS))}${line}`
+  const place = at ? paint(` (${formatFile(at.file, cwd)}:${at.line})`, 'dim', color) : ''
+  return `    ${paint(`${paths}${more}`, 'bold', color)}: ${showText(all ? text : shorten(text, MAX_CHARACTERS))}${place}`
 }
 
 /** What cannot be seen, and what is so wide that something else cannot be, is shown as what it is. */
