@@ -85,7 +85,6 @@ const KEYWORDS: Record<string, [keyof HostSpec, Read]> = {
   stricthostkeychecking: ['strictHostKeyChecking', readChecking],
   userknownhostsfile: ['userKnownHostsFile', readFiles],
   globalknownhostsfile: ['globalKnownHostsFile', readFiles],
-  hashknownhosts: ['hashKnownHosts', yesOrNo],
   hostkeyalias: ['hostKeyAlias', text],
   connecttimeout: ['connectTimeoutMs', seconds],
   serveraliveinterval: ['serverAliveIntervalMs', seconds],
