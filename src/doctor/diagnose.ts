@@ -36,12 +36,14 @@ export async function diagnose(
   { status, onFound, signal }: DiagnoseOptions,
 ): Promise<Pick<Diagnosis, 'hosts' | 'forwards'>> {
   const carriers: Carrier[] = []
+  const end = new AbortController()
+  const both = AbortSignal.any([signal, end.signal])
   const seen = new Map<string, Promise<Seen>>()
   const look = (host: WantedHost): Promise<Seen> => {
     const before = seen.get(host.name)
     if (before) return before
     const jump = host.jump === null ? undefined : hosts.get(host.jump)
-    const looking = lookAt(host, jump ? look(jump) : null, carriers, signal)
+    const looking = lookAt(host, jump ? look(jump) : null, carriers, both)
     seen.set(host.name, looking)
     return looking
   }
@@ -49,7 +51,7 @@ export async function diagnose(
   try {
     const all = [...hosts.values()].map((host) => {
       const via = [...forwards.values()].filter((forward) => forward.via === host.name)
-      return lookThrough(look(host), via, status, signal)
+      return lookThrough(look(host), via, status, both)
     })
     // Whichever is told first, none may fail unheard.
     for (const work of all) work.catch(() => {})
@@ -61,6 +63,7 @@ export async function diagnose(
     }
     return found
   } finally {
+    end.abort()
     for (const carrier of carriers.reverse()) carrier.close()
   }
 }
@@ -109,8 +112,9 @@ async function lookAt(
   try {
     const openStream = jump?.far && through(jump.far.carrier, host)
     const carrier = await connect(host, { signal, progress, ...(openStream && { openStream }) })
-    carriers.push(carrier)
+    if (signal.aborted) carrier.close()
     signal.throwIfAborted()
+    carriers.push(carrier)
     return { diagnosis: told(null), far: farSideOf(host, carrier, progress, signal) }
   } catch (error) {
     signal.throwIfAborted()

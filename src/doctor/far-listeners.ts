@@ -31,14 +31,11 @@ function parseKernelAddress(hex: string): string {
   const words = (hex.match(/.{8}/g) ?? []).map((word) => Buffer.from(word, 'hex').reverse())
   const bytes = Buffer.concat(words)
   if (bytes.length === 4) return bytes.join('.')
-  if (bytes.every((byte) => byte === 0)) return '::'
   const isMapped = bytes.subarray(0, 12).equals(Buffer.from('00000000000000000000ffff', 'hex'))
   if (isMapped) return bytes.subarray(12).join('.')
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16))
-  return groups
-    .join(':')
-    .replace(/^0(:0)*:(?=[^0])/, '::')
-    .replace(/^::+/, '::')
+  // The one spelling of RFC 5952.
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
 
 export type Scope = 'loopback' | 'all' | 'address'
