@@ -20,6 +20,8 @@ export interface Refusal {
   needs: string[]
   /** `wasWanted`: the server would have taken it. */
   keyProblem: { problem: Problem; wasWanted: boolean } | null
+  /** The password of password_env was sent, and refused. */
+  isVariableRefused: boolean
   /** The server's own last word. */
   said: string | null
 }
@@ -72,11 +74,13 @@ function detailOf({ host, methods, tried, told, notes, said }: Refusal): string 
 
 const CANNOT = ['gssapi-with-mic', 'hostbased']
 
-function hintFor({ host, methods, tried, said }: Refusal): string {
+function hintFor({ host, methods, tried, isVariableRefused, said }: Refusal): string {
   if (said !== null && /too many/i.test(said))
     return `So that only the right key is offered, ${howToSet(host, 'identities_only: true, identity_file: ~/.ssh/KEY')}`
   if (methods.length > 0 && methods.every((method) => CANNOT.includes(method)))
     return `tunnels cannot log in by ${methods.join(' or ')}, which is all that this server takes: \`ssh\` can`
+  if (isVariableRefused)
+    return 'Look whether the variable of password_env (or its line in .env) holds the password of this account'
   if (methods.length > 0 && !methods.includes('publickey'))
     return `Check the user name, and the password of ${host.user} on the server`
   if (tried.length === 0)

@@ -129,6 +129,7 @@ export class Authentication {
       notes: this.#notes,
       needs: this.#needs,
       keyProblem: this.#keyProblem,
+      isVariableRefused: this.#passwords.isVariableRefused,
       said,
     })
   }
@@ -229,7 +230,7 @@ export class Authentication {
 
   #interactive(): AnyAuthMethod | null {
     if (!this.#options.ask && this.#host.password === null) {
-      this.#needs.push('answers to its questions (keyboard-interactive)')
+      this.#needs.push('answers to its questions')
       return null
     }
     if (!this.#rounds.begin()) return null
@@ -253,7 +254,7 @@ export class Authentication {
       this.#rounds.sent(round)
       return respond(answer.answers)
     }
-    this.#needs.push(`answers to its questions (keyboard-interactive). ${answer.refused}`)
+    if (answer.unanswered !== null) this.#needs.push(`an answer to: ${answer.unanswered}`)
     this.giveUp()
   }
 

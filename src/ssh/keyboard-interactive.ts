@@ -13,8 +13,8 @@ export interface Round {
   prompts: { prompt: string; echo?: boolean | undefined }[]
 }
 
-/** `refused`: why there is none, and will not be. */
-export type Answer = { answers: string[] } | { refused: string }
+/** `unanswered`: what nobody said; null where all that could be said was refused. */
+export type Answer = { answers: string[] } | { unanswered: string | null }
 
 const MOST_PROMPTS = 32
 const MOST_ROUNDS = 10
@@ -28,6 +28,7 @@ export class KeyboardInteractive {
   #rounds = 0
   #tries = 0
   #hasUsedPassword = false
+  #wasAsked = false
 
   constructor(host: WantedHost, passwords: Passwords, ask: Ask | undefined) {
     this.#host = host
@@ -35,23 +36,25 @@ export class KeyboardInteractive {
     this.#ask = ask
   }
 
-  /** False: as often as ssh would begin it, it was refused. */
+  /** False: as often as ssh would begin it, it was refused; at once where the server has asked nothing. */
   begin(): boolean {
+    if (this.#tries >= TRIES || (this.#tries > 0 && !this.#wasAsked)) return false
     this.#rounds = 0
     this.#hasUsedPassword = false
     this.#tries += 1
-    return this.#tries <= TRIES
+    return true
   }
 
   /** An answer to each prompt, in order. Codes are used once; what a person said too late waits for the same question. */
   async answer(round: Round, signal: AbortSignal): Promise<Answer> {
-    if (this.exceeds(round)) return { refused: 'It asks and asks.' }
+    if (this.exceeds(round)) return { unanswered: null }
     if (round.prompts.length === 0) return { answers: [] }
     const question = questionOf(this.#host, round)
     if (asksForPassword(round)) {
       this.#hasUsedPassword = true
       const password = await this.#passwords.next(question, signal)
-      return password === null ? nobodySaid(question) : { answers: [password] }
+      if (password !== null) return { answers: [password] }
+      return this.#passwords.isPersonNeeded ? nobodySaid(question) : { unanswered: null }
     }
     const text = JSON.stringify(question)
     const kept = secrets.takeAnswers(this.#host, text)
@@ -72,11 +75,12 @@ export class KeyboardInteractive {
   }
 
   get tries(): number {
-    return Math.min(this.#tries, TRIES)
+    return this.#tries
   }
 
   /** Counts the round. */
   exceeds({ prompts }: Round): boolean {
+    this.#wasAsked = true
     this.#rounds += 1
     return this.#rounds > MOST_ROUNDS || prompts.length > MOST_PROMPTS
   }
@@ -103,7 +107,7 @@ function asksForPassword({ prompts }: Round): boolean {
 const OTHER_SECRET = /one.?time|\botp\b|token|code|new|current|retype|again|change/i
 
 function nobodySaid({ fields }: Question): Answer {
-  return { refused: `It asks: ${fields.map(({ text }) => text).join(' · ')}` }
+  return { unanswered: fields.map(({ text }) => text).join(' · ') }
 }
 
 function cleanLines(text: string): string {

@@ -36,9 +36,14 @@ export class Passwords {
     secrets.forgetPassword(this.#host)
   }
 
-  /** Nobody said the one that would have been next. */
+  /** Nobody said one. Where one was refused, that is what a person should hear. */
   get isPersonNeeded(): boolean {
-    return this.#isPersonNeeded
+    return this.#isPersonNeeded && !this.#wasRefused
+  }
+
+  /** What the variable of password_env holds is not it. */
+  get isVariableRefused(): boolean {
+    return this.#wasRefused && this.#isVariableUsed && this.#host.password !== null
   }
 
   get tries(): number {

@@ -64,9 +64,16 @@ export function fingerprints(text = ''): string[] {
   return text.match(/SHA256:[A-Za-z0-9+/]{43}/g) ?? []
 }
 
+/** In a problem's detail, as `askSsh` names what ssh offers. */
+export function offeredIn(detail = ''): string[] {
+  return [...detail.matchAll(/(-cert-v01\S+)? (SHA256:[A-Za-z0-9+/]{43})/g)].map(
+    ([, certificate, fingerprint]) => `${fingerprint}${certificate ? '+' : ''}`,
+  )
+}
+
 export interface SshOutcome {
   gotIn: boolean
-  /** Fingerprints, in the order in which it offered them. */
+  /** Fingerprints, in the order in which it offered them, each once; those of certificates with `+`. */
   offered: string[]
 }
 
@@ -81,7 +88,8 @@ export async function askSsh(server: Sshd, options: string[]): Promise<SshOutcom
   })
   const status = await new Promise((resolve) => child.once('close', resolve))
   const offers = said.split('\n').filter((line) => line.includes('Offering public key'))
-  return { gotIn: status === 0, offered: offers.flatMap(fingerprints) }
+  const named = offers.map((line) => `${fingerprints(line)[0]}${/-CERT SHA256:/.test(line) ? '+' : ''}`)
+  return { gotIn: status === 0, offered: [...new Set(named)] }
 }
 
 export interface Person {
