@@ -5,32 +5,35 @@ import { diagnose } from '../doctor/diagnose.ts'
 import { type Diagnosis, problemsIn } from '../model/diagnosis.ts'
 import type { Status } from '../model/status.ts'
 import { loadWanted } from '../supervisor/load-wanted.ts'
+import { settleTrust } from '../supervisor/trust.ts'
 import { formatDiagnosis } from '../view/diagnosis.ts'
 import { formatJson } from '../view/json.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { findRunning } from './project.ts'
-import { loadSelection } from './selection.ts'
+import { type LoadedSelection, loadSelection } from './selection.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
+import { withAgreement } from './up.ts'
 
 export interface DoctorArguments {
   names: string[]
+  /** `--trust`. */
   trust: boolean
 }
 
-export async function doctor(invocation: Invocation, { names }: DoctorArguments): Promise<number> {
-  const loaded = await loadSelection(invocation, names.length > 0 ? names : null)
-  if (!loaded) return EXIT.usage
+export async function doctor(invocation: Invocation, { names, trust }: DoctorArguments): Promise<number> {
+  const read = await loadSelection(invocation, names.length > 0 ? names : null)
+  if (!read) return EXIT.usage
+  const loaded = await withAgreement(invocation, read, trust)
+  if (typeof loaded === 'number') return loaded
   const end = new AbortController()
   const signals = listenForSignals(() => {})
   const signalled = signals.first.then((signal) => {
     end.abort()
     return signal
   })
-  const { wanted } = await loadWanted(loaded.selection)
-  const work = examine(invocation, loaded.project.name, wanted, end.signal)
   try {
-    return await work
+    return await examine(invocation, loaded, end.signal)
   } catch (error) {
     if (!end.signal.aborted) throw error
     return signalExitCodes[await signalled]
@@ -41,11 +44,12 @@ export async function doctor(invocation: Invocation, { names }: DoctorArguments)
 
 async function examine(
   invocation: Invocation,
-  project: string,
-  wanted: Parameters<typeof diagnose>[0],
+  { project, selection }: LoadedSelection,
   signal: AbortSignal,
 ): Promise<number> {
   const { options, terminal } = invocation
+  const { wanted, trust } = await loadWanted(selection, { signal })
+  await settleTrust(selection, trust.items)
   const status = await statusOf(invocation)
   let isFirst = true
   const found = await diagnose(wanted, {
@@ -57,7 +61,7 @@ async function examine(
       isFirst = false
     },
   })
-  const diagnosis: Diagnosis = { project, ...found }
+  const diagnosis: Diagnosis = { project: project.name, ...found }
   const problems = problemsIn(diagnosis)
   if (options.json) terminal.print(`${formatJson(diagnosis, 2)}\n`)
   else if (wanted.forwards.size === 0) terminal.note('No forwards')

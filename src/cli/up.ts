@@ -34,8 +34,8 @@ export async function up(invocation: Invocation, args: UpArguments): Promise<num
   return upForeground(invocation, loaded, args)
 }
 
-/** Before anything is opened or run. */
-async function withAgreement(
+/** Before anything is opened or run. An exit code where nobody agrees, which has then been told. */
+export async function withAgreement(
   invocation: Invocation,
   loaded: LoadedSelection,
   trust: boolean,
