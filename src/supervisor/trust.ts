@@ -43,15 +43,22 @@ export function lookAtFiles(project: Project, selection: Selection): Promise<Tru
 }
 
 /**
- * The project without the ssh_config files that must not be shown to ssh: those of hosts that were not looked at, and
- * those that wait.
+ * The project without what ssh must not be asked: ssh_config files that wait, or of hosts that were not looked at, and
+ * names with what a variable holds, which would show in ssh's arguments and might be looked up.
  */
 export function withoutUntrusted(project: Project, { hosts, waiting }: TrustLook): Project {
-  const waits = new Set(waiting.flatMap(({ kind, owner }) => (kind === 'ssh_config' ? owner.name : [])))
-  const isAgreed = (name: string) => hosts.has(name) && !waits.has(name)
+  const waits = new Set(waiting.flatMap((item) => hostsThatWait(project, item)))
   return mapSshConfig(project, (name, sshConfig) => {
-    return typeof sshConfig === 'string' && !isAgreed(name) ? false : sshConfig
+    const isFile = typeof sshConfig === 'string'
+    return waits.has(name) || (isFile && !hosts.has(name)) ? false : sshConfig
   })
+}
+
+function hostsThatWait({ hosts, forwards }: Project, { kind, owner }: TrustItem): string[] {
+  if (kind === 'ssh_config') return [owner.name]
+  if (kind !== 'variable') return []
+  const name = owner.what === 'host' ? owner.name : (forwards.get(owner.name)?.via ?? '')
+  return [...hostsInUse({ hosts, forwards }, [], [name])]
 }
 
 /** The project so that resolving it runs no process and opens no socket: what it would be is not known then. */
