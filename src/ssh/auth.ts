@@ -118,6 +118,13 @@ export class Authentication {
     this.#over.abort()
   }
 
+  /** What the server took, or was offered last: `publickey (ED25519 SHA256:… ~/.ssh/id)`, `password`. */
+  get way(): string {
+    const key = this.#trying === 'publickey' ? this.#tried.at(-1) : undefined
+    const last = key ? `publickey (${key})` : this.#trying
+    return [...this.#passed, ...(last ? [last] : [])].join(', then ')
+  }
+
   /** Why the server did not let us in; `said` is the server's own last word. */
   problem(said: string | null): Problem {
     return authProblem({
