@@ -70,9 +70,9 @@ function deciding(host: WantedHost, { code }: Problem): string[] {
   return code.startsWith('HOST_KEY_') ? knownHostsOf(host) : []
 }
 
-/** The public half beside a key says which key of the agent is meant. */
-function keyFilesOf({ identityFiles }: WantedHost): string[] {
-  return identityFiles.flatMap((file) => [file, `${file}.pub`])
+/** The public half beside a key says which key of the agent is meant; a certificate may be renewed every day. */
+function keyFilesOf({ identityFiles, certificateFiles }: WantedHost): string[] {
+  return [...identityFiles.flatMap((file) => [file, `${file}.pub`, `${file}-cert.pub`]), ...certificateFiles]
 }
 
 function knownHostsOf({ userKnownHostsFiles, globalKnownHostsFiles }: WantedHost): string[] {

@@ -215,7 +215,6 @@ hosts:
   acme:
     strict_host_key_checking: accept-new
     ssh_config: true
-    certificate_file: ./id-cert.pub
   fine: { strict_host_key_checking: yes, ssh_config: false, connect: always }
 forwards:
   a: { via: acme, local: 1024, to: 80, idle_timeout: 1h, healthcheck: { type: connect }, env: { A: "{port}" } }
@@ -225,11 +224,10 @@ forwards:
   expect(await briefly(text)).toEqual([
     '3:12 CONFIG_NOT_YET defaults.hosts.connect',
     '6:5 CONFIG_NOT_YET hosts.acme.strict_host_key_checking',
-    '8:5 CONFIG_NOT_YET hosts.acme.certificate_file',
-    '11:40 CONFIG_NOT_YET forwards.a.idle_timeout',
-    '11:58 CONFIG_NOT_YET forwards.a.healthcheck',
-    '11:90 CONFIG_NOT_YET forwards.a.env',
-    '12:22 CONFIG_NOT_YET hosts.other.strict_host_key_checking',
+    '10:40 CONFIG_NOT_YET forwards.a.idle_timeout',
+    '10:58 CONFIG_NOT_YET forwards.a.healthcheck',
+    '10:90 CONFIG_NOT_YET forwards.a.env',
+    '11:22 CONFIG_NOT_YET hosts.other.strict_host_key_checking',
   ])
 })
 
