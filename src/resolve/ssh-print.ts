@@ -100,11 +100,11 @@ function filesIn(stderr: string): string[] {
   return [...new Set(Array.from(read, ([, file]) => file!))].filter((file) => file !== '/dev/null')
 }
 
-/** Where an Include looked a new file counts, too. */
+/** Where an Include found files, or looked for some, a new one counts, too. */
 function foldersIn(stderr: string): string[] {
   const sought = stderr.matchAll(/^debug1: .* include (\/.*?) matched no files\r?$/gm)
-  const found = stderr.matchAll(/^debug1: .* Including file (\/.*?) depth \d+.*$/gm)
-  const folders = [...sought, ...found].map(([, pattern]) => dirname(pattern!))
+  const [, ...included] = filesIn(stderr)
+  const folders = [...included, ...Array.from(sought, ([, pattern]) => pattern!)].map((path) => dirname(path))
   return [...new Set(folders)].filter(isOfConfiguration)
 }
 
