@@ -79,6 +79,8 @@ function formatOrigin(origin: Origin, places: Places): string {
 
 function formatPath(file: string, { folder, home }: Places): string {
   if (file === '-') return 'standard input'
-  if (file.startsWith(`${folder}/`)) return relative(folder, file)
-  return home && file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file
+  const isBelow = (path: string) => file.startsWith(`${path}/`)
+  const isHomeNearer = home !== null && isBelow(home) && !(isBelow(folder) && folder.length > home.length)
+  if (isHomeNearer) return `~${file.slice(home.length)}`
+  return isBelow(folder) ? relative(folder, file) : file
 }
