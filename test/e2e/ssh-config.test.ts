@@ -8,6 +8,7 @@ import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
+import { expectSchema } from './json-schemas.ts'
 
 let sshd: Sshd
 let cli: CliProject
@@ -140,6 +141,7 @@ test('config --origin says of each value where it comes from, and never a secret
   for (const [name, lines] of Object.entries(files)) cli.write(name, lines.join('\n'))
   const json = await cli.run(['config', '--origin', '--json'], { env: { INTERVAL: '20' } })
   const { hosts, forwards } = JSON.parse(json.stdout)
+  expectSchema('origins', JSON.parse(json.stdout))
   const config = `${cli.folder}/.home/.ssh/config`
   const inFile = (line: number, column: number) => ({
     from: 'file',
