@@ -1,17 +1,17 @@
 // Proving who we are to a server, as ssh does (sshconnect2.c): which method comes next, with which key or password, and
-// what the server said to each. Which keys there are is credentials.ts's; what is told in the end is auth-problem.ts's.
+// what the server said to each. Keys are key-offers.ts's, what is told in the end auth-problem.ts's.
 
 import type { AnyAuthMethod } from 'ssh2'
-import { type Problem, ProblemError } from '../model/problem.ts'
+import type { Problem } from '../model/problem.ts'
 import type { Question } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { authProblem, describeKey } from './auth-problem.ts'
-import { algorithmsOf, type CredentialOptions, type Credentials, type Identity } from './credentials.ts'
+import { authProblem } from './auth-problem.ts'
+import type { CredentialOptions, Credentials } from './credentials.ts'
+import type { OfferedKey } from './internals.ts'
+import { KeyOffers } from './key-offers.ts'
 import { KeyboardInteractive, questionOf, type Round } from './keyboard-interactive.ts'
-import { OneKeyAgent } from './one-key-agent.ts'
 import { Passwords } from './password.ts'
 import { printable } from './printable.ts'
-import { keyFingerprint, plainType } from './public-key.ts'
 
 /** More ways to log in than any server has. */
 const MOST_METHODS = 10
@@ -20,52 +20,40 @@ const MOST_METHODS = 10
 const METHODS = ['publickey', 'keyboard-interactive', 'password'] as const
 type Method = (typeof METHODS)[number]
 
-/** How long an agent may take before a person is told that it waits for them: a finger on a key, a click. */
-const AGENT_PATIENCE_MS = 1_000
-
-/** How keys are offered over a connection; see internals.ts. */
-export type OfferKey = (offer: OfferedKey) => unknown
-
-export interface OfferedKey {
-  /** `rsa-sha2-512`, `ssh-ed25519-cert-v01@openssh.com`. */
-  algorithm: string
-  blob: Buffer
-}
-
-/** One attempt's state. `giveUp` is called when nothing is left in the midst of a method. */
+/** One attempt's state. */
 export class Authentication {
+  /** Called when nothing is left in the midst of a method. */
   giveUp: () => void = () => {}
-  offerKey: OfferKey = () => null
+  /** How the connection offers keys; see internals.ts. */
+  offerKey: (key: OfferedKey) => unknown = () => null
   readonly #host: WantedHost
-  readonly #credentials: Credentials
   readonly #options: CredentialOptions
   readonly #order: Method[]
   readonly #passwords: Passwords
   readonly #rounds: KeyboardInteractive
-  readonly #tried: string[] = []
-  readonly #passed: string[] = []
+  readonly #keys: KeyOffers
+  readonly #passed: Method[] = []
   readonly #notes: string[]
-  #left: Identity[]
+  readonly #needs: string[] = []
   #methods: string[] = []
   #trying: 'none' | Method | null = null
-  #identity: Identity | null = null
-  #accepted = new Set<string>()
-  #serverAlgorithms: string[] | null = null
-  /** Why a key that the server would take, or a hidden one, could not be used. */
-  #keyProblem: { problem: Problem; wasWanted: boolean } | null = null
-  #needs: string[] = []
   /** Ends what a person is asked when the server has gone on without the answer. */
   #question = new AbortController()
   readonly #over = new AbortController()
 
   constructor(host: WantedHost, credentials: Credentials, options: CredentialOptions) {
     this.#host = host
-    this.#credentials = credentials
     this.#options = options
     this.#order = orderOf(host)
     this.#passwords = new Passwords(host, options.ask)
     this.#rounds = new KeyboardInteractive(host, this.#passwords, options.ask)
-    this.#left = [...credentials.identities]
+    this.#keys = new KeyOffers({
+      user: host.user,
+      credentials,
+      offerKey: (key) => this.offerKey(key),
+      showSoon: (question, delayMs) => this.#showSoon(question, delayMs),
+      over: this.#over.signal,
+    })
     this.#notes = [...credentials.notes]
     if (!this.#order.includes('publickey'))
       this.#notes.push('preferred_authentications leaves publickey out.')
@@ -97,7 +85,7 @@ export class Authentication {
 
   /** The server's `server-sig-algs` (RFC 8308 3.1). */
   serverTakes(algorithms: string[]): void {
-    this.#serverAlgorithms = algorithms
+    this.#keys.serverAlgorithms = algorithms
   }
 
   /** It wants another password to be set (RFC 4252 8), which is no matter for a tunnel. */
@@ -120,7 +108,7 @@ export class Authentication {
 
   /** What the server took, or was offered last: `publickey (ED25519 SHA256:… ~/.ssh/id)`, `password`. */
   get way(): string {
-    const key = this.#trying === 'publickey' ? this.#tried.at(-1) : undefined
+    const key = this.#trying === 'publickey' ? this.#keys.tried.at(-1) : undefined
     const last = key ? `publickey (${key})` : this.#trying
     return [...this.#passed, ...(last ? [last] : [])].join(', then ')
   }
@@ -130,12 +118,12 @@ export class Authentication {
     return authProblem({
       host: this.#host,
       methods: this.#methods,
-      tried: this.#tried,
+      tried: this.#keys.tried,
       told: this.#told(),
       passed: this.#passed,
-      notes: this.#notes,
+      notes: [...this.#notes, ...this.#keys.notes],
       needs: this.#needs,
-      keyProblem: this.#keyProblem,
+      keyProblem: this.#keys.trouble,
       isVariableRefused: this.#passwords.isVariableRefused,
       said,
     })
@@ -145,14 +133,9 @@ export class Authentication {
     this.#methods = methods.slice(0, MOST_METHODS).map((method) => printable(method, 60))
   }
 
-  /** As ssh: all keys may be offered again, but the server takes none twice. */
   #passedOne(): void {
     if (this.#trying && this.#trying !== 'none') this.#passed.push(this.#trying)
-    const key = this.#identity?.publicKey
-    if (this.#trying === 'publickey' && key) this.#accepted.add(keyFingerprint(key))
-    const isUsed = ({ publicKey }: Identity) =>
-      publicKey !== null && this.#accepted.has(keyFingerprint(publicKey))
-    this.#left = this.#credentials.identities.filter((identity) => !isUsed(identity))
+    if (this.#trying === 'publickey') this.#keys.passed()
   }
 
   async #choose(): Promise<AnyAuthMethod | false> {
@@ -167,60 +150,12 @@ export class Authentication {
   #begin(method: Method): Promise<AnyAuthMethod | null> | AnyAuthMethod | null {
     switch (method) {
       case 'publickey':
-        return this.#nextKey()
+        return this.#keys.next()
       case 'keyboard-interactive':
         return this.#interactive()
       case 'password':
         return this.#password()
     }
-  }
-
-  async #nextKey(): Promise<AnyAuthMethod | null> {
-    for (let identity = this.#left.shift(); identity; identity = this.#left.shift()) {
-      const publicKey = identity.publicKey ?? (await this.#reveal(identity))
-      const algorithm = publicKey && this.#algorithmFor(algorithmsOf(publicKey, this.#credentials.algorithms))
-      const standIn = algorithm && this.offerKey({ algorithm, blob: publicKey.blob })
-      if (!publicKey || !standIn) continue
-      this.#identity = { ...identity, publicKey }
-      this.#tried.push(describeKey(publicKey, identity.from))
-      const agent = new OneKeyAgent(standIn, (data, name) => this.#sign(identity, data, name))
-      return { type: 'agent', username: this.#host.user, agent }
-    }
-    return null
-  }
-
-  async #reveal(identity: Identity): Promise<Identity['publicKey']> {
-    try {
-      return await identity.reveal()
-    } catch (error) {
-      this.#keep(identity, error, false)
-      return null
-    }
-  }
-
-  /** RSA has two names; the first that the server takes, when it says which. */
-  #algorithmFor(allowed: string[]): string | undefined {
-    const taken = this.#serverAlgorithms
-    return allowed.find((name) => taken === null || taken.includes(plainType(name))) ?? allowed[0]
-  }
-
-  async #sign(identity: Identity, data: Buffer, algorithm: string): Promise<Buffer> {
-    const stop = identity.isInAgent ? this.#showSoon(agentQuestion(identity), AGENT_PATIENCE_MS) : () => {}
-    try {
-      const signature = await identity.sign(data, plainType(algorithm))
-      // Who hangs up meanwhile gets nothing more.
-      return this.#over.signal.aborted ? await new Promise<never>(() => {}) : signature
-    } catch (error) {
-      this.#keep(identity, error, true)
-      throw error
-    } finally {
-      stop()
-    }
-  }
-
-  #keep(identity: Identity, error: unknown, wasWanted: boolean): void {
-    if (!(error instanceof ProblemError)) this.#notes.push(`${identity.from} did not sign.`)
-    else if (!this.#keyProblem || wasWanted) this.#keyProblem = { problem: error.problems[0]!, wasWanted }
   }
 
   async #password(): Promise<AnyAuthMethod | null> {
@@ -293,13 +228,4 @@ export class Authentication {
 function orderOf({ preferredAuthentications }: WantedHost): Method[] {
   const names: string[] = preferredAuthentications?.split(',').map((name) => name.trim()) ?? [...METHODS]
   return names.flatMap((name) => METHODS.find((method) => method === name) ?? [])
-}
-
-function agentQuestion({ from, publicKey }: Identity): Question {
-  const key = publicKey ? describeKey(publicKey, from) : from
-  return {
-    kind: 'passphrase',
-    summary: `The agent waits for you: touch the security key, or confirm the use of ${key}`,
-    fields: [],
-  }
 }
