@@ -20,7 +20,7 @@ import {
 } from './scalars.ts'
 import type { Plain } from './tree.ts'
 
-type Field = Exclude<keyof HostSpec, 'name' | 'at' | 'implicit' | 'reconnect'>
+type Field = Exclude<keyof HostSpec, 'name' | 'at' | 'implicit' | 'reconnect' | 'hashKnownHosts'>
 
 interface Option<T> {
   key: string

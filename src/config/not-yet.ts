@@ -9,7 +9,6 @@ type Missing = Record<string, (value: Plain) => boolean>
 const always = () => true
 
 const HOST: Missing = {
-  strict_host_key_checking: (value) => value === 'accept-new' || value === 'no',
   connect: (value) => value === 'on_demand',
   disconnect_after: always,
 }

@@ -43,6 +43,8 @@ export interface HostSpec {
   strictHostKeyChecking?: 'ask' | 'accept-new' | 'yes' | 'no'
   userKnownHostsFile?: string[]
   globalKnownHostsFile?: string[]
+  /** HashKnownHosts of the user's ssh configuration; the file has no key for it. */
+  hashKnownHosts?: boolean
   hostKeyAlias?: string
   connectTimeoutMs?: number
   /** 0: off. */

@@ -37,6 +37,8 @@ export interface WantedHost {
   strictHostKeyChecking: 'ask' | 'accept-new' | 'yes' | 'no'
   userKnownHostsFiles: string[]
   globalKnownHostsFiles: string[]
+  /** HashKnownHosts: names are written as hashes. */
+  hashKnownHosts: boolean
   hostKeyAlias: string | null
   hostKeys: string[] | null
   connectTimeoutMs: number

@@ -8,6 +8,7 @@ import type { ForwardChange } from './plan.ts'
 const hostUpdates: ReadonlySet<string> = new Set<keyof WantedHost>([
   'reconnect',
   'connectTimeoutMs',
+  'hashKnownHosts',
   'serverAliveIntervalMs',
   'serverAliveCountMax',
 ])

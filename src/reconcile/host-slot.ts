@@ -233,7 +233,7 @@ export class HostSlot {
     this.#connected += 1
     this.#attempts = 0
     closed.addEventListener('abort', () => this.#lost(next, problemOf(closed.reason)), { once: true })
-    this.#enter('open', null)
+    this.#enter('open', next.held.carrier.warning)
     this.#waiting.serve(next.held)
     this.#notifyWatchers()
     previous?.held.retire()

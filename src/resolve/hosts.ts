@@ -62,6 +62,7 @@ function fillIn(way: Way, surroundings: Surroundings): WantedHost {
       '/etc/ssh/ssh_known_hosts',
       '/etc/ssh/ssh_known_hosts2',
     ],
+    hashKnownHosts: spec.hashKnownHosts ?? false,
     hostKeyAlias: spec.hostKeyAlias ?? null,
     hostKeys: spec.hostKeys ?? null,
     connectTimeoutMs: spec.connectTimeoutMs || 10_000,

@@ -21,6 +21,7 @@ const FAREWELL_MS = 1_000
 export class SshCarrier implements Carrier {
   host: WantedHost
   readonly client: Client
+  readonly warning: Problem | null
   readonly #socket: Duplex
   readonly #pressure: Pressure
   readonly #liveness: Liveness
@@ -31,9 +32,10 @@ export class SshCarrier implements Carrier {
   /** The first thing that went wrong: it is why the connection ends a moment later. */
   #trouble: string | null = null
 
-  constructor(host: WantedHost, client: Client, socket: Duplex) {
+  constructor(host: WantedHost, client: Client, socket: Duplex, warning: Problem | null = null) {
     this.host = host
     this.client = client
+    this.warning = warning
     this.#socket = socket
     this.#pressure = new Pressure(socket, client)
     // Every channel that is being opened listens.

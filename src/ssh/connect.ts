@@ -14,7 +14,8 @@ import { SshCarrier } from './carrier.ts'
 import { loadCredentials } from './credentials.ts'
 import { handshake, type Progress, strangerProblem } from './handshake.ts'
 import { howToSet } from './host-in-file.ts'
-import { loadHostKeyCheck } from './host-key.ts'
+import { type HostKeyCheck, loadHostKeyCheck } from './host-key.ts'
+import { askAboutHostKey } from './host-key-question.ts'
 import { oneQuestionAtATime } from './one-question.ts'
 import { openProxyCommand } from './proxy-command.ts'
 import { openSocket, unlessAborted } from './socket.ts'
@@ -55,21 +56,46 @@ async function attempt(
   progress: Progress,
 ): Promise<Carrier> {
   const hostKey = await loadHostKeyCheck(host)
+  try {
+    return await logIn(host, hostKey, options, signal, progress)
+  } catch (error) {
+    const { stranger } = hostKey
+    if (!stranger || !options.ask || signal.aborted) throw error
+    // Out of the handshake, where a person may take their time; then for this key and no other.
+    if (!(await askAboutHostKey(host, stranger, options.ask, signal))) throw error
+    return logIn(host, await loadHostKeyCheck(host, stranger.key), options, signal, progress)
+  }
+}
+
+async function logIn(
+  host: WantedHost,
+  hostKey: HostKeyCheck,
+  options: ConnectOptions,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Carrier> {
   const { ask, idle } = oneQuestionAtATime(options.ask)
   const credentials = await loadCredentials(host, { ask, signal })
   const algorithms = algorithmsFor(host, hostKey.knownTypes)
   signal.throwIfAborted()
   const stream = await openStream(host, options, signal, progress)
   const authentication = new Authentication(host, credentials, { ask, signal })
+  let remembered: ReturnType<HostKeyCheck['remember']> | null = null
+  // Before the login, as ssh: whoever fails it shall not be asked about the key again.
+  const onProven = () => {
+    remembered = hostKey.remember()
+  }
   try {
     signal.throwIfAborted()
-    const client = await handshake({ host, stream, hostKey, authentication, algorithms, signal, progress })
-    await hostKey.remember()
+    const options = { host, stream, hostKey, authentication, algorithms, signal, onProven, progress }
+    const client = await handshake(options)
+    progress.login = authentication.way
+    const warning = await remembered
     signal.throwIfAborted()
-    return new SshCarrier(host, client, stream)
+    return new SshCarrier(host, client, stream, warning)
   } catch (error) {
     stream.destroy()
-    await idle()
+    await Promise.all([remembered, idle()])
     throw error
   }
 }

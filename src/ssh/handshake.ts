@@ -25,6 +25,8 @@ export interface HandshakeOptions {
   authentication: Authentication
   algorithms: Algorithms
   signal: AbortSignal
+  /** The server holds the key that was accepted; whether it lets us in is another matter. */
+  onProven: () => void
   /** Kept up to date, for who limits the time. */
   progress: Progress
 }
@@ -40,6 +42,8 @@ export interface Progress {
   proxySaid?: string
   /** Type and fingerprint of the key that the server showed. */
   hostKey?: string
+  /** What we were let in with. */
+  login?: string
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -68,6 +72,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     client.on('close', () => fail(hostKey.problem ?? endedProblem(options, heard)))
     client.once('handshake', () => {
       isProven = hostKey.accepted
+      if (isProven) options.onProven()
       progress.step = 'authentication'
     })
     client.once('ready', () => {

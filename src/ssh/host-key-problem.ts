@@ -32,6 +32,16 @@ export function notPinnedProblem(host: WantedHost, key: Buffer, pins: string[]):
   }
 }
 
+/** The file's keys against the user's own. */
+export function contradictionProblem(host: WantedHost, entry: KnownHost, pins: string[]): Problem {
+  return {
+    code: 'HOST_KEY_CHANGED',
+    summary: `The host_keys of ${describeHost(host)} are not what your known_hosts has`,
+    detail: `The file pins ${pins.join(', ')}; ${entry.file}:${entry.line} has ${describeKey(entry.key)}.`,
+    hint: "Ask the server's owner which is right before you agree to the file",
+  }
+}
+
 /** `SHA256:…`, as ssh-keygen -l prints it. */
 export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
@@ -54,8 +64,20 @@ function unknownProblem(host: WantedHost, key: Buffer, authority: boolean): Prob
 function unknownHint(host: WantedHost, key: Buffer): string {
   const command = sshCommand(host)
   const pin = `${howToSet(host, hostKeysWith(key))}, after comparing the key with what the server's owner says`
+  if (host.strictHostKeyChecking === 'ask') return `Run \`tunnels up\` on a terminal: it asks. Or ${pin}`
   if (!command) return pin.charAt(0).toUpperCase() + pin.slice(1)
   return `Connect once with \`${command}\` and answer its question, or ${pin}`
+}
+
+/** A key that was taken without anybody having seen it, or that will be asked about again next time. */
+export function takenProblem(host: WantedHost, key: Buffer, why: string): Problem {
+  return {
+    code: 'HOST_KEY_UNKNOWN',
+    severity: 'warning',
+    summary: `The host key of ${describeHost(host)} ${why}`,
+    detail: `The server shows ${describeKey(key)}.`,
+    hint: `After comparing the key with what the server's owner says, ${howToSet(host, hostKeysWith(key))}`,
+  }
 }
 
 function hostKeysWith(key: Buffer): string {
@@ -110,6 +132,7 @@ function describeKey(key: Buffer): string {
   return `${typeInside(key) ?? 'a key of unknown type'} ${fingerprint(key)}`
 }
 
-function describeHost(host: WantedHost): string {
+/** `acme (127.0.0.1:2222)`. */
+export function describeHost(host: WantedHost): string {
   return `${host.name} (${formatHostPort(host.hostname, host.port)})`
 }

@@ -96,7 +96,12 @@ function matchesHash(name: string, hosts: string): boolean {
   const [, salt, hash, rest] = /^\|1\|([^|]+)\|([^|]+)(.*)$/.exec(hosts) ?? []
   const key = decodeBase64(salt ?? '')
   if (!key || !hash || rest) return false
-  return createHmac('sha1', key).update(name).digest('base64') === hash
+  return hashName(name, key) === `|1|${salt}|${hash}`
+}
+
+/** The first field of a line that hides its name, `|1|SALT|HASH` (HashKnownHosts). */
+export function hashName(name: string, salt: Buffer): string {
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
 }
 
 type ParsedLine = Omit<KnownHost, 'file' | 'line'>

@@ -213,7 +213,7 @@ defaults:
   hosts: { connect: on_demand }
 hosts:
   acme:
-    strict_host_key_checking: accept-new
+    disconnect_after: 1m
     ssh_config: true
   fine: { strict_host_key_checking: yes, ssh_config: false, connect: always }
 forwards:
@@ -223,11 +223,10 @@ forwards:
 `
   expect(await briefly(text)).toEqual([
     '3:12 CONFIG_NOT_YET defaults.hosts.connect',
-    '6:5 CONFIG_NOT_YET hosts.acme.strict_host_key_checking',
+    '6:5 CONFIG_NOT_YET hosts.acme.disconnect_after',
     '10:40 CONFIG_NOT_YET forwards.a.idle_timeout',
     '10:58 CONFIG_NOT_YET forwards.a.healthcheck',
     '10:90 CONFIG_NOT_YET forwards.a.env',
-    '11:22 CONFIG_NOT_YET hosts.other.strict_host_key_checking',
   ])
 })
 

@@ -28,6 +28,7 @@ export function host(name: string, fields: Partial<WantedHost> = {}): WantedHost
     strictHostKeyChecking: 'ask',
     userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
+    hashKnownHosts: false,
     hostKeyAlias: null,
     hostKeys: null,
     connectTimeoutMs: 10_000,

@@ -15,6 +15,7 @@ function slowServer() {
   const carrier: Carrier = {
     closed: end.signal,
     rttMs: null,
+    warning: null,
     update() {},
     close: () => end.abort(new Error('closed')),
     dial: () => Promise.reject(new Error('nobody dials')),

@@ -44,6 +44,7 @@ export function plainHost(port: number, change: Partial<WantedHost> = {}): Wante
     strictHostKeyChecking: 'ask',
     userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
+    hashKnownHosts: false,
     hostKeyAlias: null,
     hostKeys: null,
     connectTimeoutMs: 20_000,
