@@ -1,6 +1,7 @@
 // What `up`, `plan` and `config` bring: the files that the options mean, checked here, and from this
 // environment what those files mention. Every problem is shown with its line.
 
+import { homedir } from 'node:os'
 import { delimiter, resolve } from 'node:path'
 import type { LoadResult } from '../config/load.ts'
 import { loadProject } from '../config/load.ts'
@@ -14,6 +15,7 @@ import type { Project } from '../model/project.ts'
 import { formatJson } from '../view/json.ts'
 import { formatProblems } from '../view/problem.ts'
 import type { Invocation } from './invocation.ts'
+import { sshConfigVariables } from './ssh-config-variables.ts'
 
 export interface LoadedSelection {
   project: Project
@@ -24,7 +26,7 @@ export interface LoadedSelection {
 }
 
 /** What every host may need, whatever the files mention. */
-const ALWAYS = ['SSH_AUTH_SOCK', 'SSH_ASKPASS', 'PATH', 'HOME', 'USER']
+const ALWAYS = ['SSH_AUTH_SOCK', 'SSH_ASKPASS', 'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG']
 
 /** Loads and checks; null after an error, which has then been shown (as JSON on stdout with `--json`). */
 export async function loadSelection(
@@ -105,7 +107,9 @@ async function selectionOf(
   { files }: Pick<LoadResult, 'files'>,
   names: string[] | null,
 ): Promise<{ selection: Selection; place: ProjectPlace }> {
-  const mentioned = [...new Set([...project.variables, ...ALWAYS])]
+  const locale = Object.keys(env).filter((name) => name.startsWith('LC_'))
+  const ofSsh = await sshConfigVariables(env.HOME ?? homedir(), sshConfigFilesOf(project))
+  const mentioned = [...new Set([...project.variables, ...ALWAYS, ...locale, ...ofSsh])]
   const pairs = mentioned.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]))
   const identity = await identifyProject(files[0] ?? '-', { cwd, projectName: options.projectName })
   return {
@@ -120,4 +124,8 @@ async function selectionOf(
       projectName: options.projectName,
     },
   }
+}
+
+function sshConfigFilesOf({ hosts }: Project): string[] {
+  return [...hosts.values()].flatMap(({ sshConfig }) => (typeof sshConfig === 'string' ? [sshConfig] : []))
 }

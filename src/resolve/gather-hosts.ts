@@ -86,7 +86,7 @@ function queryOf({ name, hostname, user, port, sshConfig }: HostSpec, looking: L
     file: typeof sshConfig === 'string' ? sshConfig : null,
     home: looking.home,
     environment: commandEnvironment(looking.caller),
-    variables: looking.variables,
+    variables: { ...looking.variables, ...looking.caller },
   }
 }
 

@@ -67,6 +67,18 @@ test('a ProxyJump over two hops is gone through hop by hop, each with its own se
   expect(sshd.logins()).toBe(3)
 })
 
+test('variables that the ssh configuration mentions reach a supervisor in the background', async () => {
+  const port = await freePort()
+  const key = sshd.identityFile.replace(sshd.folder, '${MY_KEYS}')
+  cli.write('.home/.ssh/conf.d/team', block('acme').replace(sshd.identityFile, key))
+  writeConfig(`Include "~/.ssh/conf.d/*"\nInclude ${cli.folder}/.home/.ssh/conf.d/*\n`)
+  cli.write('tunnels.yaml', `forwards:\n  web: -D ${port} acme\n`)
+  const { stderr } = await cli.run(['up', '-d'])
+  expect(stderr).toContain('${MY_KEYS}, which is not known here')
+  await cli.up([], { env: { MY_KEYS: sshd.folder } })
+  expect(await hostNamed('acme')).toMatchObject({ state: 'open' })
+})
+
 test('ssh_config: false reads none of it, and without ssh the file alone counts', async () => {
   writeConfig(block('acme'))
   const port = await freePort()
