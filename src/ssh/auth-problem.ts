@@ -2,6 +2,7 @@
 
 import type { Problem } from '../model/problem.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
+import type { Identity } from './credentials.ts'
 import { howToSet } from './host-in-file.ts'
 import { keyFingerprint, type PublicKey } from './public-key.ts'
 
@@ -34,6 +35,16 @@ export function authProblem(refusal: Refusal): Problem {
   if (keyProblem && (tried.length === 0 || keyProblem.problem.code === 'AUTH_FAILED'))
     return withDetail(keyProblem.problem, detail)
   return { code: 'AUTH_FAILED', summary: summaryOf(refusal), detail, hint: hintFor(refusal) }
+}
+
+/** Another try would only ask again. */
+export function agentProblem(host: WantedHost, { from, publicKey }: Identity): Problem {
+  return {
+    code: 'AUTH_NEEDS_PERSON',
+    summary: `${host.name} takes a key that did not sign within ${host.connectTimeoutMs / 1000} s (${from})`,
+    ...(publicKey && { detail: describeKey(publicKey, from) }),
+    hint: 'The agent may wait for a touch of the security key, or for a click. `tunnels up` asks it again, and waits',
+  }
 }
 
 /** `ssh-ed25519 SHA256:… (from)`. */

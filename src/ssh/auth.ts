@@ -5,7 +5,7 @@ import type { AnyAuthMethod } from 'ssh2'
 import type { Problem } from '../model/problem.ts'
 import type { Question } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { authProblem } from './auth-problem.ts'
+import { agentProblem, authProblem } from './auth-problem.ts'
 import type { CredentialOptions, Credentials } from './credentials.ts'
 import type { OfferedKey } from './internals.ts'
 import { KeyOffers } from './key-offers.ts'
@@ -104,6 +104,12 @@ export class Authentication {
   /** The attempt has ended: nothing is sent any more. What a person is being asked stays, and is kept for the next one. */
   over(): void {
     this.#over.abort()
+  }
+
+  /** What the time ran out for, where only a person could have gone on. */
+  get lateProblem(): Problem | null {
+    const agent = this.#keys.waitsFor
+    return agent && agentProblem(this.#host, agent)
   }
 
   /** What the server took, or was offered last: `publickey (ED25519 SHA256:… ~/.ssh/id)`, `password`. */

@@ -37,7 +37,8 @@ export interface ConnectOptions {
 export async function connect(host: WantedHost, options: ConnectOptions): Promise<Carrier> {
   const progress: Progress = options.progress ?? { step: 'connecting' }
   const deadline = new AbortController()
-  const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress)))
+  const expire = () =>
+    deadline.abort(new ProblemError(progress.lateProblem?.() ?? timeoutProblem(host, progress)))
   const clock = new AttemptClock(host.connectTimeoutMs, expire)
   const signal = AbortSignal.any([options.signal, deadline.signal])
   const asking = options.ask ? { ...options, ask: clock.stoppedDuring(options.ask) } : options

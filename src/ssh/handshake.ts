@@ -44,6 +44,8 @@ export interface Progress {
   hostKey?: string
   /** What we were let in with. */
   login?: string
+  /** What is to be said when the time runs out now, where that is more than that it did. */
+  lateProblem?: () => Problem | null
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -90,6 +92,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
     watchServerSigAlgs(client, (algorithms) => authentication.serverTakes(algorithms))
     authentication.offerKey = offerKeysOf(client)
+    progress.lateProblem = () => authentication.lateProblem
     authentication.giveUp = () => fail(authentication.problem(null))
     client.on('change password', () => authentication.passwordExpired())
     tellWhatNeedsNoAnswer(client, authentication)

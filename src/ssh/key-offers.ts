@@ -30,6 +30,8 @@ export class KeyOffers {
   readonly notes: string[] = []
   /** Why a key could not be used; `wasWanted`: the server would have taken it. */
   trouble: { problem: Problem; wasWanted: boolean } | null = null
+  /** The agent that has been asked for a signature, and has not given it yet. */
+  waitsFor: Identity | null = null
   /** The server's `server-sig-algs` (RFC 8308 3.1); null: it did not say. */
   serverAlgorithms: string[] | null = null
   readonly #options: KeyOffersOptions
@@ -84,6 +86,7 @@ export class KeyOffers {
   async #sign(identity: Identity, data: Buffer, algorithm: string): Promise<Buffer> {
     const { over, showSoon } = this.#options
     const stop = identity.isInAgent ? showSoon(agentQuestion(identity), AGENT_PATIENCE_MS) : () => {}
+    this.waitsFor = identity.isInAgent ? identity : null
     try {
       const signature = await identity.sign(data, plainType(algorithm))
       return over.aborted ? await new Promise<never>(() => {}) : signature
@@ -91,6 +94,7 @@ export class KeyOffers {
       this.#keep(identity, error, true)
       throw error
     } finally {
+      this.waitsFor = null
       stop()
     }
   }

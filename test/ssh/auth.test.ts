@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, renameSync, rmSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { WantedHost } from '../../src/model/wanted.ts'
 import { connect } from '../../src/ssh/connect.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { startServer } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
+import { uint32 } from './hostile-server.ts'
 import { askSsh, fingerprints, newKey, startAgent } from './keys.ts'
 import { hostFor, NEVER, open, problemFrom } from './support.ts'
 
@@ -156,6 +158,51 @@ describe('keys from an agent', () => {
     await open(hostFor(server, { agent, identityFiles: [keys[3]!.path], identitiesOnly: true }))
   })
 
+  test('twelve keys and a server that looks at six: as ssh, the right one has to be named', async () => {
+    const keys = await Promise.all(Array.from({ length: 12 }, () => newKey()))
+    const agent = await startAgent(...keys)
+    const right = keys[11]!
+    const server = await startSshd({ authorizedKeys: [right.line], config: ['MaxAuthTries 6'] })
+    const all = hostFor(server, { agent, identityFiles: [], identitiesOnly: false })
+    const problem = await attempt(all)
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toMatch(/too many authentication failures/i)
+    expect(problem.hint).toContain('identities_only: true')
+    expect((await askSsh(server, [`IdentityAgent=${agent}`, 'IdentityFile=/nowhere'])).gotIn).toBe(false)
+    await open({ ...all, identityFiles: [`${right.path}.pub`] })
+    const named = [`IdentityAgent=${agent}`, `IdentityFile=${right.path}.pub`]
+    expect((await askSsh(server, named)).gotIn).toBe(true)
+  })
+
+  test.each([
+    ['garbage', Buffer.from('SSH-2.0-not an agent\r\n')],
+    ['a list without end', Buffer.concat([uint32(9), Buffer.of(12), uint32(2 ** 31), uint32(0)])],
+    ['a length of two gigabytes', uint32(2 ** 31)],
+    ['a refusal', Buffer.concat([uint32(1), Buffer.of(5)])],
+  ])('one that answers %s is a note, and files still work', async (_what, answer) => {
+    const agent = testFolder().join('agent')
+    await startServer((socket) => socket.on('data', () => socket.write(answer)), { path: agent })
+    const server = await startSshd()
+    await open(hostFor(server, { agent }))
+    const problem = await attempt(hostFor(server, { agent, identityFiles: [] }))
+    expect(problem.detail).toContain(`The agent at ${agent} does not answer`)
+  })
+
+  test('one that signs with SHA-1 whatever it is asked for is not used', async () => {
+    const key = await newKey({ type: 'rsa' })
+    const agent = await startAgent(key)
+    const old = await startDeafAgent(agent)
+    const server = await startSshd({
+      authorizedKeys: [key.line],
+      config: ['PubkeyAcceptedAlgorithms +ssh-rsa'],
+    })
+    const host = hostFor(server, { agent: old, identityFiles: [], identitiesOnly: false })
+    const problem = await attempt(host)
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toContain('did not sign')
+    await open({ ...host, agent })
+  })
+
   test('one that is stuck is left alone after a while', async () => {
     const agent = testFolder().join('stuck')
     await startServer((socket) => socket.resume(), { path: agent })
@@ -179,3 +226,22 @@ test('a server that wants a second step after the key needs a person', async () 
   expect(problem.code).toBe('AUTH_NEEDS_PERSON')
   expect(problem.summary).toContain('password')
 })
+
+/** Passes everything on to a real agent, but for the flags that ask for SHA-2. */
+async function startDeafAgent(agent: string): Promise<string> {
+  const path = testFolder().join('deaf')
+  await startServer(
+    (socket) => {
+      const real = createConnection(agent)
+      real.on('error', () => socket.destroy())
+      real.pipe(socket)
+      socket.on('data', (request: Buffer) => {
+        if (request[4] === 13) request.writeUInt32BE(0, request.length - 4)
+        real.write(request)
+      })
+      socket.on('close', () => real.destroy())
+    },
+    { path },
+  )
+  return path
+}

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
 import type { AuthContext, Connection, KeyboardAuthContext } from 'ssh2'
 import { describe, expect, test } from 'vitest'
 import type { WantedHost } from '../../src/model/wanted.ts'
@@ -85,25 +87,29 @@ describe('a password', () => {
 
   test('typed after the server has hung up is used by the next attempt', async () => {
     const server = await startPasswordServer()
-    let hangUp = () => {}
     const host = server.host()
-    const lost = await attempt(host, {
-      ask: async () => {
-        hangUp()
-        return [PASSWORD]
-      },
-      openStream: async () => {
-        const { createConnection } = await import('node:net')
-        const socket = createConnection(server.port, '127.0.0.1')
-        hangUp = () => socket.destroy()
-        return socket
-      },
-    })
+    const lost = await hungUpWhileAsked(host, [PASSWORD])
     expect(lost.code).toBe('HOST_LOST')
     await open(host)
     expect(server.seen).toEqual([PASSWORD])
   })
 })
+
+/** The person answers when the server has gone. */
+async function hungUpWhileAsked(host: WantedHost, answers: string[]) {
+  let socket: Socket | null = null
+  return attempt(host, {
+    openStream: async () => {
+      socket = createConnection(host.port, '127.0.0.1')
+      return socket
+    },
+    ask: async () => {
+      socket!.destroy()
+      await once(socket!, 'close')
+      return answers
+    },
+  })
+}
 
 interface Asked {
   title?: string
@@ -161,6 +167,17 @@ describe('keyboard-interactive', () => {
     const later = personWho(['1'])
     await open(host, { ask: later.ask })
     expect(later.asked.map(({ fields }) => fields[0]!.text)).toEqual(['One-time password:'])
+  })
+
+  test('a code typed after the server has hung up is used by the next attempt, and by no other', async () => {
+    const server = await startRounds([HIDDEN('Code: ')], [['1']])
+    const host = server.host()
+    expect((await hungUpWhileAsked(host, ['1'])).code).toBe('HOST_LOST')
+    const nobody = personWho()
+    await open(host, { ask: nobody.ask })
+    expect(nobody.asked).toEqual([])
+    expect((await attempt(host, { ask: nobody.ask })).code).toBe('AUTH_NEEDS_PERSON')
+    expect(server.answers).toEqual([['1']])
   })
 
   test('several prompts in one round, one of them to be seen', async () => {

@@ -50,3 +50,13 @@ test('one that waits for a touch says so to who is there, for as long as it wait
   await opened
   expect(shown.map(({ signal }) => signal.aborted)).toEqual([true])
 })
+
+test('one that nobody touches needs a person: another try would only ask again', async () => {
+  const key = await startSecurityKey('sk-ssh-ed25519@openssh.com')
+  key.hold()
+  const server = await startSshd({ authorizedKeys: [key.line] })
+  const host = hostFor(server, { agent: key.socket, identityFiles: [], identitiesOnly: false })
+  const problem = await problemFrom(connect({ ...host, connectTimeoutMs: 1_500 }, { signal: NEVER }))
+  expect(problem.code).toBe('AUTH_NEEDS_PERSON')
+  expect(problem.summary).toContain('agent: in software')
+})
