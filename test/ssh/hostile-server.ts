@@ -122,14 +122,25 @@ function peerOf(connection: ssh2.Connection, socket: Socket): Peer {
     'CHANNEL_DATA',
   ])
     count(protocol, message, counts)
-  const send: Peer['send'] = (...payload) => {
+  return {
+    connection,
+    socket,
+    protocol,
+    send: senderTo(connection),
+    heard: (message) => counts.get(message) ?? 0,
+  }
+}
+
+/** See `Peer.send`; also before the login. */
+export function senderTo(connection: ssh2.Connection): Peer['send'] {
+  const protocol = protocolOf(connection)
+  return (...payload) => {
     const bytes = Buffer.concat(payload.map((part) => (typeof part === 'number' ? Buffer.of(part) : part)))
     const { write } = protocol._packetRW
     const packet = write.alloc(bytes.length)
     bytes.copy(packet, write.allocStart)
     sendPacket(protocol, write.finalize(packet))
   }
-  return { connection, socket, protocol, send, heard: (message) => counts.get(message) ?? 0 }
 }
 
 function count({ _handlers }: Protocol, message: string, counts: Map<string, number>): void {
@@ -191,3 +202,28 @@ export function forwardedTcpip(address: string, port: number, from = '127.0.0.1'
 
 /** Everything that would reach a terminal: ESC, OSC, C1, BEL, direction marks, a line of its own. */
 export const NASTY = 'evil\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u0085\r\nforged: line\x00\x7f'
+
+/** RFC 4253, section 6, without encryption. */
+export function clearPacket(payload: Buffer): Buffer {
+  const padding = 16 - ((payload.length + 5) % 8)
+  return Buffer.concat([
+    uint32(payload.length + padding + 1),
+    Buffer.of(padding),
+    payload,
+    Buffer.alloc(padding),
+  ])
+}
+
+/** RFC 4253, section 7.1. */
+export function kexInit(kex = 'curve25519-sha256'): Buffer {
+  const lists = [
+    kex,
+    'ssh-ed25519',
+    ...Array(2).fill('aes128-ctr'),
+    ...Array(2).fill('hmac-sha2-256'),
+    ...Array(2).fill('none'),
+    '',
+    '',
+  ]
+  return Buffer.concat([Buffer.of(20), Buffer.alloc(16), ...lists.map(string), Buffer.alloc(5)])
+}

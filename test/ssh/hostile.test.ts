@@ -12,8 +12,10 @@ import { eventually } from '../helpers/eventually.ts'
 import { startServer } from '../helpers/servers.ts'
 import {
   channelOpen,
+  clearPacket,
   forwardedTcpip,
   type HostileOptions,
+  kexInit,
   MSG,
   NASTY,
   startHostileServer,
@@ -383,28 +385,3 @@ describe('any message, with anything in it', () => {
     }
   })
 })
-
-/** RFC 4253, section 6, without encryption. */
-function clearPacket(payload: Buffer): Buffer {
-  const padding = 16 - ((payload.length + 5) % 8)
-  return Buffer.concat([
-    uint32(payload.length + padding + 1),
-    Buffer.of(padding),
-    payload,
-    Buffer.alloc(padding),
-  ])
-}
-
-/** RFC 4253, section 7.1. */
-function kexInit(kex = 'curve25519-sha256'): Buffer {
-  const lists = [
-    kex,
-    'ssh-ed25519',
-    ...Array(2).fill('aes128-ctr'),
-    ...Array(2).fill('hmac-sha2-256'),
-    ...Array(2).fill('none'),
-    '',
-    '',
-  ]
-  return Buffer.concat([Buffer.of(20), Buffer.alloc(16), ...lists.map(string), Buffer.alloc(5)])
-}
