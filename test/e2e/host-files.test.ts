@@ -16,7 +16,7 @@ async function up(resting: Record<string, unknown>): Promise<void> {
   const hosts = `  well: ${hostYaml(sshd)}\n  resting: ${hostYaml(sshd, resting)}\n`
   const forwards = `  one: -D ${first} well\n  two: -D ${second} resting\n`
   cli.write('tunnels.yaml', `hosts:\n${hosts}forwards:\n${forwards}`)
-  await cli.run(['up', '-d'])
+  await cli.run(['up', '-d', '--trust'])
 }
 
 async function hostNamed(name: string) {
