@@ -96,12 +96,11 @@ function wordPassphrase(host: HostSpec): string {
   return `decrypts ${keys} with what ${host.passphraseEnv} holds, to log in to ${endpointOf(host)}`
 }
 
-/** As far as the file says it. */
-function endpointOf({ name, hostname, user, port, implicit }: HostSpec): string {
+/** Which server, as far as the file says it: as whom somebody logs in there makes no difference to what it may do. */
+function endpointOf({ name, hostname, port, implicit }: HostSpec): string {
   if (name === OTHER_HOSTS) return 'hosts that only your ssh configuration names'
-  if (implicit) return name
-  const said = { hostname: hostname ?? name, ...(user !== undefined && { user }) }
-  return formatDestination(port === undefined ? said : { ...said, port })
+  if (implicit && hostname === undefined) return name
+  return formatDestination({ hostname: hostname ?? name, ...(port !== undefined && { port }) })
 }
 
 function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {

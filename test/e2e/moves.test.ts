@@ -13,7 +13,7 @@ import { freePort, freePorts, hasIpv6 } from '../helpers/ports.ts'
 import { startServer, type TestServer } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { openStream, probe, type Stream, startNamedEcho, startProbes } from './streams.ts'
-import { controlOf, fileOf, forwardIn, statusWhen, type Yaml } from './watched-project.ts'
+import { controlOf, fileOf, forwardIn, reloadTrusting, statusWhen, type Yaml } from './watched-project.ts'
 
 /** Where 127.0.0.2 is an address of this machine without being made one. */
 const isLinux = process.platform === 'linux'
@@ -50,7 +50,7 @@ async function up(hosts: Hosts, forwards: Forwards): Promise<Edited> {
   const edit = async (hosts: Hosts, forwards: Forwards) => {
     cli.write('tunnels.yaml', fileOf(hosts, forwards))
     const { changes } = await control.plan()
-    await control.reconcile()
+    await reloadTrusting(control)
     expect((await control.plan()).changes).toEqual([])
     return changes.map(formatChange)
   }

@@ -28,6 +28,12 @@ export async function controlOf(cli: CliProject): Promise<ControlClient> {
   return client
 }
 
+/** As `reload --trust`. */
+export async function reloadTrusting(control: ControlClient): Promise<void> {
+  const { waiting } = await control.trust()
+  await control.reconcile({ trusted: waiting.map(({ hash }) => hash) })
+}
+
 /** The status as soon as `isExpected` is true of it; the last one seen is the failure's message. */
 export function statusWhen(
   control: Pick<ControlClient, 'status'>,
