@@ -46,7 +46,7 @@ function firstStep(host: WantedHost): StepName {
   return first === 'name' ? second! : first!
 }
 
-function seen(host: WantedHost, step: StepName, { address, said, hostKey }: Progress): Step {
+function seen(host: WantedHost, step: StepName, { address, said, hostKey, login }: Progress): Step {
   const endpoint = formatHostPort(address ?? host.hostname, host.port)
   switch (step) {
     case 'jump':
@@ -62,7 +62,7 @@ function seen(host: WantedHost, step: StepName, { address, said, hostKey }: Prog
     case 'host_key':
       return well(step, `${hostKey ?? 'its key'} ${howKnown(host)}`)
     default:
-      return well(step, `${host.user} is let in`)
+      return well(step, `${host.user} is let in${login ? `, by ${login}` : ''}`)
   }
 }
 

@@ -112,10 +112,10 @@ export class Authentication {
     return agent && agentProblem(this.#host, agent)
   }
 
-  /** What the server took, or was offered last: `publickey (ED25519 SHA256:… ~/.ssh/id)`, `password`. */
+  /** What the server took, or was offered last: `publickey ssh-ed25519 SHA256:… (/home/me/.ssh/id)`, `password`. */
   get way(): string {
     const key = this.#trying === 'publickey' ? this.#keys.tried.at(-1) : undefined
-    const last = key ? `publickey (${key})` : this.#trying
+    const last = key ? `publickey ${key}` : this.#trying
     return [...this.#passed, ...(last ? [last] : [])].join(', then ')
   }
 

@@ -66,7 +66,9 @@ test('all is well: L, R and D, TCP and Unix, one login for all of them, and ever
     `127.0.0.1:${sshd.port} takes the connection`,
     expect.stringMatching(/^SSH-2\.0-OpenSSH/),
     `ssh-ed25519 ${sshd.hostKeyFingerprint} is on file`,
-    expect.stringContaining(`${sshd.user} is let in`),
+    expect.stringMatching(
+      `^${sshd.user} is let in, by publickey ssh-ed25519 SHA256:.* \\(${sshd.identityFile}\\)$`,
+    ),
   ])
   expect(brief(found.stepsOf('l'))).toBe('listen well, policy well, target well')
   expect(brief(found.stepsOf('unix'))).toBe('listen well, policy well, target well')
