@@ -52,19 +52,27 @@ export function describeKey(key: PublicKey, from: string): string {
   return `${key.type} ${keyFingerprint(key)} (${from})`
 }
 
-function needsProblem({ host, passed, needs }: Refusal, detail: string): Problem {
-  const first = needs[0]!
+function needsProblem(refusal: Refusal, detail: string): Problem {
+  const first = refusal.needs[0]!
   return {
     code: 'AUTH_NEEDS_PERSON',
-    summary:
-      passed.length > 0
-        ? `${host.name} took ${stepsOf(passed)} of ${host.user} and wants more: ${first}`
-        : `${host.name} wants ${first}`,
+    summary: `${soFar(refusal)} ${first}`,
     detail,
-    hint: first.startsWith('a new password')
-      ? 'Then `tunnels up`'
-      : '`tunnels up` in a terminal asks for it; a password alone can also come from a variable: password_env',
+    hint: first.startsWith('a new password') ? 'Then `tunnels up`' : hintForNeed(refusal),
   }
+}
+
+function soFar({ host, passed, tried }: Refusal): string {
+  if (passed.length > 0) return `${host.name} took ${stepsOf(passed)} of ${host.user} and wants more:`
+  return tried.length > 0
+    ? `${host.name} takes none of the keys that were tried, and wants`
+    : `${host.name} wants`
+}
+
+function hintForNeed({ host, passed, tried }: Refusal): string {
+  const key = `, or have one of these keys added to ${host.user}'s authorized_keys there`
+  const isKeyEnough = tried.length > 0 && passed.length === 0
+  return `\`tunnels up\` in a terminal asks for it; a password can also come from a variable: password_env${isKeyEnough ? key : ''}`
 }
 
 function summaryOf({ host, passed, methods }: Refusal): string {

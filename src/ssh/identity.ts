@@ -79,10 +79,11 @@ function parseKeyFile(file: KeyFile, text: string): KeyFile {
   if (publicKey) return { ...file, publicKey }
   const clear = readClearPart(text)
   const beside = file.publicKey ?? clear?.publicKey ?? readPuttyPublicKey(text)
-  if (isEncrypted(text, clear?.cipher)) {
-    const note = `${path} is protected by a passphrase.`
-    return { ...file, publicKey: beside, locked: text.trim(), note }
+  if (/^PuTTY-User-Key-File-(?!2: ssh-rsa\s)/.test(text)) {
+    const note = `${path} is in a PuTTY format that cannot be read here: puttygen exports it for OpenSSH.`
+    return { ...file, publicKey: beside, note }
   }
+  if (isEncrypted(text, clear?.cipher)) return { ...file, publicKey: beside, locked: text.trim() }
   if (clear?.publicKey?.type.startsWith('sk-')) {
     const note = `${path} needs its security key, which only an agent can use here: \`ssh-add ${path}\`.`
     return { ...file, publicKey: clear.publicKey, note }
@@ -115,7 +116,8 @@ function isEncrypted(text: string, cipher = 'none'): boolean {
 
 /** PuTTY's format keeps the public key in the clear. */
 function readPuttyPublicKey(text: string): PublicKey | null {
-  const [, lines] =
-    /^PuTTY-User-Key-File-[\s\S]*?^Public-Lines: \d+\r?\n([A-Za-z0-9+/=\r\n]+)/m.exec(text) ?? []
-  return lines === undefined ? null : publicKeyOf(Buffer.from(lines, 'base64'))
+  const [, count, rest = ''] = /^Public-Lines: (\d+)\r?\n([\s\S]*)/m.exec(text) ?? []
+  return count === undefined
+    ? null
+    : publicKeyOf(Buffer.from(rest.split('\n', Number(count)).join(''), 'base64'))
 }

@@ -1,7 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createCipheriv, createHash, createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { WantedHost } from '../../src/model/wanted.ts'
+import { blobString, mpint } from '../../src/ssh/blob.ts'
 import { connect } from '../../src/ssh/connect.ts'
 import { publicHalfOf } from '../../src/ssh/private-key.ts'
 import { testFolder } from '../helpers/folder.ts'
@@ -67,6 +68,26 @@ describe('a key file that ssh takes, with its passphrase in a variable where it 
       await open(hostFor(server, { identityFiles: [path], passphrase }))
     },
   )
+})
+
+describe("a key in PuTTY's format", () => {
+  test.each([null, PASSPHRASE])('version 2, RSA, passphrase %s', async (passphrase) => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const { type, blob } = publicHalfOf(privateKey)!
+    appendFileSync(server.authorizedKeysFile, `${type} ${blob.toString('base64')}\n`)
+    const path = testFolder().write('key.ppk', puttyKey(privateKey, blob, passphrase ?? ''), 0o600)
+    await open(hostFor(server, { identityFiles: [path], passphrase }))
+  })
+
+  test('another one is said to be unreadable, and nobody is asked for its passphrase', async () => {
+    const text = 'PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: aes256-cbc\r\n'
+    const path = testFolder().write('key.ppk', text, 0o600)
+    const person = personWho([PASSPHRASE])
+    const host = hostFor(server, { identityFiles: [path] })
+    const problem = await problemFrom(connect(host, { ask: person.ask, signal: NEVER }))
+    expect(problem.detail).toContain(`${path} is in a PuTTY format that cannot be read here`)
+    expect(person.asked).toEqual([])
+  })
 })
 
 describe('a key with a passphrase', () => {
@@ -183,4 +204,35 @@ function withRounds(text: string, rounds: number): string {
   data.writeUInt32BE(rounds, options + 4 + 16)
   const lines = data.toString('base64').match(/.{1,70}/g)!
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`
+}
+
+/** As puttygen writes it (PuTTY's documentation, appendix C, version 2). */
+function puttyKey(key: KeyObject, publicBlob: Buffer, passphrase: string): string {
+  const { d, p, q, qi } = key.export({ format: 'jwk' })
+  const parts = [d, p, q, qi].map((part) => mpint(Buffer.from(part!, 'base64url')))
+  const sha1 = (...data: (string | Buffer)[]) =>
+    data.reduce((hash, part) => hash.update(part), createHash('sha1')).digest()
+  const plain = Buffer.concat(parts)
+  const padding = passphrase ? sha1(plain).subarray(0, (16 - (plain.length % 16)) % 16) : Buffer.alloc(0)
+  const padded = Buffer.concat([plain, padding])
+  const encryption = passphrase ? 'aes256-cbc' : 'none'
+  const macKey = sha1('putty-private-key-file-mac-key', passphrase)
+  const macData = Buffer.concat(['ssh-rsa', encryption, 'mine', publicBlob, padded].map(blobString))
+  const cipherKey = Buffer.concat([0, 1].map((number) => sha1(Buffer.of(0, 0, 0, number), passphrase)))
+  const cipher = createCipheriv('aes-256-cbc', cipherKey.subarray(0, 32), Buffer.alloc(16)).setAutoPadding(
+    false,
+  )
+  const lines = (data: Buffer) => data.toString('base64').match(/.{1,64}/g)!
+  const [open, hidden] = [lines(publicBlob), lines(passphrase ? cipher.update(padded) : padded)]
+  return [
+    'PuTTY-User-Key-File-2: ssh-rsa',
+    `Encryption: ${encryption}`,
+    'Comment: mine',
+    `Public-Lines: ${open.length}`,
+    ...open,
+    `Private-Lines: ${hidden.length}`,
+    ...hidden,
+    `Private-MAC: ${createHmac('sha1', macKey).update(macData).digest('hex')}`,
+    '',
+  ].join('\r\n')
 }
