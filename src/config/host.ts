@@ -20,7 +20,9 @@ import {
 } from './scalars.ts'
 import type { Plain } from './tree.ts'
 
-type Field = Exclude<keyof HostSpec, 'name' | 'at' | 'implicit' | 'reconnect' | 'hashKnownHosts'>
+/** What only the user's ssh configuration says has no key. */
+type Unwritten = 'hashKnownHosts' | 'numberOfPasswordPrompts'
+type Field = Exclude<keyof HostSpec, 'name' | 'at' | 'implicit' | 'reconnect' | Unwritten>
 
 interface Option<T> {
   key: string

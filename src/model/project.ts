@@ -45,6 +45,8 @@ export interface HostSpec {
   globalKnownHostsFile?: string[]
   /** HashKnownHosts of the user's ssh configuration; the file has no key for it. */
   hashKnownHosts?: boolean
+  /** NumberOfPasswordPrompts likewise. */
+  numberOfPasswordPrompts?: number
   hostKeyAlias?: string
   connectTimeoutMs?: number
   /** 0: off. */

@@ -51,6 +51,8 @@ export interface WantedHost {
   hostKeyAlgorithms: string | null
   pubkeyAcceptedAlgorithms: string | null
   preferredAuthentications: string | null
+  /** How often a person is asked for a passphrase, a password, an answer. */
+  numberOfPasswordPrompts: number
   bindAddress: string | null
   bindInterface: string | null
   addressFamily: 'any' | 'inet' | 'inet6'

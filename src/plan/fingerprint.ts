@@ -9,6 +9,7 @@ const hostUpdates: ReadonlySet<string> = new Set<keyof WantedHost>([
   'reconnect',
   'connectTimeoutMs',
   'hashKnownHosts',
+  'numberOfPasswordPrompts',
   'serverAliveIntervalMs',
   'serverAliveCountMax',
 ])

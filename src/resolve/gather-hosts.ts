@@ -8,6 +8,7 @@ import { commandEnvironment } from './command-environment.ts'
 import type { SshConfig, SshQuery } from './ssh-config.ts'
 import type { SshSettings } from './ssh-settings.ts'
 
+/** Whoever asks has left out files that `ssh_config: PATH` names and nobody has agreed to: `Match exec` runs commands. */
 export interface LookingUp {
   /** The caller's environment, without what .env adds: what ssh gets of it. */
   caller: Readonly<Record<string, string | undefined>>
@@ -15,8 +16,6 @@ export interface LookingUp {
   variables: Readonly<Record<string, string | undefined>>
   home: string
   sshConfig: SshConfig
-  /** Whether a file that `ssh_config: PATH` names may be asked: its `Match exec` runs commands. */
-  allowed: boolean
   signal: AbortSignal
 }
 
@@ -58,7 +57,7 @@ interface Gathering extends Gathered {
   lacksSsh: boolean
 }
 
-const NOTHING: SshSettings = { set: {}, unmet: [], files: [] }
+const NOTHING: SshSettings = { set: {}, unmet: [], passesSocket: false, files: [] }
 
 async function lookUp(gathering: Gathering, own: HostSpec): Promise<KnownHost> {
   const settings = await settingsOf(gathering, own).catch((error: unknown) => {
@@ -66,13 +65,24 @@ async function lookUp(gathering: Gathering, own: HostSpec): Promise<KnownHost> {
     gathering.problems.push(...error.problems.map((problem) => placed(problem, own)))
     return NOTHING
   })
-  return { own, settings, spec: withSettings(own, settings) }
+  const spec = withSettings(own, settings)
+  const isTheirs = spec.proxyCommand !== undefined && own.proxyCommand === undefined
+  if (isTheirs && settings.passesSocket) gathering.problems.push(placed(passingSocket(own), own))
+  return { own, settings, spec }
+}
+
+/** A process cannot take a descriptor from another one in Node. */
+function passingSocket({ name }: HostSpec): Problem {
+  return {
+    code: 'CONFIG_SSH',
+    summary: `Your ssh configuration sets ProxyUseFdpass for ${name}, and tunnels cannot take a socket from a command`,
+    hint: `Give hosts.${name} a proxy_command that stays in between, such as \`nc %h %p\` without -F`,
+  }
 }
 
 async function settingsOf(gathering: Gathering, own: HostSpec): Promise<SshSettings> {
   const { looking } = gathering
   if (own.sshConfig === false) return NOTHING
-  if (typeof own.sshConfig === 'string' && !looking.allowed) throw new ProblemError(untrusted(own))
   const answer = await looking.sshConfig.lookUp(queryOf(own, looking), looking.signal)
   if (!answer) gathering.lacksSsh = true
   return answer ?? NOTHING
@@ -124,19 +134,17 @@ function hopOfSsh(
   if (same && (same.hostname ?? same.name) === destination.hostname) return same
   const isElsewhere = typeof sshConfig === 'string'
   const apart = isElsewhere ? `${name} (${sshConfig})` : same ? `${name} (ssh_config)` : name
-  return { ...hostDefaults, ...(isElsewhere && { sshConfig }), ...destination, name: apart, implicit: true }
+  return {
+    ...hostDefaults,
+    ...(sshConfig !== undefined && { sshConfig }),
+    ...destination,
+    name: apart,
+    implicit: true,
+  }
 }
 
 function placed(problem: Problem, { name, at }: HostSpec): Problem {
   return { ...problem, path: `hosts.${name}`, ...(at && { at }) }
-}
-
-function untrusted({ name, sshConfig }: HostSpec): Problem {
-  return {
-    code: 'UNTRUSTED',
-    summary: `hosts.${name}.ssh_config waits for trust: ${sshConfig}`,
-    hint: 'Read it, then agree to it with `tunnels up` on a terminal, or with --trust',
-  }
 }
 
 function warnings({ hosts, lacksSsh }: Gathering): Problem[] {

@@ -26,7 +26,7 @@ export interface ResolvedHosts {
 
 /**
  * Every host that `destinations` need, jumps included, by name. Rejects with a ProblemError that holds everything that
- * is wrong (CONFIG_SSH, CONFIG_REFERENCE, UNTRUSTED), or with the signal's reason.
+ * is wrong (CONFIG_SSH, CONFIG_REFERENCE), or with the signal's reason.
  */
 export async function resolveHosts(
   project: Project,
@@ -75,6 +75,7 @@ function fillIn(way: Way, surroundings: Surroundings): WantedHost {
     hostKeyAlgorithms: spec.hostKeyAlgorithms ?? null,
     pubkeyAcceptedAlgorithms: spec.pubkeyAcceptedAlgorithms ?? null,
     preferredAuthentications: spec.preferredAuthentications ?? null,
+    numberOfPasswordPrompts: spec.numberOfPasswordPrompts ?? 3,
     bindAddress: spec.bindAddress ?? null,
     bindInterface: spec.bindInterface ?? null,
     addressFamily: spec.addressFamily ?? 'any',

@@ -11,6 +11,8 @@ export interface SshSettings {
   set: Partial<HostSpec>
   /** Keywords that restrict and cannot be honoured, as ssh_config(5) spells them. */
   unmet: string[]
+  /** ProxyUseFdpass: its ProxyCommand hands over a socket, and ends. */
+  passesSocket: boolean
   /** The files that ssh read. */
   files: string[]
 }
@@ -35,7 +37,8 @@ export function readSettings(
   const methods = methodsOf(values, set.preferredAuthentications as string | undefined)
   if (methods !== undefined) set.preferredAuthentications = methods
   const unmet = UNMET.filter((keyword) => isNamed(values.get(keyword.toLowerCase())))
-  return { set: set as Partial<HostSpec>, unmet, files }
+  const passesSocket = values.get('proxyusefdpass')?.[0] === 'yes'
+  return { set: set as Partial<HostSpec>, unmet, passesSocket, files }
 }
 
 /** Keywords in small letters; those that may stand several times have several values. */
@@ -97,6 +100,7 @@ const KEYWORDS: Record<string, [keyof HostSpec, Read]> = {
   pubkeyacceptedkeytypes: ['pubkeyAcceptedAlgorithms', readAlgorithms],
   pubkeyacceptedalgorithms: ['pubkeyAcceptedAlgorithms', readAlgorithms],
   preferredauthentications: ['preferredAuthentications', text],
+  numberofpasswordprompts: ['numberOfPasswordPrompts', number],
   bindaddress: ['bindAddress', text],
   bindinterface: ['bindInterface', text],
   addressfamily: ['addressFamily', word],

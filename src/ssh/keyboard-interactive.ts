@@ -18,8 +18,6 @@ export type Answer = { answers: string[] } | { unanswered: string | null }
 
 const MOST_PROMPTS = 32
 const MOST_ROUNDS = 10
-/** NumberOfPasswordPrompts of ssh_config(5). */
-const TRIES = 3
 
 export class KeyboardInteractive {
   readonly #host: WantedHost
@@ -38,7 +36,8 @@ export class KeyboardInteractive {
 
   /** False: as often as ssh would begin it, it was refused; at once where the server has asked nothing. */
   begin(): boolean {
-    if (this.#tries >= TRIES || (this.#tries > 0 && !this.#wasAsked)) return false
+    const isLast = this.#tries >= this.#host.numberOfPasswordPrompts
+    if (isLast || (this.#tries > 0 && !this.#wasAsked)) return false
     this.#rounds = 0
     this.#hasUsedPassword = false
     this.#tries += 1

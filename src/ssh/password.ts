@@ -5,9 +5,6 @@ import type { Ask, Question } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { secrets } from './secrets.ts'
 
-/** NumberOfPasswordPrompts of ssh_config(5): no more than that are sent. */
-const TRIES = 3
-
 export class Passwords {
   readonly #host: WantedHost
   readonly #ask: Ask | undefined
@@ -23,7 +20,7 @@ export class Passwords {
 
   /** Null: there is none, or as many as ssh would try were refused. `question` is for the person. */
   async next(question: Question, signal: AbortSignal): Promise<string | null> {
-    if (this.#tries >= TRIES) return null
+    if (this.#tries >= this.#host.numberOfPasswordPrompts) return null
     const password =
       this.#fromVariable() ?? secrets.password(this.#host) ?? (await this.#asked(question, signal))
     if (password !== null) this.#tries += 1

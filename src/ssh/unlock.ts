@@ -21,9 +21,6 @@ export interface UnlockOptions {
   signal: AbortSignal
 }
 
-/** NumberOfPasswordPrompts of ssh_config(5). */
-const TRIES = 3
-
 /**
  * Rejects with a ProblemError (AUTH_NEEDS_PERSON: nobody said the passphrase; AUTH_FAILED: passphrase_env holds another
  * one, or the file cannot be read here), or with `signal`'s reason.
@@ -54,7 +51,7 @@ async function withPerson(
   { ask, signal }: UnlockOptions,
 ): Promise<KeyObject> {
   let tries = 0
-  while (ask && tries < TRIES) {
+  while (ask && tries < host.numberOfPasswordPrompts) {
     const said = await askUnlessKept(name, question(file, host, tries), ask, signal)
     if (said === null) break
     if (typeof said !== 'string') return said

@@ -135,7 +135,6 @@ async function resolveRead(
     caller: selection.environment,
     variables: process.env,
     sshConfig,
-    allowed: true,
     signal,
     home: selection.environment.HOME ?? homedir(),
     user: userInfo().username,

@@ -29,6 +29,7 @@ export function host(name: string, fields: Partial<WantedHost> = {}): WantedHost
     userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
     hashKnownHosts: false,
+    numberOfPasswordPrompts: 3,
     hostKeyAlias: null,
     hostKeys: null,
     connectTimeoutMs: 10_000,

@@ -6,7 +6,7 @@ import type { HostSpec, Project } from '../../src/model/project.ts'
 import { type ResolvedHosts, resolveHosts, type Surroundings } from '../../src/resolve/hosts.ts'
 import { SshConfig } from '../../src/resolve/ssh-config.ts'
 
-/** The user is `me`; files that `ssh_config: PATH` names may be asked; the environment has a PATH alone. */
+/** The user is `me`; the environment has a PATH alone. */
 export async function resolved(
   hosts: Record<string, Partial<HostSpec>>,
   destinations: string[] = Object.keys(hosts),
@@ -23,7 +23,6 @@ export async function resolved(
     home: userInfo().homedir,
     user: 'me',
     sshConfig: new SshConfig(),
-    allowed: true,
     signal: new AbortController().signal,
     ...others,
   })

@@ -209,6 +209,15 @@ describe('what goes wrong', () => {
     expect(warnings.every(({ severity }) => severity === 'warning')).toBe(true)
   })
 
+  test('a ProxyCommand that hands over a socket is refused in a sentence; where the file has a way of its own it is not', async () => {
+    const file = testFolder().write('config', 'Host *\n  ProxyCommand nc -F %h %p\n  ProxyUseFdpass yes\n')
+    const hosts = { a: { sshConfig: file }, b: { sshConfig: file, proxyCommand: 'nc %h %p' } }
+    expect(await refusals(resolved(hosts))).toEqual([
+      expect.stringMatching(/^CONFIG_SSH: .*ProxyUseFdpass.* for a\b/),
+    ])
+    expect((await resolved(hosts, ['b'])).hosts.get('b')?.proxyCommand?.command).toBe('nc %h %p')
+  })
+
   test('a file that ssh would refuse for its permissions is refused where HOME is elsewhere, too', async () => {
     const home = testFolder()
     chmodSync(home.write('.ssh/config', 'Host *\n  User x\n'), 0o666)

@@ -63,6 +63,13 @@ describe('a password', () => {
     expect(server.seen).toEqual(['1', '2', '3'])
   })
 
+  test('as many as NumberOfPasswordPrompts says', async () => {
+    const server = await startPasswordServer()
+    const person = personWho(['1'], ['2'], ['3'])
+    await attempt(server.host({ numberOfPasswordPrompts: 2 }), { ask: person.ask })
+    expect(server.seen).toEqual(['1', '2'])
+  })
+
   test('is what is needed when nobody says it', async () => {
     const server = await startPasswordServer()
     for (const options of [{}, { ask: personWho().ask }]) {

@@ -45,6 +45,7 @@ export function plainHost(port: number, change: Partial<WantedHost> = {}): Wante
     userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
     hashKnownHosts: false,
+    numberOfPasswordPrompts: 3,
     hostKeyAlias: null,
     hostKeys: null,
     connectTimeoutMs: 20_000,
