@@ -144,8 +144,27 @@ test('a command that fails is told with its last word, and tried again; a mended
     'tunnels.yaml',
     `{ "hosts": { "acme": ${host('nc %h %p')} }, "forwards": { "l": { "via": "acme", "local": ${port}, "to": "${to()}" } } }`,
   )
+  // Another command is another matter of trust: it waits for somebody.
+  await eventually(async () => (await cli.status()).config.state === 'untrusted')
+  await cli.up()
   await forwardWhen(cli, 'l', ({ state }) => state === 'open')
   await expectToCarry(port)
+})
+
+test('from your own ssh configuration, without a word about it in the file', async () => {
+  const port = await freePort()
+  const { host_keys, identity_file, user, port: at } = JSON.parse(hostYaml(sshd)) as Record<string, unknown>
+  const acme = { host_keys, identity_file, user }
+  const forwards = { l: { via: 'acme', local: port, to: to() } }
+  const cli = project({ 'tunnels.yaml': JSON.stringify({ hosts: { acme }, forwards }) })
+  const seen = `${cli.folder}/seen`
+  cli.write(
+    '.home/.ssh/config',
+    `Host acme\n  HostName db.invalid\n  Port ${at}\n  ProxyCommand sh -c 'echo %n %h %p %r >${seen}; exec nc 127.0.0.1 %p'\n`,
+  )
+  await cli.up()
+  await expectToCarry(port)
+  expect(readFileSync(seen, 'utf8')).toBe(`acme db.invalid ${at} ${user}\n`)
 })
 
 test('what stands in the file is the command; what hosts and users are called is none', async () => {
