@@ -122,6 +122,9 @@ function addSmallVerbs(add: Add): void {
   add('doctor [NAME...]', 'go through each step, and say what is wrong', async (invocation, names, own) =>
     (await import('./doctor.ts')).doctor(invocation, { names, trust: own.trust === true }),
   ).option('--trust', 'accept what this file may do, without asking')
+  add('hostkeys [HOST...]', 'the keys of hosts, as a block for the file', async (invocation, names, own) =>
+    (await import('./hostkeys.ts')).hostkeys(invocation, { names, scan: own.scan === true }),
+  ).option('--scan', 'ask the servers, instead of known_hosts; nobody vouches for what they say')
   const runLogs: Run = async (invocation, names, own) => {
     const { follow, lines, since } = own as { follow?: true; lines?: string; since?: string }
     const verb = await import('./logs.ts')

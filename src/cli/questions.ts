@@ -2,7 +2,7 @@
 // whoever supervises. A question that somebody else answers first, or that is not asked any more, is taken back.
 
 import type { AnswerRequest } from '../control/protocol.ts'
-import type { Prompt } from '../model/prompt.ts'
+import type { Prompt, Question } from '../model/prompt.ts'
 import { formatField, formatQuestion } from '../view/question.ts'
 import type { Invocation } from './invocation.ts'
 import { type Line, readLine } from './read-line.ts'
@@ -66,10 +66,11 @@ export class Questions {
 
   async #ask(prompt: Prompt): Promise<void> {
     const withdraw = new AbortController()
+    const signal = AbortSignal.any([withdraw.signal, this.#over.signal])
     this.#current = { id: prompt.id, withdraw }
     this.#done.add(prompt.id)
     try {
-      const answers = await this.#read(prompt, AbortSignal.any([withdraw.signal, this.#over.signal]))
+      const answers = await askHere(this.#invocation, prompt, signal)
       await this.#options.answer({ id: prompt.id, answers: answers === 'interrupt' ? null : answers })
       // As the terminal would have done it: whatever this verb does at Ctrl-C, it does now.
       if (answers === 'interrupt') process.kill(process.pid, 'SIGINT')
@@ -79,18 +80,22 @@ export class Questions {
       this.#current = null
     }
   }
+}
 
-  async #read(prompt: Prompt, signal: AbortSignal): Promise<string[] | null | 'interrupt'> {
-    const { terminal } = this.#invocation
-    for (const line of formatQuestion(prompt, { color: terminal.color.err })) terminal.complain(line)
-    const answers: string[] = []
-    const fields = prompt.fields.length > 0 ? prompt.fields : [{ text: 'Enter goes on', echo: true }]
-    for (const { text, echo } of fields) {
-      const line: Line = await readLine({ text: formatField(text), echo }, signal)
-      if (line === 'interrupt') return line
-      if (line === 'end') return null
-      answers.push(line.typed)
-    }
-    return answers.slice(0, prompt.fields.length)
+/** Shows the question and reads the answers. `interrupt`: Ctrl-C. Null: no answer. Rejects with the signal's reason. */
+export async function askHere(
+  { terminal }: Invocation,
+  question: Question,
+  signal: AbortSignal,
+): Promise<string[] | null | 'interrupt'> {
+  for (const line of formatQuestion(question, { color: terminal.color.err })) terminal.complain(line)
+  const answers: string[] = []
+  const fields = question.fields.length > 0 ? question.fields : [{ text: 'Enter goes on', echo: true }]
+  for (const { text, echo } of fields) {
+    const line: Line = await readLine({ text: formatField(text), echo }, signal)
+    if (line === 'interrupt') return line
+    if (line === 'end') return null
+    answers.push(line.typed)
   }
+  return answers.slice(0, question.fields.length)
 }

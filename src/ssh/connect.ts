@@ -101,9 +101,10 @@ async function logIn(
   }
 }
 
-async function openStream(
+/** A stream to the host's SSH server, by the way that leads there. The caller destroys it. */
+export async function openStream(
   host: WantedHost,
-  options: ConnectOptions,
+  options: Pick<ConnectOptions, 'openStream'>,
   signal: AbortSignal,
   progress: Progress,
 ): Promise<Duplex> {

@@ -80,6 +80,17 @@ export async function contradictsKnownHosts(host: WantedHost): Promise<Problem |
   return contradictionProblem(host, plain[0], [...pins])
 }
 
+/** The lines that vouch for a host, in the order of the files. Never rejects. */
+export async function linesFor(host: WantedHost): Promise<KnownHost[]> {
+  const entries = await loadKnownHosts(host)
+  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+  const matching = names.map((name) => entries.filter(({ hosts }) => matchesHost(name, hosts)))
+  const found = matching
+    .map((list) => list.filter(({ marker }) => marker === 'none'))
+    .find(({ length }) => length > 0)
+  return (found ?? []).filter(({ key }) => judge(entries, names, key).kind === 'known')
+}
+
 async function loadKnownHosts(host: WantedHost): Promise<KnownHost[]> {
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
   return (await Promise.all(files.map(readKnownHosts))).flat()
