@@ -14,6 +14,7 @@ import type { KnownHost } from '../resolve/gather-hosts.ts'
 import { type Resolved, resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
+import { contradictsKnownHosts } from '../ssh/host-key.ts'
 import { lookAtFiles, lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
 
 export interface Loaded {
@@ -51,9 +52,9 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
   const { sshConfig = new SshConfig(), untrusted = 'refuse' } = options
   const read = await readFiles(selection)
   const { selected } = selectForwards(read.project, selection)
-  const more: string[] = []
+  const told = { more: new Set<string>(), contradicted: new Set<string>() }
   for (;;) {
-    const trust = await lookAtTrust(read.project, selection, selected, more)
+    const trust = await lookAtTrust(read.project, selection, selected, told)
     if (trust.waiting.length > 0 && untrusted === 'refuse')
       throw new ProblemError(untrustedProblems(trust.waiting))
     const project =
@@ -61,10 +62,7 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
         ? withoutTouching(read.project)
         : withoutUntrusted(read.project, trust)
     const resolved = await resolveRead({ ...read, project }, selection, selected, { ...options, sshConfig })
-    // The ssh configuration may lead through a host that the file says more of: that part counts, too.
-    const unseen = hostsOf(read.project, resolved.hosts).filter((name) => !trust.hosts.has(name))
-    more.push(...unseen)
-    if (unseen.length > 0) continue
+    if (await tellsMore(read.project, resolved, trust, told)) continue
     const { wanted, hosts, warnings } = resolved
     const { written } = read
     const all = [...read.problems, ...warnings]
@@ -79,7 +77,9 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
  */
 export async function waitingFor(project: Project, selection: Selection): Promise<TrustItem[]> {
   const { waiting, hosts } = await lookAtFiles(project, selection)
-  const mayBeMore = project.trust.some(({ owner: { what, name } }) => what === 'host' && !hosts.has(name))
+  const mayBeMore = project.trust.some(
+    ({ kind, owner: { what, name } }) => what === 'host' && (kind === 'host_keys' || !hosts.has(name)),
+  )
   if (waiting.length > 0 || !mayBeMore) return waiting
   return (await loadWanted(selection, { untrusted: 'leave out' })).trust.waiting
 }
@@ -140,6 +140,29 @@ async function resolveRead(
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
   })
+}
+
+/**
+ * The ssh configuration may lead through a host that the file says more of, and known_hosts may have other keys than the
+ * file: then more of the file counts. Rejects with HOST_KEY_REVOKED, to which nobody can agree.
+ */
+async function tellsMore(
+  project: Project,
+  { hosts, wanted }: Resolved,
+  trust: TrustLook,
+  told: { more: Set<string>; contradicted: Set<string> },
+): Promise<boolean> {
+  const unseen = hostsOf(project, hosts).filter((name) => !trust.hosts.has(name))
+  for (const name of unseen) told.more.add(name)
+  const before = told.contradicted.size
+  for (const host of wanted.hosts.values()) {
+    const problem = await contradictsKnownHosts(host)
+    if (problem?.code === 'HOST_KEY_REVOKED') throw new ProblemError(problem)
+    const name =
+      problem && [...hosts.keys()].find((own) => host.name === own || host.name.startsWith(`${own} via `))
+    if (name) told.contradicted.add(project.hosts.has(name) ? name : OTHER_HOSTS)
+  }
+  return unseen.length > 0 || told.contradicted.size > before
 }
 
 function hostsOf({ hosts }: Project, found: ReadonlyMap<string, KnownHost>): string[] {

@@ -17,19 +17,26 @@ export interface TrustLook {
   hosts: ReadonlySet<string>
 }
 
-/**
- * `more`: hosts that are in use besides those that the files say, as the ssh configuration may lead through a host of
- * the file. Reads files, runs nothing. Rejects with a ProblemError where a file that has to be read cannot be.
- */
+/** What only resolving tells. */
+export interface Resolving {
+  /** Hosts in use besides those that the files say: the ssh configuration may lead through a host of the file. */
+  more: ReadonlySet<string>
+  /** Hosts whose `host_keys` are not what known_hosts has: only then has anybody to agree to them. */
+  contradicted: ReadonlySet<string>
+}
+
+/** Reads files, runs nothing. Rejects with a ProblemError where a file that has to be read cannot be. */
 export async function lookAtTrust(
   project: Project,
   selection: Selection,
   selected: ReadonlySet<string>,
-  more: readonly string[] = [],
+  { more, contradicted }: Resolving,
 ): Promise<TrustLook> {
   const hosts = hostsInUse(project, selected, more)
-  if (more.includes(OTHER_HOSTS)) hosts.add(OTHER_HOSTS)
-  const items = await readTrustItems(partsInUse(project, selected, hosts))
+  if (more.has(OTHER_HOSTS)) hosts.add(OTHER_HOSTS)
+  const parts = partsInUse(project, selected, hosts)
+  const matters = parts.filter(({ kind, owner }) => kind !== 'host_keys' || contradicted.has(owner.name))
+  const items = await readTrustItems(matters)
   if (items.length === 0) return { items, waiting: [], hosts }
   const { stateDir } = await placeOf(selection)
   const known = (await readTrust(stateDir))?.trusted ?? []
@@ -39,7 +46,8 @@ export async function lookAtTrust(
 
 /** As far as the files alone tell: runs nothing. */
 export function lookAtFiles(project: Project, selection: Selection): Promise<TrustLook> {
-  return lookAtTrust(project, selection, selectForwards(project, selection).selected)
+  const { selected } = selectForwards(project, selection)
+  return lookAtTrust(project, selection, selected, { more: new Set(), contradicted: new Set() })
 }
 
 /**
