@@ -52,7 +52,7 @@ export async function loadCredentials(host: WantedHost, options: CredentialOptio
     loadKeyFiles(host),
     host.agent === null
       ? none
-      : listAgentKeys(host.agent, Math.min(AGENT_TIMEOUT_MS, host.connectTimeoutMs / 3)),
+      : listAgentKeys(host.agent, Math.min(AGENT_TIMEOUT_MS, host.connectTimeoutMs / 2)),
   ])
   const identities = orderIdentities(agent.keys, files, host, options).filter(({ publicKey }) =>
     isAccepted(publicKey, algorithms),

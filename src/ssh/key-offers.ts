@@ -50,8 +50,14 @@ export class KeyOffers {
     for (let identity = this.#left.shift(); identity; identity = this.#left.shift()) {
       const publicKey = identity.publicKey ?? (await this.#reveal(identity))
       const algorithm = publicKey && this.#choose(algorithmsOf(publicKey, credentials.algorithms))
-      const standIn = algorithm && offerKey({ algorithm, blob: publicKey.blob })
-      if (!publicKey || !standIn) continue
+      if (!publicKey || !algorithm) continue
+      const standIn = offerKey({ algorithm, blob: publicKey.blob })
+      if (!standIn) {
+        this.notes.push(
+          `${identity.from} was not offered: this ssh2 is another version than the one tunnels needs.`,
+        )
+        continue
+      }
       this.#last = publicKey
       this.tried.push(describeKey(publicKey, identity.from))
       const agent = new OneKeyAgent(standIn, (data, name) => this.#sign(identity, data, name))

@@ -17,6 +17,7 @@ import { startEcho } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { startHostileServer } from '../ssh/hostile-server.ts'
 import { newKey } from '../ssh/keys.ts'
+import { startSecurityKey } from '../ssh/security-key.ts'
 
 const CANARY = 'CANARY-7f31-secret'
 
@@ -113,6 +114,19 @@ test.skipIf(!hasTerminals)('a password and then a code, by keyboard-interactive'
   await carries()
   expect(terminal.output()).not.toContain(CANARY)
   expect(filesWith(cli.folder, CANARY)).toEqual([])
+})
+
+test.skipIf(!hasTerminals)('a security key that has to be touched says so, until it is', async () => {
+  const key = await startSecurityKey('sk-ssh-ed25519@openssh.com')
+  const touch = key.hold()
+  const sshd = await startSshd({ authorizedKeys: [key.line] })
+  const more = { identity_agent: key.socket, identity_file: undefined, identities_only: false }
+  const { cli, carries } = await projectWith(hostYaml(sshd, more))
+  const terminal = await onTerminal(cli, ['up', '-d', '--trust'], { columns: 200 })
+  await eventually(() => expect(terminal.output()).toContain('touch the security key'))
+  touch()
+  expect(await terminal.ended, terminal.output()).toBe(0)
+  await carries()
 })
 
 function askTwice(login: { method: string; reject(methods?: string[]): void }): void {
