@@ -7,7 +7,7 @@ import type { WantedForward, WantedLocalForward } from '../model/wanted.ts'
 import { listenStep, type Running, targetHereStep } from './local-steps.ts'
 import { dialRemedies, mayDial } from './policy.ts'
 import { type FarSide, remoteSteps } from './remote-steps.ts'
-import { notReached, well, wrong } from './step.ts'
+import { notReached, unclear, well, wrong } from './step.ts'
 
 /** `far` null: its host is not connected. `running`: the same forward, where it is open in this project. */
 export async function diagnoseForward(
@@ -69,8 +69,15 @@ function targetRemedies({ to, via }: WantedLocalForward): string[] {
   return [`Start what should answer on ${via}, or correct \`to\`: it is looked up and reached from there`]
 }
 
+/** Which targets its clients will ask for nobody knows: a server that permits some of them may permit those. */
 async function socksStep(via: string, far: FarSide): Promise<Step> {
   const problem = await mayDial(far.carrier, far.signal)
   if (!problem) return well('policy', `${via} lets connections through`)
-  return wrong('policy', problem, dialRemedies({ kind: 'tcp', host: 'HOST', port: 443 }, await far.policy()))
+  const policy = await far.policy()
+  if (problem.code === 'FORWARD_PROHIBITED' && policy.listens)
+    return unclear(
+      'policy',
+      `${via} lets some connections through or none: PermitOpen in its sshd_config says which, and AllowTcpForwarding has to be yes or local`,
+    )
+  return wrong('policy', problem, dialRemedies({ kind: 'tcp', host: 'HOST', port: 443 }, policy))
 }

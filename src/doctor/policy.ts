@@ -46,7 +46,7 @@ async function mayListen(carrier: Carrier): Promise<boolean> {
   }
 }
 
-const IN_KEYS = 'and look at `restrict` and `no-port-forwarding` in its authorized_keys'
+const IN_KEYS = 'and neither `restrict` nor `no-port-forwarding` before the key in its authorized_keys'
 
 /** Which line of sshd_config a refused connection to `target` asks for. */
 export function dialRemedies(target: DialTarget, { dials, listens }: Policy): string[] {
@@ -57,6 +57,7 @@ export function dialRemedies(target: DialTarget, { dials, listens }: Policy): st
   return listens
     ? [
         `In its sshd_config: ${open} where there is a PermitOpen, \`AllowTcpForwarding yes\` where it says remote`,
+        'In its authorized_keys: the same as `permitopen="…"`, where there is one before the key',
       ]
     : [
         `In its sshd_config: \`AllowTcpForwarding yes\`, and no \`DisableForwarding yes\`; ${IN_KEYS}`,
@@ -74,6 +75,7 @@ export function listenRemedies(listen: ListenSpec, { dials, listens }: Policy): 
   if (listens || dials)
     return [
       `In its sshd_config: ${permit} where there is a PermitListen, \`AllowTcpForwarding yes\` where it says local`,
+      'In its authorized_keys: the same as `permitlisten="…"`, where there is one before the key',
     ]
   return [
     `In its sshd_config: \`AllowTcpForwarding yes\`, and no \`DisableForwarding yes\`; ${IN_KEYS}`,

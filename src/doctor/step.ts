@@ -16,9 +16,10 @@ export function notReached(step: StepName): Step {
   return { step, outcome: 'not_reached', summary: 'not reached', problem: null }
 }
 
-/** `remedies`: one line each, after what the problem's own hint says. */
+/** `remedies`: one line each, after what the problem's own hint says. Those of a policy say it better. */
 export function wrong(step: StepName, problem: Problem, remedies: readonly string[] = []): Step {
-  const hint = [...(problem.hint ? [problem.hint] : []), ...remedies].join('\n')
+  const isPolicy = problem.code === 'FORWARD_PROHIBITED' && remedies.length > 0
+  const hint = [...(problem.hint && !isPolicy ? [problem.hint] : []), ...remedies].join('\n')
   const told = hint === '' ? problem : { ...problem, hint }
   return { step, outcome: 'wrong', summary: problem.summary, problem: told }
 }

@@ -161,9 +161,15 @@ test('AllowTcpForwarding no', async () => {
 
 test('a target that PermitOpen leaves out', async () => {
   const echo = await startEcho()
-  const { stepOf } = await through([local('l', await freePort(), { to: tcp(echo.port) })], {
-    config: ['PermitOpen db.internal:5432'],
-  })
+  const { stepOf } = await through(
+    [
+      local('l', await freePort(), { to: tcp(echo.port) }),
+      local('d', await freePort(), { kind: 'dynamic', to: { kind: 'socks' } }),
+    ],
+    { config: ['PermitOpen db.internal:5432'] },
+  )
+  // Its clients may ask for just that.
+  expect(stepOf('d', 'policy').outcome).toBe('unclear')
   expect(stepOf('l', 'policy').problem).toMatchObject({
     code: 'FORWARD_PROHIBITED',
     hint: expect.stringContaining(`In its sshd_config: \`PermitOpen 127.0.0.1:${echo.port}\``),
