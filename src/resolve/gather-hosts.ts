@@ -5,7 +5,8 @@ import { type Destination, formatDestination, parseDestination } from '../config
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { HostSpec, Project } from '../model/project.ts'
 import { commandEnvironment } from './command-environment.ts'
-import type { SshConfig, SshQuery } from './ssh-config.ts'
+import type { SshAnswer, SshConfig, SshQuery } from './ssh-config.ts'
+import { type Answered, passingSocket, tellAnswers, tellUnmet } from './ssh-problems.ts'
 import type { SshSettings } from './ssh-settings.ts'
 
 /** Whoever asks has left out files that `ssh_config: PATH` names and nobody has agreed to: `Match exec` runs commands. */
@@ -32,60 +33,66 @@ export interface Gathered {
   problems: Problem[]
 }
 
-/** By name, in the order in which they were found. Never rejects but with the signal's reason. */
+/** By name, in the order in which they were found. Rejects with the signal's reason alone. */
 export async function gatherHosts(
   project: Project,
   destinations: Iterable<string>,
   looking: LookingUp,
 ): Promise<Gathered> {
-  const gathering: Gathering = { project, looking, hosts: new Map(), problems: [], lacksSsh: false }
+  const late = new AbortController()
+  const signal = AbortSignal.any([looking.signal, late.signal])
+  const hosts = new Map<string, KnownHost>()
+  const all: Found[] = []
   let next = [...new Set(destinations)].map((name) => project.hosts.get(name) ?? { name })
-  while (next.length > 0) {
-    const found = await Promise.all(next.map((own) => lookUp(gathering, own)))
-    for (const known of found) gathering.hosts.set(known.own.name, known)
-    const hops = found.flatMap((known) => hopsOf(gathering, known))
-    next = [...new Map(hops.map((hop) => [hop.name, hop])).values()].filter(
-      ({ name }) => !gathering.hosts.has(name),
-    )
+  while (next.length > 0 && !late.signal.aborted) {
+    const found = await Promise.all(next.map((own) => lookUp(own, { ...looking, signal }, late)))
+    looking.signal.throwIfAborted()
+    all.push(...found)
+    for (const { known } of found) hosts.set(known.own.name, known)
+    const hops = found.flatMap(({ known }) => hopsOf({ project, hosts }, known))
+    next = [...new Map(hops.map((hop) => [hop.name, hop])).values()].filter(({ name }) => !hosts.has(name))
   }
-  return { hosts: gathering.hosts, problems: [...gathering.problems, ...warnings(gathering)] }
+  const told = [
+    ...all.flatMap(({ problems }) => problems),
+    ...tellAnswers(all),
+    ...tellUnmet([...hosts.values()]),
+  ]
+  return { hosts, problems: told }
 }
 
-interface Gathering extends Gathered {
-  project: Project
-  looking: LookingUp
-  lacksSsh: boolean
+interface Found extends Answered {
+  known: KnownHost
+  problems: Problem[]
 }
 
 const NOTHING: SshSettings = { set: {}, unmet: [], passesSocket: false, files: [] }
 
-async function lookUp(gathering: Gathering, own: HostSpec): Promise<KnownHost> {
-  const settings = await settingsOf(gathering, own).catch((error: unknown) => {
-    if (!(error instanceof ProblemError)) throw error
-    gathering.problems.push(...error.problems.map((problem) => placed(problem, own)))
-    return NOTHING
-  })
+/** `late` fires at the first that is: where one hangs, others would, each for as long. */
+async function lookUp(own: HostSpec, looking: LookingUp, late: AbortController): Promise<Found> {
+  const { answer, problems } = await ask(own, looking)
+  if (answer?.kind === 'late') late.abort()
+  const settings = answer?.kind === 'settings' ? answer.settings : NOTHING
   const spec = withSettings(own, settings)
   const isTheirs = spec.proxyCommand !== undefined && own.proxyCommand === undefined
-  if (isTheirs && settings.passesSocket) gathering.problems.push(placed(passingSocket(own), own))
-  return { own, settings, spec }
+  if (isTheirs && settings.passesSocket) problems.push(passingSocket(own))
+  const known = { own, settings, spec }
+  return { own, known, answer, problems: problems.map((problem) => placed(problem, own)) }
 }
 
-/** A process cannot take a descriptor from another one in Node. */
-function passingSocket({ name }: HostSpec): Problem {
-  return {
-    code: 'CONFIG_SSH',
-    summary: `Your ssh configuration sets ProxyUseFdpass for ${name}, and tunnels cannot take a socket from a command`,
-    hint: `Give hosts.${name} a proxy_command that stays in between, such as \`nc %h %p\` without -F`,
+/** Nobody is asked where the file says so, nor any more once the signal has fired. */
+async function ask(
+  own: HostSpec,
+  looking: LookingUp,
+): Promise<{ answer: SshAnswer | null; problems: Problem[] }> {
+  if (own.sshConfig === false) return { answer: null, problems: [] }
+  try {
+    const answer = await looking.sshConfig.lookUp(queryOf(own, looking), looking.signal)
+    return { answer, problems: [] }
+  } catch (error) {
+    if (error instanceof ProblemError) return { answer: null, problems: [...error.problems] }
+    if (looking.signal.aborted) return { answer: null, problems: [] }
+    throw error
   }
-}
-
-async function settingsOf(gathering: Gathering, own: HostSpec): Promise<SshSettings> {
-  const { looking } = gathering
-  if (own.sshConfig === false) return NOTHING
-  const answer = await looking.sshConfig.lookUp(queryOf(own, looking), looking.signal)
-  if (!answer) gathering.lacksSsh = true
-  return answer ?? NOTHING
 }
 
 function queryOf({ name, hostname, user, port, sshConfig }: HostSpec, looking: LookingUp): SshQuery {
@@ -114,7 +121,10 @@ function withSettings(own: HostSpec, { set }: SshSettings): HostSpec {
 }
 
 /** The file's hops by their names there; those of the ssh configuration get one that means what ssh means by it. */
-function hopsOf({ project, hosts }: Gathering, known: KnownHost): HostSpec[] {
+function hopsOf(
+  { project, hosts }: { project: Project; hosts: Gathered['hosts'] },
+  known: KnownHost,
+): HostSpec[] {
   const { own, spec } = known
   if (own.proxyJump)
     return own.proxyJump.map((hop) => project.hosts.get(hop) ?? hosts.get(hop)?.own ?? { name: hop })
@@ -144,38 +154,5 @@ function hopOfSsh(
 }
 
 function placed(problem: Problem, { name, at }: HostSpec): Problem {
-  return { ...problem, path: `hosts.${name}`, ...(at && { at }) }
-}
-
-function warnings({ hosts, lacksSsh }: Gathering): Problem[] {
-  const keywords = [...new Set([...hosts.values()].flatMap(({ settings }) => settings.unmet))]
-  const unmet = keywords.map((keyword) => {
-    const names = [...hosts.values()].filter(({ settings }) => settings.unmet.includes(keyword))
-    const list = names.map(({ own }) => own.name).join(', ')
-    return warning(`Your ssh configuration sets ${keyword} for ${list}, which tunnels does not look at`)
-  })
-  const needGssapi = [...hosts.values()].filter(({ spec }) => isGssapiAlone(spec))
-  return [
-    ...unmet,
-    ...needGssapi.map(({ own }) =>
-      warning(`${own.name} may only be logged in to with GSSAPI or hostbased, which tunnels cannot`),
-    ),
-    ...(lacksSsh ? [withoutSsh()] : []),
-  ]
-}
-
-function isGssapiAlone({ preferredAuthentications }: HostSpec): boolean {
-  return preferredAuthentications?.split(',').every((method) => /^(gssapi|hostbased)/.test(method)) ?? false
-}
-
-function withoutSsh(): Problem {
-  const hint = "Install OpenSSH's client, or write ssh_config: false under defaults.hosts"
-  return {
-    ...warning('There is no ssh on PATH: your ssh configuration is not read, the file alone counts'),
-    hint,
-  }
-}
-
-function warning(summary: string): Problem {
-  return { code: 'CONFIG_WARNING', summary, severity: 'warning' }
+  return at ? { ...problem, path: `hosts.${name}`, at } : problem
 }

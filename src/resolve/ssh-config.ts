@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { hostnameComplaint, parseUser } from '../config/hostname.ts'
-import { type Problem, ProblemError } from '../model/problem.ts'
+import { ProblemError } from '../model/problem.ts'
 import { createPermits } from './permits.ts'
 import { type Printed, printSshConfig } from './ssh-print.ts'
 import { readSettings, type SshSettings } from './ssh-settings.ts'
@@ -26,8 +26,14 @@ export interface SshQuery {
   variables: Readonly<Record<string, string | undefined>>
 }
 
-/** `null`: there is no ssh to ask. */
-export type SshAnswer = SshSettings | null
+/** `whose`: the configuration that was asked, for a sentence. */
+export type SshAnswer =
+  | { kind: 'settings'; settings: SshSettings }
+  /** There is no ssh to ask. */
+  | { kind: 'absent' }
+  /** `said`: why, in its own words. */
+  | { kind: 'refused'; whose: string; said: string }
+  | { kind: 'late'; whose: string; afterMs: number }
 
 /** DNS (CanonicalizeHostname) and `Match exec` take their time; whoever needs longer has a hanging one. */
 const TIMEOUT_MS = 10_000
@@ -65,24 +71,30 @@ export class SshConfig {
   }
 
   /**
-   * Rejects with a ProblemError: CONFIG_SCHEMA for a name that must not reach a command line, CONFIG_SSH where ssh refuses
-   * its configuration or does not answer in time. With the signal's reason when that fires.
+   * Rejects with a ProblemError: CONFIG_SCHEMA for a name that must not reach a command line, CONFIG_SSH for a configuration
+   * that nobody should believe. With the signal's reason when that fires.
    */
   async lookUp(query: SshQuery, signal: AbortSignal): Promise<SshAnswer> {
     refuseDangerous(query)
     const { words, files } = configurationOf(query)
     for (const file of files) this.#files.add(file)
     const bare = await this.#askBare(query, signal)
-    if (bare.kind === 'absent') return null
+    if (bare.kind !== 'printed') return this.#withoutSettings(query, bare)
     const asked = [...words, ...nameOf(query)]
     const printed = await this.#remember(JSON.stringify([asked, query.environment]), () =>
       this.#ask(asked, query, signal),
     )
     for (const path of [...printed.files, ...printed.folders]) this.#files.add(path)
-    if (printed.kind === 'absent') return null
-    if (printed.kind !== 'printed' || bare.kind !== 'printed')
-      throw new ProblemError(refusal(query, printed, this.#timeoutMs))
-    return readSettings(printed.lines, bare.lines, { files: printed.files, ...query })
+    if (printed.kind !== 'printed') return this.#withoutSettings(query, printed)
+    const settings = readSettings(printed.lines, bare.lines, { files: printed.files, ...query })
+    return { kind: 'settings', settings }
+  }
+
+  #withoutSettings({ file }: SshQuery, printed: Exclude<Printed, { kind: 'printed' }>): SshAnswer {
+    const whose = file ?? 'your ssh configuration'
+    if (printed.kind === 'absent') return { kind: 'absent' }
+    if (printed.kind === 'late') return { kind: 'late', whose, afterMs: this.#timeoutMs }
+    return { kind: 'refused', whose, said: printed.said }
   }
 
   async #remember(key: string, ask: () => Promise<Printed>): Promise<Printed> {
@@ -184,23 +196,6 @@ function isReadable(file: string): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-function refusal({ name, file }: SshQuery, printed: Printed, timeoutMs: number): Problem {
-  const whose = file ?? 'your ssh configuration'
-  if (printed.kind === 'late') {
-    return {
-      code: 'CONFIG_SSH',
-      summary: `ssh has not said within ${timeoutMs / 1000} s what ${whose} says of ${name}`,
-      hint: `See what \`ssh -G ${name}\` waits for (a Match exec, a name server), or write ssh_config: false under the host`,
-    }
-  }
-  return {
-    code: 'CONFIG_SSH',
-    summary: `ssh refuses what ${whose} says of ${name}`,
-    ...(printed.kind === 'refused' && printed.said !== '' && { detail: printed.said }),
-    hint: `Mend it until \`ssh -G ${name}\` prints no error, or write ssh_config: false under the host`,
   }
 }
 

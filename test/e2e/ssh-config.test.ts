@@ -120,7 +120,7 @@ test('an edit of the ssh configuration wakes a host that it mends, and leaves on
   await eventually(async () =>
     expect((await cli.status()).config).toMatchObject({
       state: 'invalid',
-      problems: [{ code: 'CONFIG_SSH' }, {}],
+      problems: [{ code: 'CONFIG_SSH' }],
     }),
   )
   writeConfig(`${well}${block('resting')}`)

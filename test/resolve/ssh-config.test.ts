@@ -152,16 +152,29 @@ describe('what goes wrong', () => {
     ])
   })
 
-  test('what ssh refuses is told in its words, for every host', async () => {
+  test('what ssh refuses is told in its words, once for all hosts', async () => {
     const file = testFolder().write('config', 'Host a\n  Foo bar\n')
-    const found = resolved({ a: { sshConfig: file }, b: { sshConfig: file } })
-    expect(await refusals(found)).toHaveLength(2)
+    const hosts = Object.fromEntries([...'abcdefg'].map((name) => [name, { sshConfig: file }]))
+    const found = resolved(hosts)
+    expect(await refusals(found)).toEqual([
+      `CONFIG_SSH: ssh refuses what ${file} says of a, b, c, d, e and 2 more`,
+    ])
     await expect(found).rejects.toMatchObject({
-      problems: [
-        { code: 'CONFIG_SSH', detail: expect.stringContaining('line 2: Bad configuration option: foo') },
-        {},
-      ],
+      problems: [{ detail: expect.stringContaining('line 2: Bad configuration option: foo') }],
     })
+  })
+
+  test('where one hangs the others are not waited for', async () => {
+    const file = testFolder().write('config', 'Match exec "sleep 1000"\n  User x\n')
+    const hosts = Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`h${index}`, { sshConfig: file }]),
+    )
+    const { caller, calls, environment } = watchedSsh()
+    const sshConfig = new SshConfig({ timeoutMs: 1_500 })
+    expect(
+      (await refusals(resolved(hosts, Object.keys(hosts), { sshConfig, caller, environment }))).join(),
+    ).toMatch(/^CONFIG_SSH: ssh has not said within 1\.5 s what .* says of h0/)
+    expect(calls().length).toBeLessThanOrEqual(8)
   })
 
   test('a Match exec that hangs has an end, and leaves nothing', async () => {
