@@ -21,6 +21,8 @@ export interface Refusal {
   needs: string[]
   /** `wasWanted`: the server would have taken it. */
   keyProblem: { problem: Problem; wasWanted: boolean } | null
+  /** Nothing goes on before somebody has set a new one. */
+  isPasswordExpired: boolean
   /** The password of password_env was sent, and refused. */
   isVariableRefused: boolean
   /** The server's own last word. */
@@ -31,10 +33,18 @@ export function authProblem(refusal: Refusal): Problem {
   const { keyProblem, needs, tried } = refusal
   const detail = detailOf(refusal)
   if (keyProblem?.wasWanted) return withDetail(keyProblem.problem, detail)
-  if (needs.length > 0) return needsProblem(refusal, detail)
+  if (needs.length > 0 && !isKeyRefused(refusal)) return needsProblem(refusal, detail)
   if (keyProblem && (tried.length === 0 || keyProblem.problem.code === 'AUTH_FAILED'))
     return withDetail(keyProblem.problem, detail)
   return { code: 'AUTH_FAILED', summary: summaryOf(refusal), detail, hint: hintFor(refusal) }
+}
+
+/**
+ * Nearly every server would also take a password: a key that it refuses is still a refused key, and not somebody
+ * missing at a terminal.
+ */
+function isKeyRefused({ tried, passed, isPasswordExpired }: Refusal): boolean {
+  return tried.length > 0 && passed.length === 0 && !isPasswordExpired
 }
 
 /** Another try would only ask again. */
@@ -58,22 +68,17 @@ function needsProblem(refusal: Refusal, detail: string): Problem {
     code: 'AUTH_NEEDS_PERSON',
     summary: `${soFar(refusal)} ${first}`,
     detail,
-    hint: first.startsWith('a new password') ? 'Then `tunnels up`' : hintForNeed(refusal),
+    hint: refusal.isPasswordExpired ? 'Then `tunnels up`' : HINT_FOR_NEED,
   }
 }
 
-function soFar({ host, passed, tried }: Refusal): string {
-  if (passed.length > 0) return `${host.name} took ${stepsOf(passed)} of ${host.user} and wants more:`
-  return tried.length > 0
-    ? `${host.name} takes none of the keys that were tried, and wants`
-    : `${host.name} wants`
+function soFar({ host, passed }: Refusal): string {
+  if (passed.length === 0) return `${host.name} wants`
+  return `${host.name} took ${stepsOf(passed)} of ${host.user} and wants more:`
 }
 
-function hintForNeed({ host, passed, tried }: Refusal): string {
-  const key = `, or have one of these keys added to ${host.user}'s authorized_keys there`
-  const isKeyEnough = tried.length > 0 && passed.length === 0
-  return `\`tunnels up\` in a terminal asks for it; a password can also come from a variable: password_env${isKeyEnough ? key : ''}`
-}
+const HINT_FOR_NEED =
+  '`tunnels up` in a terminal asks for it; a password can also come from a variable: password_env'
 
 function summaryOf({ host, passed, methods }: Refusal): string {
   if (passed.length === 0) return `${host.name} does not let ${host.user} in`
@@ -93,7 +98,7 @@ function detailOf({ host, methods, tried, told, notes, said }: Refusal): string 
 
 const CANNOT = ['gssapi-with-mic', 'hostbased']
 
-function hintFor({ host, methods, tried, isVariableRefused, said }: Refusal): string {
+function hintFor({ host, methods, tried, needs, isVariableRefused, said }: Refusal): string {
   if (said !== null && /too many/i.test(said))
     return `So that only the right key is offered, ${howToSet(host, 'identities_only: true, identity_file: ~/.ssh/KEY')}`
   if (methods.length > 0 && methods.every((method) => CANNOT.includes(method)))
@@ -104,7 +109,9 @@ function hintFor({ host, methods, tried, isVariableRefused, said }: Refusal): st
     return `Check the user name, and the password of ${host.user} on the server`
   if (tried.length === 0)
     return `Load a key with \`ssh-add\`, or ${howToSet(host, 'identity_file: ~/.ssh/KEY')}`
-  return `Check the user name, and that one of these keys is in ${host.user}'s authorized_keys on the server`
+  const password =
+    needs.length > 0 ? '. For a password instead: `tunnels up` in a terminal, or password_env' : ''
+  return `Check the user name, and that one of these keys is in ${host.user}'s authorized_keys on the server${password}`
 }
 
 function stepsOf(passed: string[]): string {

@@ -35,6 +35,7 @@ export class Authentication {
   readonly #passed: Method[] = []
   readonly #notes: string[]
   readonly #needs: string[] = []
+  #isPasswordExpired = false
   #methods: string[] = []
   #trying: 'none' | Method | null = null
   /** Ends what a person is asked when the server has gone on without the answer. */
@@ -90,6 +91,7 @@ export class Authentication {
 
   /** It wants another password to be set (RFC 4252 8), which is no matter for a tunnel. */
   passwordExpired(): void {
+    this.#isPasswordExpired = true
     this.#needs.push('a new password: the old one has expired. Log in once with `ssh` to change it')
     this.giveUp()
   }
@@ -130,6 +132,7 @@ export class Authentication {
       notes: [...this.#notes, ...this.#keys.notes],
       needs: this.#needs,
       keyProblem: this.#keys.trouble,
+      isPasswordExpired: this.#isPasswordExpired,
       isVariableRefused: this.#passwords.isVariableRefused,
       said,
     })

@@ -80,6 +80,14 @@ describe('a password', () => {
     expect(server.seen).toEqual([])
   })
 
+  test('a refused key is refused, also where a password would do: nobody has to be there', async () => {
+    const key = await newKey()
+    const server = await startPasswordServer(['publickey', 'password'])
+    const problem = await attempt(server.host({ identityFiles: [key.path] }))
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.hint).toContain('password_env')
+  })
+
   test('that has expired is said', async () => {
     const server = await startHostileServer({
       onAuthentication: (login) => {
