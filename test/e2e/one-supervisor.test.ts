@@ -79,7 +79,7 @@ async function isClean(): Promise<boolean> {
 
 test('two that start at once: one supervises, both say that it is up', patient, async () => {
   for (let round = 0; round < (isFull ? 20 : 4); round++) {
-    const both = await Promise.all([cli.run(['up', '-d']), cli.run(['up', '-d'])])
+    const both = await Promise.all([cli.run(['up', '-d', '--trust']), cli.run(['up', '-d', '--trust'])])
     expect(both.map(({ code, stderr }) => (code === 0 ? '' : stderr))).toEqual(['', ''])
     await isAsDeclared()
     await nothingIsLeft()
@@ -126,7 +126,7 @@ const moments: ((random: (below: number) => number, round: number) => Promise<vo
   async function whileItStarts(random) {
     kill(supervisorsOf(cli))
     await eventually(() => supervisorsOf(cli).length === 0)
-    const up = cli.start(['up', '-d'])
+    const up = cli.start(['up', '-d', '--trust'])
     const found = await eventually(() => supervisorsOf(cli).length > 0 && supervisorsOf(cli), { everyMs: 1 })
     await pause(random(250))
     kill(found.filter(isAlive))
@@ -188,7 +188,7 @@ test('the runtime folder is removed, and an `up` comes first: one of the two end
   await cli.up()
   const [first] = supervisorsOf(cli)
   rmSync(cli.env.TUNNELS_RUNTIME_DIR!, { recursive: true })
-  await cli.run(['up', '-d'])
+  await cli.run(['up', '-d', '--trust'])
   await eventually(() => supervisorsOf(cli).length === 1)
   const [left] = supervisorsOf(cli)
   await eventually(async () => (await cli.run(['status', '--check'])).code === 0)

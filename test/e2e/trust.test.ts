@@ -384,3 +384,38 @@ async function waiting(cli: CliProject): Promise<string[]> {
   const { stdout } = await cli.run(['trust', '--json'])
   return (JSON.parse(stdout) as { waiting: { path: string }[] }).waiting.map(({ path }) => path)
 }
+
+describe('host_keys of the file', () => {
+  const key = 'AAAAC3NzaC1lZDI1NTE5AAAAIJ0nTdPkTfLOlVbeGB3HEhnRAJOSlX6pqFT4i5GGGGGG'
+
+  test('that are not what known_hosts has are a changed host key, until somebody agrees', async () => {
+    const [sshd, port] = await Promise.all([startSshd(), freePort()])
+    const pinned = hostYaml(sshd).replace(/}$/, ', "user_known_hosts_file": "./known_hosts" }')
+    const file = `hosts: { gw: ${pinned} }\nforwards: { web: { via: gw, local: ${port}, to: 80 } }`
+    const cli = project({ ...one(file), known_hosts: '' })
+    expect((await cli.run(['up', '-d'])).code).toBe(4)
+    await cli.up()
+    await cli.down()
+    // Nothing on file speaks against them.
+    await cli.up()
+    await cli.down()
+    expect((await cli.run(['up', '-d'])).code).toBe(0)
+    await cli.down()
+
+    cli.write('known_hosts', `[127.0.0.1]:${sshd.port} ssh-ed25519 ${key}\n`)
+    const logins = sshd.logins()
+    const refused = await cli.run(['up', '-d', '--json'])
+    expect(refused.code).toBe(4)
+    expect(JSON.parse(refused.stdout).problems).toMatchObject([
+      { code: 'HOST_KEY_CHANGED', path: 'hosts.gw.host_keys' },
+    ])
+    expect((await cli.run(['plan'])).stderr).toContain('hosts.gw.host_keys')
+    expect(sshd.logins()).toBe(logins)
+    expect((await cli.run(['up', '-d', '--trust'])).code).toBe(0)
+    await cli.down()
+    expect((await cli.run(['up', '-d'])).code).toBe(0)
+    await cli.down()
+    cli.write('known_hosts', `@revoked [127.0.0.1]:${sshd.port} ${sshd.hostPublicKeys[0]}\n`)
+    expect((await cli.run(['up', '-d', '--trust'])).code).toBe(1)
+  })
+})
