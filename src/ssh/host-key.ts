@@ -1,8 +1,10 @@
 // Whether the key that a server shows is the right one. Everything that decides is read before the connection
 // is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
 
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { openWithoutWaiting, readBounded } from '../files/bounded-read.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { fingerprint, notPinnedProblem, refusalProblem } from './host-key-problem.ts'
@@ -30,20 +32,28 @@ export interface HostKeyCheck {
   remember(): Promise<void>
 }
 
+/** A hundred thousand hosts. */
+const MAX_KNOWN_HOSTS_BYTES = 32 * 1024 * 1024
+
 /** Reads the known_hosts files of `host`; a missing one is empty, as for ssh. Never rejects. */
 export async function loadHostKeyCheck(host: WantedHost): Promise<HostKeyCheck> {
   if (host.hostKeys) return new PinnedCheck(host, host.hostKeys)
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
-  const entries = await Promise.all(files.map(readKnownHosts))
-  return new KnownHostsCheck(host, entries.flat())
+  return new KnownHostsCheck(host, await Promise.all(files.map(readKnownHosts)))
 }
 
-async function readKnownHosts(file: string): Promise<KnownHost[]> {
-  try {
-    return parseKnownHosts(await readFile(file, 'utf8'), file)
-  } catch {
-    return []
-  }
+/** `unread`: in one sentence, why it could not be looked at. */
+interface KnownHostsFile {
+  entries: KnownHost[]
+  unread: string | null
+}
+
+async function readKnownHosts(file: string): Promise<KnownHostsFile> {
+  const read = await readBounded(file, MAX_KNOWN_HOSTS_BYTES)
+  if (read.kind === 'missing') return { entries: [], unread: null }
+  if (read.kind === 'unreadable') return { entries: [], unread: `${file} ${read.why}.` }
+  if (read.isCut) return { entries: [], unread: `${file} is larger than 32 MiB and was not read.` }
+  return { entries: parseKnownHosts(read.bytes.toString('utf8'), file), unread: null }
 }
 
 /** `host_keys` of the file alone decide. */
@@ -85,15 +95,17 @@ class KnownHostsCheck implements HostKeyCheck {
   problem: Problem | null = null
   #host: WantedHost
   #entries: KnownHost[]
+  #unread: string[]
   #names: string[]
   #accepted: Buffer | null = null
   #isNew = false
 
-  constructor(host: WantedHost, entries: KnownHost[]) {
+  constructor(host: WantedHost, files: readonly KnownHostsFile[]) {
     this.#host = host
-    this.#entries = entries
+    this.#entries = files.flatMap(({ entries }) => entries)
+    this.#unread = files.flatMap(({ unread }) => unread ?? [])
     this.#names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
-    this.knownTypes = knownTypes(entries, this.#names)
+    this.knownTypes = knownTypes(this.#entries, this.#names)
   }
 
   get accepted(): boolean {
@@ -104,8 +116,10 @@ class KnownHostsCheck implements HostKeyCheck {
     // A rekey must show the key that the connection began with.
     if (this.#accepted) return this.#accepted.equals(key)
     const verdict = judge(this.#entries, this.#names, key)
-    if (!isAcceptable(verdict, this.#host.strictHostKeyChecking)) {
-      this.problem = refusalProblem(this.#host, this.#names[0]!, key, verdict)
+    // What could not be read may say otherwise: then only a key that is on file is good enough.
+    const strict = this.#unread.length > 0 ? 'yes' : this.#host.strictHostKeyChecking
+    if (!isAcceptable(verdict, strict)) {
+      this.problem = refusalProblem(this.#host, { name: this.#names[0]!, key, verdict, unread: this.#unread })
       return false
     }
     this.#accepted = Buffer.from(key)
@@ -136,14 +150,26 @@ function isAcceptable(verdict: Verdict, strict: WantedHost['strictHostKeyCheckin
 
 /** Best effort, as ssh: a file that cannot be written does not end the connection. */
 async function appendKnownHost(file: string, name: string, key: Buffer): Promise<void> {
+  let handle: FileHandle | undefined
   try {
-    const before = await readFile(file, 'utf8').catch(() => '')
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    handle = await openWithoutWaiting(file, APPEND, 0o600)
     const line = `${name} ${typeInside(key)} ${key.toString('base64')}\n`
-    await appendFile(file, before === '' || before.endsWith('\n') ? line : `\n${line}`, { mode: 0o600 })
+    await handle.appendFile((await lacksLineFeed(handle)) ? `\n${line}` : line)
   } catch {
     // The key is asked about again next time.
+  } finally {
+    await handle?.close()
   }
+}
+
+const APPEND = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND
+
+async function lacksLineFeed(handle: FileHandle): Promise<boolean> {
+  const { size } = await handle.stat()
+  if (size === 0) return false
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer.toString('latin1') !== '\n'
 }
 
 /** `ssh-ed25519 AAAA… comment`, or a known_hosts line's worth of it. */

@@ -1,8 +1,9 @@
 // Key files: what each can be used for, found out before connecting. Which of them are offered, and when, is
 // auth.ts's; keys that an agent holds are agent.ts's.
 
-import { readFile, stat } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
 import ssh2, { type ParsedKey } from 'ssh2'
+import { readBounded } from '../files/bounded-read.ts'
 import type { WantedHost } from '../model/wanted.ts'
 
 /** A key file. `note` says in one sentence why it cannot sign, where a person would want to know. */
@@ -15,6 +16,9 @@ export interface KeyFile {
   encrypted: boolean
   note: string | null
 }
+
+/** The largest RSA key that anybody makes has a hundredth of it. */
+const MAX_KEY_BYTES = 1024 * 1024
 
 /** In the order of the host's identity files, missing ones left out. `notes` has the named ones that are missing. Never rejects. */
 export async function loadKeyFiles(host: WantedHost): Promise<{ files: KeyFile[]; notes: string[] }> {
@@ -37,17 +41,15 @@ async function loadKeyFile(path: string): Promise<KeyFile | 'missing'> {
     encrypted: false,
     note,
   })
-  try {
-    const text = await readFile(path, 'utf8')
-    if (await isTooOpen(path, text))
-      return unusable(`${path} can be read by others and is ignored, as ssh does: \`chmod 600 ${path}\`.`)
-    return parseKeyFile(path, text, beside)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') return unusable(`${path} cannot be read (${code}).`)
-    // ssh, too, takes a public key alone for an agent's key.
-    return beside ? { ...unusable(''), note: null } : 'missing'
-  }
+  const read = await readBounded(path, MAX_KEY_BYTES)
+  // ssh, too, takes a public key alone for an agent's key.
+  if (read.kind === 'missing') return beside ? { ...unusable(''), note: null } : 'missing'
+  if (read.kind === 'unreadable') return unusable(`${path} ${read.why}.`)
+  if (read.isCut) return unusable(`${path} is larger than 1 MiB and was not read.`)
+  const text = read.bytes.toString('utf8')
+  if (isTooOpen(text, read.stats))
+    return unusable(`${path} can be read by others and is ignored, as ssh does: \`chmod 600 ${path}\`.`)
+  return parseKeyFile(path, text, beside)
 }
 
 function parseKeyFile(path: string, text: string, beside: ParsedKey | null): KeyFile {
@@ -66,17 +68,13 @@ function parseKeyFile(path: string, text: string, beside: ParsedKey | null): Key
 }
 
 async function readPublicKey(path: string): Promise<ParsedKey | null> {
-  try {
-    return parseKey(await readFile(path, 'utf8'))
-  } catch {
-    return null
-  }
+  const read = await readBounded(path, MAX_KEY_BYTES)
+  return read.kind === 'read' && !read.isCut ? parseKey(read.bytes.toString('utf8')) : null
 }
 
 /** As ssh: only for files of our own (sshkey_perm_ok), and not for public keys. */
-async function isTooOpen(path: string, text: string): Promise<boolean> {
+function isTooOpen(text: string, { uid, mode }: Stats): boolean {
   if (!text.includes('PRIVATE KEY') && !text.startsWith('PuTTY-User-Key-File')) return false
-  const { uid, mode } = await stat(path)
   return uid === process.getuid?.() && (mode & 0o077) !== 0
 }
 

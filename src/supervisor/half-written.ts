@@ -2,7 +2,8 @@
 // it empty, without its last line feed, smaller than it was, or not there for a moment.
 
 import type { BigIntStats } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 
 /** How a file was at one moment. */
 export interface Look {
@@ -63,7 +64,7 @@ function signatureOf({ dev, ino, size, mode, mtimeNs, ctimeNs }: BigIntStats): s
 async function endOf(file: string, isFile: boolean, size: bigint): Promise<Look['end']> {
   if (!isFile) return 'other'
   if (size === 0n) return 'nothing'
-  const handle = await open(file, 'r').catch(() => null)
+  const handle = await openWithoutWaiting(file).catch(() => null)
   if (!handle) return 'other'
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, Number(size) - 1)
