@@ -72,7 +72,7 @@ const routes: Readonly<Record<string, Route>> = {
     const body = readNames(await readBody(request))
     await (await session.control).down(body)
     // The next `up` may begin as soon as this is answered: the lock is free before.
-    if (!body.names) await session.release()
+    if (!body.names) session.release()
     session.answer(response, 200, {})
   },
   'GET /v1/events': async (session, { query, response }) => {
@@ -149,14 +149,14 @@ class ControlSession implements ControlServer {
     await this.#lock?.writeInfo(this.#info(control.status().project))
   }
 
-  async release(): Promise<void> {
-    await this.#lock?.release()
+  release(): void {
+    this.#lock?.release()
   }
 
   async close(problem: Problem = ENDING): Promise<void> {
     this.#refuse(new ProblemError(problem))
     this.#closing.abort()
-    await this.release()
+    this.release()
     const timer = setTimeout(() => this.#server.closeAllConnections(), GOODBYE_MS)
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     clearTimeout(timer)

@@ -108,7 +108,10 @@ export class Reconciler {
     for (const slot of slots) slot.retire(false)
     await Promise.race([Promise.all(slots.map(untilGone)), delay(cancelMs, undefined, { ref: false })])
     for (const slot of slots) slot.retire(true)
-    await closed
+    await Promise.race([closed, delay(cancelMs, undefined, { ref: false })])
+    // What gave way may have been given back by an attempt that was under way.
+    const again = Promise.all(forwards.map((forward) => forward.close(0)))
+    await Promise.race([again, delay(cancelMs, undefined, { ref: false })])
     this.#forwards.clear()
     this.#hosts.clear()
   }

@@ -129,6 +129,7 @@ class RunningSupervisor implements Supervisor {
     // In turn, because loading remembers the ports that it chooses.
     return this.#inOrder(async () => {
       const loaded = await loadWanted(this.#with(request.selection))
+      this.#refuseAtEnd()
       return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
     })
   }
@@ -214,6 +215,7 @@ class RunningSupervisor implements Supervisor {
   }
 
   async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
+    this.#refuseAtEnd()
     this.#selection = loaded.selection
     this.#project = loaded.project
     const plan = this.#planFor(loaded.wanted)
@@ -223,6 +225,7 @@ class RunningSupervisor implements Supervisor {
   }
 
   async #carryOut(plan: Plan, { selected, wanted, seen }: Proven, drainMs?: number): Promise<void> {
+    this.#refuseAtEnd()
     // Before it is applied: what the plan opens is tried once, not twice.
     const woken = this.#reconciler.wake(selected)
     await this.#reconciler.apply(plan, wanted, drainMs)
@@ -255,12 +258,13 @@ class RunningSupervisor implements Supervisor {
 
   /** `seen`: how the files were before they were read. */
   async #follow(seen: Looks): Promise<void> {
-    if (!this.#options.watch) return
+    if (!this.#options.watch || this.#isEnding) return
     await this.#hostFiles.follow()
     const files = filesOf(this.#selection)
     if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
     await this.#watch?.stop()
     this.#watch = await watchFiles(files, () => this.#poke(), { seen })
+    if (this.#isEnding) void this.#watch.stop()
   }
 
   #forwardsNamed(names: readonly string[]): Set<string> {
@@ -276,17 +280,19 @@ class RunningSupervisor implements Supervisor {
     if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
   }
 
-  /** Asked again with less patience, it ends sooner. */
+  /**
+   * Asked again with less patience, it ends sooner. Takes no turn: a run may hang, with the disk that it reads. One that
+   * is under way ends at its next step.
+   */
   async #close(drainMs: number): Promise<void> {
     if (this.#isEnding) {
       void this.#reconciler.close(drainMs)
       return this.ended
     }
     this.#isEnding = true
-    await this.#inOrder(async () => {
-      await Promise.all([this.#watch?.stop(), this.#hostFiles.stop()])
-      await this.#reconciler.close(drainMs)
-    })
+    void this.#watch?.stop()
+    void this.#hostFiles.stop()
+    await this.#reconciler.close(drainMs)
     this.#emitStates()
     this.#emit({ time: new Date().toISOString(), event: 'end' })
     this.#end()
