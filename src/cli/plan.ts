@@ -41,6 +41,6 @@ async function planAsUp(
   const loaded = await loadSelection(invocation, names.length > 0 ? names : null)
   if (!loaded) return null
   if (client) return client.plan({ selection: loaded.selection })
-  const { planFirst } = await import('../supervisor/supervisor.ts')
-  return planFirst(loaded.selection)
+  const { planFirst } = await import('../supervisor/plan-first.ts')
+  return planFirst(loaded, loaded.selection)
 }

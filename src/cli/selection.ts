@@ -17,6 +17,8 @@ import type { Invocation } from './invocation.ts'
 
 export interface LoadedSelection {
   project: Project
+  /** This one over the `.env` file. */
+  environment: LoadResult['environment']
   selection: Selection
   place: ProjectPlace
 }
@@ -46,7 +48,8 @@ export async function loadSelection(
   if (!loaded.project || unknown.length > 0) return null
   const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
   explain(invocation, selection, place)
-  return { project: loaded.project, place, selection: { ...selection, ...(input !== null && { input }) } }
+  const { project, environment } = loaded
+  return { project, environment, place, selection: { ...selection, ...(input !== null && { input }) } }
 }
 
 function explain({ terminal }: Invocation, { files, environment }: Selection, place: ProjectPlace): void {

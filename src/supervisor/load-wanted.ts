@@ -2,7 +2,7 @@
 
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { loadProject } from '../config/load.ts'
+import { type LoadResult, loadProject } from '../config/load.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
@@ -33,6 +33,20 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
     ...(selection.projectName !== null && { projectName: selection.projectName }),
   })
   if (!project) throw new ProblemError(problems.filter(isError))
+  return { project, ...(await resolveWanted({ project, environment }, selection)), warnings: problems }
+}
+
+/** What the loader found, of one selection. */
+export interface Read {
+  project: Project
+  environment: LoadResult['environment']
+}
+
+/** Rejects with a ProblemError when ports of `auto` cannot be remembered. */
+export async function resolveWanted(
+  { project, environment }: Read,
+  selection: Selection,
+): Promise<Pick<Loaded, 'selected' | 'wanted'>> {
   const { selected } = selectForwards(project, selection)
   const wanted = await resolve(project, selected, {
     environment,
@@ -40,7 +54,7 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
   })
-  return { project, selected, wanted, warnings: problems }
+  return { selected, wanted }
 }
 
 async function stateDirOf({ files, projectName }: Selection): Promise<string> {

@@ -22,7 +22,6 @@ import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
 import { asRestart } from '../plan/restart.ts'
-import { nothingRuns } from '../plan/snapshot.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
@@ -66,12 +65,6 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   if (options.log) supervisor.watchEvents(options.log.tell)
   await supervisor.start()
   return supervisor
-}
-
-/** What `up` would do where nothing runs. */
-export async function planFirst(selection: Selection): Promise<PlanJson> {
-  const { project, wanted } = await loadWanted(selection)
-  return toPlanJson(project.name, makePlan(wanted, nothingRuns))
 }
 
 class RunningSupervisor implements Supervisor {
