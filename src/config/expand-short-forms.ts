@@ -4,6 +4,7 @@
 
 import type { Problem } from '../model/problem.ts'
 import { maskVariables, splitDestination } from './destination.ts'
+import { countCharacters } from './lines.ts'
 import { type Refused, refused } from './parsed.ts'
 import { type LongForm, type Piece, parseShortForm } from './short-form.ts'
 import {
@@ -149,11 +150,6 @@ function setPlace(expansion: Expansion, path: string, text: string, under: strin
   const exact = { file, line, column: column + quotes / 2 + before }
   const place = isExact ? { value: exact, span: Math.max(piece.length, 1) } : whole
   expansion.places.set(path + under, { value: place.value, span: place.span })
-}
-
-/** Columns count characters, not UTF-16 units. */
-function countCharacters(text: string): number {
-  return [...text].length
 }
 
 function complain(expansion: Expansion, path: string, complaint: Refused, severity?: 'warning'): void {

@@ -2,6 +2,7 @@
 // and a value never becomes structure: what it holds is text, whatever it looks like.
 
 import type { Position, Problem } from '../model/problem.ts'
+import { countCharacters } from './lines.ts'
 import { emptyMap, formatPointer, type Place, type Plain, pointer, type Tree } from './tree.ts'
 import { fillTemplate, type Lookup, type Missing, namesIn, type Part, parseTemplate } from './variable.ts'
 
@@ -110,8 +111,4 @@ function pointAt(missing: Missing, text: string, { value, span }: Place): { at: 
     at: { ...value, column: value.column + before },
     span: countCharacters(text.slice(missing.start, missing.end)),
   }
-}
-
-function countCharacters(text: string): number {
-  return [...text].length
 }

@@ -33,6 +33,11 @@ export function measureLines(
   }
 }
 
+/** Columns count characters, not UTF-16 units. */
+export function countCharacters(text: string): number {
+  return [...text].length
+}
+
 function lineStarts(text: string): number[] {
   const starts = [0]
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)

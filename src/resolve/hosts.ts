@@ -12,7 +12,10 @@ export interface Surroundings {
   user: string
 }
 
-/** Every host that `destinations` need, jumps included, by name. The file's own check has refused loops. */
+/**
+ * Every host that `destinations` need, jumps included, by name. The loader has refused loops, and given the project a
+ * host for each destination.
+ */
 export function resolveHosts(
   project: Project,
   destinations: Iterable<string>,
@@ -24,7 +27,7 @@ export function resolveHosts(
 
   /** `behind`: the host that the way leads through, where the way there says so; null: as the host itself says. */
   function addHost(destination: string, behind: string | null): string {
-    const spec = project.hosts.get(destination) ?? { name: destination }
+    const spec = project.hosts.get(destination)!
     const name = behind === null ? spec.name : `${spec.name} via ${behind}`
     if (hosts.has(name)) return name
     const jump = behind ?? addJumps(spec.proxyJump ?? [])
