@@ -1,7 +1,7 @@
 // What a client may ask for, checked before anybody acts on it: the socket is the owner's alone, but the owner may
 // have another version, or curl.
 
-import type { DownRequest, PlanRequest, Selection } from './protocol.ts'
+import type { DownRequest, PlanRequest, RestartRequest, Selection } from './protocol.ts'
 import { RefusedRequest } from './request-body.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -33,29 +33,48 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
 
 /** The body of `plan` and `reconcile`. Throws a RefusedRequest (400). */
 export function readSelection(body: Body): PlanRequest {
+  refuseUnknown(body, ['selection'])
   if (body.selection === undefined) return {}
   if (!isMap(body.selection)) throw refuse('selection')
   const given = body.selection as Body
+  refuseUnknown(given, Object.keys(selection), 'selection.')
   for (const [key, check] of Object.entries(selection)) {
     if (!check(given[key])) throw refuse(`selection.${key}`)
   }
   return { selection: given as unknown as Selection }
 }
 
-/** The body of `down` and `restart`. Throws a RefusedRequest (400). */
-export function readNames({ names, drainMs }: Body): DownRequest {
-  if (names !== undefined && !areTexts(names)) throw refuse('names')
+/** The body of `restart`. Throws a RefusedRequest (400). */
+export function readRestart(body: Body): RestartRequest {
+  refuseUnknown(body, ['names'])
+  return readNames(body)
+}
+
+/** The body of `down`. Throws a RefusedRequest (400). */
+export function readDown(body: Body): DownRequest {
+  refuseUnknown(body, ['names', 'drainMs'])
+  const { drainMs } = body
   const isDuration = typeof drainMs === 'number' && Number.isFinite(drainMs) && drainMs >= 0
   if (drainMs !== undefined && !isDuration) throw refuse('drainMs')
-  return {
-    ...(names !== undefined && { names: names as string[] }),
-    ...(drainMs !== undefined && { drainMs: drainMs as number }),
-  }
+  return { ...readNames(body), ...(drainMs !== undefined && { drainMs: drainMs as number }) }
+}
+
+function readNames({ names }: Body): { names?: string[] } {
+  if (names === undefined) return {}
+  if (!areTexts(names)) throw refuse('names')
+  return { names: names as string[] }
+}
+
+/** `{ "name": ["web"] }` would close everything, not web. */
+function refuseUnknown(body: Body, known: readonly string[], above = ''): void {
+  const unknown = Object.keys(body).find((key) => !known.includes(key))
+  if (unknown !== undefined) throw noGood(`there is no ${above}${unknown}`)
 }
 
 function refuse(key: string): RefusedRequest {
-  return new RefusedRequest(400, {
-    code: 'USAGE',
-    summary: `The request is no good: ${key} is not what it should be`,
-  })
+  return noGood(`${key} is not what it should be`)
+}
+
+function noGood(reason: string): RefusedRequest {
+  return new RefusedRequest(400, { code: 'USAGE', summary: `The request is no good: ${reason}` })
 }

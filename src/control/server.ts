@@ -11,7 +11,7 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readNames, readSelection } from './request.ts'
+import { readDown, readRestart, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -67,9 +67,13 @@ const routes: Readonly<Record<string, Route>> = {
       await (await session.control).reconcile(readSelection(await readBody(request))),
     ),
   'POST /v1/restart': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).restart(readNames(await readBody(request)))),
+    session.answer(
+      response,
+      200,
+      await (await session.control).restart(readRestart(await readBody(request))),
+    ),
   'POST /v1/down': async (session, { request, response }) => {
-    const body = readNames(await readBody(request))
+    const body = readDown(await readBody(request))
     await (await session.control).down(body)
     // The next `up` may begin as soon as this is answered: the lock is free before.
     if (!body.names) session.release()
