@@ -35,6 +35,13 @@ function isHalf(before: Look, now: Look): boolean {
   return lacksLineFeed || now.size < before.size
 }
 
+/** Of those that have changed, the ones of which only the size speaks against them: they have a whole end. */
+export function onlySmaller(before: Looks, now: Looks): string[] | null {
+  const changed = [...now].filter(([file, look]) => before.get(file)?.signature !== look.signature)
+  const isWhole = ([file, { end }]: [string, Look]) => end === 'line feed' || end === before.get(file)?.end
+  return changed.every(isWhole) ? changed.map(([file]) => file) : null
+}
+
 async function lookAtOne(file: string): Promise<Look> {
   try {
     const stats = await stat(file, { bigint: true })
