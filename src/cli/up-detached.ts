@@ -7,7 +7,7 @@ import type { Status } from '../model/status.ts'
 import { formatJson } from '../view/json.ts'
 import { bring } from './attach.ts'
 import { exitCodeOfForwards } from './exit-code.ts'
-import { follow } from './follow.ts'
+import { firstOutcome } from './first-outcome.ts'
 import type { Invocation } from './invocation.ts'
 import type { LoadedSelection } from './selection.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
@@ -41,31 +41,6 @@ async function joinOwn({ env, version }: Invocation, { place }: LoadedSelection)
   const client = await openControlClient({ place, env, version })
   if (client) return client
   throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
-}
-
-async function firstOutcome(
-  invocation: Invocation,
-  client: ControlClient,
-  names: string[] | null,
-  timeoutMs: number,
-): Promise<Status> {
-  const leaving = new AbortController()
-  const timeout = setTimeout(() => leaving.abort(), timeoutMs)
-  try {
-    const events = await client.openEvents(leaving.signal)
-    const { json, quiet } = invocation.options
-    const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet } as const
-    const followed = await follow(invocation, () => client.status(), view)
-    const lost = (async () => {
-      for await (const event of events) followed.see(event)
-    })().catch(() => {})
-    await Promise.race([followed.settled, lost])
-    await followed.stop()
-    return await client.status()
-  } finally {
-    clearTimeout(timeout)
-    leaving.abort()
-  }
 }
 
 /** The longest that one attempt may take through every hop, and time to spare. */
