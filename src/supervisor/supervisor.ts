@@ -2,6 +2,7 @@
 // last good project; a file that is broken changes nothing. What becomes of a run are events.
 
 import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type {
   Control,
   DownRequest,
@@ -245,6 +246,9 @@ class RunningSupervisor implements Supervisor {
   #refused(selection: Selection, error: unknown): void {
     if (selection !== this.#selection || this.#config.generation === 0) return
     const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
+    // Looked at twice, as may happen, it is broken once.
+    const isNews = this.#config.state !== 'invalid' || !isDeepStrictEqual(problems, this.#config.problems)
+    if (!isNews) return
     this.#config = { ...this.#config, state: 'invalid', problems }
     this.#emit({ time: new Date().toISOString(), event: 'config', state: 'invalid', problems })
   }
