@@ -139,8 +139,7 @@ export class OpenForward implements BindingOwner {
 
   /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
   async wake(): Promise<void> {
-    const resting = [...this.bindings.values()].filter(({ state }) => state !== 'open')
-    await Promise.all(resting.map((binding) => binding.open()))
+    await Promise.all([...this.bindings.values()].map((binding) => binding.wake()))
   }
 
   openConnections(): OpenConnection[] {
