@@ -18,7 +18,7 @@ async function run(): Promise<void> {
     import('node:url'),
     import('./cli/command-line.ts'),
   ])
-  process.stdout.on('error', leaveQuietly)
+  process.stdout.on('error', leave)
   process.stderr.on('error', () => {})
   const packageFile = new URL('../package.json', import.meta.url)
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string }
@@ -26,7 +26,7 @@ async function run(): Promise<void> {
   const argv = process.argv.slice(2)
   const code = await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath })
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-  process.exit(code)
+  process.exit(isAnswerLost ? 1 : code)
 }
 
 /** Pipes are written to behind our back: what a slow reader has not taken yet would be lost. */
@@ -34,7 +34,16 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()))
 }
 
-/** Who reads us has had enough (`| head`): no reason for a stack trace. What runs is ended as by Ctrl-C. */
-function leaveQuietly(): void {
-  if (!process.emit('SIGINT', 'SIGINT')) process.exit(0)
+let isAnswerLost = false
+
+/**
+ * Who reads us has had enough (`| head`): no reason for a word. A disk that is full is one. What runs is ended as by
+ * Ctrl-C.
+ */
+function leave({ code }: NodeJS.ErrnoException): void {
+  if (code !== 'EPIPE' && !isAnswerLost) {
+    isAnswerLost = true
+    process.stderr.write(`tunnels: the answer could not be written (${code})\n`)
+  }
+  if (!process.emit('SIGINT', 'SIGINT')) process.exit(isAnswerLost ? 1 : 0)
 }

@@ -1,10 +1,11 @@
 // `tunnels up` beside a running supervisor: brings it the selection, then shows what it does. Ctrl-C leaves.
 
 import { setTimeout } from 'node:timers/promises'
+import { brokenOff } from '../control/broken-off.ts'
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { isAlive } from '../control/lock.ts'
 import type { Selection } from '../control/protocol.ts'
-import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import { withTrust } from '../supervisor/selection.ts'
 import { formatPlan } from '../view/plan.ts'
@@ -121,12 +122,7 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   try {
     const events = await client.openEvents(signal, { connections: invocation.options.json })
     followed = await follow(invocation, client, foregroundView(invocation, true))
-    let isOver = false
-    for await (const event of events) {
-      followed.see(event)
-      isOver = event.event === 'end'
-    }
-    if (!isOver && !signal.aborted) throw new ProblemError(await brokenOff(client))
+    for await (const event of events) followed.see(event)
     invocation.terminal.note('The supervisor has ended')
     return EXIT.fine
   } catch (error) {
@@ -136,21 +132,5 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
     throw error
   } finally {
     await followed?.stop()
-  }
-}
-
-/** Its last word is `end`, whatever ends it, if it can still say anything. */
-async function brokenOff({ socket, pid }: ControlClient): Promise<Problem> {
-  const who = `The supervisor${pid ? ` (process ${pid})` : ''}`
-  if (await isAlive(socket))
-    return {
-      code: 'SUPERVISOR_UNREACHABLE',
-      summary: `${who} tells no more what happens: it was not read fast enough`,
-      hint: 'The tunnels stay up; `tunnels up` joins it again',
-    }
-  return {
-    code: 'SUPERVISOR_UNREACHABLE',
-    summary: `${who} has gone without a word: it was killed, or it crashed`,
-    hint: '`tunnels up` starts it again; where it crashed, the end of its log says why',
   }
 }

@@ -14,14 +14,13 @@ export async function downAll(invocation: Invocation, drainMs: number): Promise<
   return EXIT.fine
 }
 
-/** Null when it is down. A supervisor that does not even say that it lives would answer `down` no sooner. */
+/** Null when it is down. */
 async function end(
   { terminal }: Invocation,
   { client, holder: { info } }: RunningSupervisor,
   drainMs: number,
 ): Promise<Problem | null> {
   try {
-    await client.healthz()
     await client.down({ drainMs })
   } catch (error) {
     const problem = problemOf(error)

@@ -24,8 +24,6 @@ export async function down(invocation: Invocation, { names, drain, all }: DownAr
     return EXIT.fine
   }
   try {
-    // One that does not even say that it lives would answer `down` no sooner.
-    await client.healthz()
     await client.down({ drainMs, ...(names.length > 0 && { names }) })
   } catch (error) {
     // It ended while we asked: that is what was wanted.

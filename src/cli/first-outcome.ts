@@ -13,6 +13,9 @@ export interface Outcome {
   timeoutMs: number
 }
 
+/** Longer than an attempt takes through a few hops. */
+export const PATIENCE_MS = 60_000
+
 /** The status when each has come to something, or time is up. Rejects with a ProblemError when the supervisor is gone. */
 export async function firstOutcome(
   invocation: Invocation,
@@ -45,25 +48,20 @@ export async function firstOutcome(
   }
 }
 
-/** Longer than an attempt takes through a few hops. */
-const PATIENCE_MS = 60_000
-
 /**
- * Does `act`, which may have hosts connected anew. Where a person can be asked, they are there for what hosts want to
- * know then, and see what comes of it; a script is not kept waiting.
+ * `work` may have hosts connected anew: where a person can be asked, they are there until its end for what hosts want
+ * to know.
  */
-export async function withPerson(
+export async function withPerson<T>(
   invocation: Invocation,
   client: ControlClient,
-  names: readonly string[] | null,
-  act: () => Promise<void>,
-): Promise<void> {
-  if (!canAsk(invocation)) return act()
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!canAsk(invocation)) return work()
   const leaving = new AbortController()
   try {
     await client.attend(leaving.signal)
-    await act()
-    await firstOutcome(invocation, client, { names, timeoutMs: PATIENCE_MS })
+    return await work()
   } finally {
     leaving.abort()
   }

@@ -54,8 +54,8 @@ async function planAsUp(
     const { waitingFor } = await import('../supervisor/load-wanted.ts')
     noteWaiting(invocation, await waitingFor(project, selection))
   }
-  const { planFirst } = await import('../supervisor/supervisor.ts')
-  return planFirst(selection)
+  const { planFirst } = await import('../supervisor/plan-first.ts')
+  return planFirst(loaded.read, selection)
 }
 
 /** A plan does nothing of it; `up` asks. */

@@ -12,6 +12,7 @@ import { identifyProject, lockDirOf, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
+import type { ReadFiles } from '../supervisor/load-wanted.ts'
 import { formatJson } from '../view/json.ts'
 import { formatProblems } from '../view/problem.ts'
 import type { Invocation } from './invocation.ts'
@@ -19,6 +20,8 @@ import { sshConfigVariables } from './ssh-config-variables.ts'
 
 export interface LoadedSelection {
   project: Project
+  /** What the supervisor's look begins with. */
+  read: ReadFiles
   selection: Selection
   place: ProjectPlace
   /** File to text, for code frames. */
@@ -50,8 +53,14 @@ export async function loadSelection(
   if (!loaded.project || unknown.length > 0) return null
   const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
   explain(invocation, selection, place)
-  const { project, sources } = loaded
-  return { project, sources, place, selection: { ...selection, ...(input !== null && { input }) } }
+  const { project, environment, written, problems, sources } = loaded
+  return {
+    read: { project, environment, written: written!, problems },
+    project,
+    sources,
+    place,
+    selection: { ...selection, ...(input !== null && { input }) },
+  }
 }
 
 function explain({ terminal }: Invocation, { files, environment }: Selection, place: ProjectPlace): void {

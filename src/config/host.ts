@@ -3,7 +3,7 @@
 import type { HostSpec, Reconnect } from '../model/project.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { parseHostKey } from './host-keys.ts'
-import { parseHostname, parseUser } from './hostname.ts'
+import { parseHostKeyAlias, parseHostname, parseUser } from './hostname.ts'
 import { type Base, parseFile, parseFiles } from './local-path.ts'
 import { type Parsed, parsed } from './parsed.ts'
 import { parsePort } from './port.ts'
@@ -52,7 +52,7 @@ export const hostOptions: { [F in Field]-?: Option<NonNullable<HostSpec[F]>> } =
   },
   userKnownHostsFile: { key: 'user_known_hosts_file', parse: parseFiles },
   globalKnownHostsFile: { key: 'global_known_hosts_file', parse: parseFiles },
-  hostKeyAlias: { key: 'host_key_alias', parse: parseHostname },
+  hostKeyAlias: { key: 'host_key_alias', parse: parseHostKeyAlias },
   connectTimeoutMs: { key: 'connect_timeout', parse: parseDuration, format: formatDuration },
   serverAliveIntervalMs: { key: 'server_alive_interval', parse: parseDuration, format: formatDuration },
   serverAliveCountMax: { key: 'server_alive_count_max', parse: parseCount(0) },

@@ -22,21 +22,24 @@ const FORWARD: Missing = {
 }
 
 export function refuseNotYet(reading: Reading): void {
-  refuseIn(reading, '/defaults/hosts', HOST)
-  refuseIn(reading, '/defaults/forwards', FORWARD)
+  for (const [section, missing] of [
+    ['/defaults/hosts', HOST],
+    ['/defaults/forwards', FORWARD],
+  ] as const) {
+    refuseIn(reading, valueAt(reading.tree.value, section), section, missing)
+  }
   for (const [section, missing] of [
     ['/hosts', HOST],
     ['/forwards', FORWARD],
   ] as const) {
     const entries = valueAt(reading.tree.value, section)
-    for (const name of isMap(entries) ? Object.keys(entries) : []) {
-      if (!name.startsWith('x-')) refuseIn(reading, section + pointer(name), missing)
+    for (const [name, value] of isMap(entries) ? Object.entries(entries) : []) {
+      if (!name.startsWith('x-')) refuseIn(reading, value, section + pointer(name), missing)
     }
   }
 }
 
-function refuseIn(reading: Reading, path: string, missing: Missing): void {
-  const map = valueAt(reading.tree.value, path)
+function refuseIn(reading: Reading, map: Plain | undefined, path: string, missing: Missing): void {
   if (!isMap(map)) return
   for (const [key, value] of Object.entries(map)) {
     if (!Object.hasOwn(missing, key) || !missing[key]!(value)) continue

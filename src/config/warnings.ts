@@ -19,7 +19,7 @@ export function warnAbout(
     warnPrivileged(reading, forward, lowest)
     warnNearlyDeclared(reading, forward, hosts)
   }
-  warnSecrets(reading, reading.raw.value, '')
+  warnSecrets(reading, reading.raw.value, [])
 }
 
 function warnOpenToAll(reading: Reading, forward: ForwardSpec): void {
@@ -75,12 +75,17 @@ const SECRETS = [
   /\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abps]-[A-Za-z0-9-]{10,}|glpat-[\w-]{20})/,
 ]
 
-/** Looks at what was written, before variables were filled in. */
-function warnSecrets(reading: Reading, value: Plain, path: string): void {
+/** Looks at what was written, before variables were filled in. `keys`: the way to the value. */
+function warnSecrets(reading: Reading, value: Plain, keys: string[]): void {
   if (typeof value === 'string' && SECRETS.some((secret) => secret.test(value))) {
+    const path = pointer(...keys)
     const summary = `${formatPointer(path)} looks as if it holds a secret`
     warn(reading, path, summary, 'Keep it in an environment variable or in .env, and name the variable here')
   }
   if (typeof value !== 'object' || value === null) return
-  for (const [key, child] of Object.entries(value)) warnSecrets(reading, child, path + pointer(key))
+  for (const [key, child] of Object.entries(value)) {
+    keys.push(key)
+    warnSecrets(reading, child, keys)
+    keys.pop()
+  }
 }

@@ -5,19 +5,8 @@
 
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import {
-  chmod,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  unlink,
-  writeFile,
-} from 'node:fs/promises'
+import { rmdirSync, unlinkSync } from 'node:fs'
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
@@ -40,8 +29,11 @@ export interface ProjectLock {
   writeInfo(info: LockInfo): Promise<void>
   /** What somebody has removed. Never rejects. */
   missing(): Promise<'socket' | 'info' | null>
-  /** Lets the next one in. The server stays with the caller, to answer what it already has and to close. Never rejects. */
-  release(): Promise<void>
+  /**
+   * Lets the next one in, before it returns: whoever ends must not wait for a thread that a hanging disk holds. The
+   * server stays with the caller, to answer what it already has and to close. Never throws.
+   */
+  release(): void
 }
 
 export interface LockHolder {
@@ -139,11 +131,18 @@ function lockIn(lockDir: string, name: string): ProjectLock {
       if (await isGone(socket)) return 'socket'
       return (await isGone(info)) ? 'info' : null
     },
-    release: async () => {
-      for (const path of [socket, info, `${info}.new`]) await unlink(path).catch(() => {})
-      await rmdir(lockDir).catch(() => {})
+    release: () => {
+      for (const path of [socket, info, `${info}.new`]) tryTo(() => unlinkSync(path))
+      tryTo(() => rmdirSync(lockDir))
     },
   }
+}
+
+/** Gone already, or the next one is in it. */
+function tryTo(remove: () => void): void {
+  try {
+    remove()
+  } catch {}
 }
 
 async function isGone(path: string): Promise<boolean> {

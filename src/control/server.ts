@@ -11,7 +11,7 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readAnswer, readNames, readReconcile, readRestart, readSelection } from './request.ts'
+import { readAnswer, readDown, readReconcile, readRestart, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -85,10 +85,10 @@ const routes: Readonly<Record<string, Route>> = {
     session.answer(response, 200, {})
   },
   'POST /v1/down': async (session, { request, response }) => {
-    const body = readNames(await readBody(request))
+    const body = readDown(await readBody(request))
     await (await session.control).down(body)
     // The next `up` may begin as soon as this is answered: the lock is free before.
-    if (!body.names) await session.release()
+    if (!body.names) session.release()
     session.answer(response, 200, {})
   },
   'GET /v1/events': async (session, { query, response }) => {
@@ -166,14 +166,14 @@ class ControlSession implements ControlServer {
     await this.#lock?.writeInfo(this.#info(control.status().project))
   }
 
-  async release(): Promise<void> {
-    await this.#lock?.release()
+  release(): void {
+    this.#lock?.release()
   }
 
   async close(problem: Problem = ENDING): Promise<void> {
     this.#refuse(new ProblemError(problem))
     this.#closing.abort()
-    await this.release()
+    this.release()
     const timer = setTimeout(() => this.#server.closeAllConnections(), GOODBYE_MS)
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     clearTimeout(timer)

@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { formatSocketAddress, type SocketAddress } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Incoming } from './carrier.ts'
+import { descriptorProblem, descriptorSettled } from './descriptors.ts'
 import { explainListenError } from './listen-problem.ts'
 import { openLocalSocket } from './local-socket.ts'
 import { placeUnixSocket } from './unix-place.ts'
@@ -25,8 +26,25 @@ export interface UnixSocketOptions {
   project?: string
 }
 
-/** `socket` is for Unix sockets only. Rejects with a ProblemError: PORT_IN_USE, LISTEN_FORBIDDEN or LISTEN_FAILED. */
+/**
+ * `socket` is for Unix sockets only. Rejects with a ProblemError: PORT_IN_USE, LISTEN_FORBIDDEN, LISTEN_FAILED or
+ * LIMIT_REACHED.
+ */
 export async function listenLocal(
+  address: SocketAddress,
+  socket: UnixSocketOptions,
+  onIncoming: (incoming: Incoming) => void,
+): Promise<LocalListener> {
+  const noRoom = descriptorProblem('listener')
+  if (noRoom) throw new ProblemError(noRoom)
+  try {
+    return await openListener(address, socket, onIncoming)
+  } finally {
+    descriptorSettled()
+  }
+}
+
+async function openListener(
   address: SocketAddress,
   socket: UnixSocketOptions,
   onIncoming: (incoming: Incoming) => void,

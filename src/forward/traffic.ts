@@ -11,6 +11,7 @@ import type { Dial, Incoming } from './carrier.ts'
 import { carry, type Outcome } from './carry.ts'
 import { connectionNews, refusalNews } from './connection-news.ts'
 import { descriptorProblem, descriptorSettled } from './descriptors.ts'
+import { once } from './once.ts'
 import { type ConnectionView, OpenConnection } from './open-connection.ts'
 import type { SocksAuth } from './socks-handshake.ts'
 
@@ -129,14 +130,6 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     get problem() {
       return problem
     },
-  }
-}
-
-function once(action: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (!isDone) action()
-    isDone = true
   }
 }
 

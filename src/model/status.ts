@@ -40,6 +40,7 @@ export interface HostStatus {
   state: State
   since: string
   rttMs: number | null
+  /** Connections made again that nobody asked for: after a loss, not for a change. */
   reconnects: number
   retryAt: string | null
   problem: Problem | null

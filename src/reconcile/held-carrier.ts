@@ -1,6 +1,7 @@
 // A carrier with its users counted, so that one that was replaced closes when its last connection has ended.
 
 import type { Carrier, Connection } from '../forward/carrier.ts'
+import { once } from '../forward/once.ts'
 
 export class HeldCarrier {
   readonly carrier: Carrier
@@ -14,13 +15,10 @@ export class HeldCarrier {
   /** Keeps the carrier open until the returned function is called (more than once is harmless). */
   hold(): () => void {
     this.#holds += 1
-    let held = true
-    return () => {
-      if (!held) return
-      held = false
+    return once(() => {
       this.#holds -= 1
       this.#closeWhenUnused()
-    }
+    })
   }
 
   /** Held for as long as the connection's stream lives. */

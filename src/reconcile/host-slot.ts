@@ -48,7 +48,9 @@ export class HostSlot {
   #since = new Date()
   #problem: Problem | null = null
   #retryAt: Date | null = null
-  #connected = 0
+  /** Connections that took the place of a lost one of the same spec: nobody asked for them. */
+  #reconnects = 0
+  #servedGeneration: number | null = null
   #attempts = 0
   #downSince = Date.now()
   #isAtRest = false
@@ -164,7 +166,7 @@ export class HostSlot {
       state: this.#state,
       since: this.#since.toISOString(),
       rttMs: this.current?.carrier.rttMs ?? null,
-      reconnects: Math.max(0, this.#connected - 1),
+      reconnects: this.#reconnects,
       retryAt: this.#retryAt?.toISOString() ?? null,
       problem: this.#problem,
       ...(this.#prompt && { prompt: this.#prompt }),
@@ -230,7 +232,8 @@ export class HostSlot {
     const { closed } = next.held.carrier
     closed.throwIfAborted()
     this.#serving = next
-    this.#connected += 1
+    if (this.#servedGeneration === next.generation) this.#reconnects += 1
+    this.#servedGeneration = next.generation
     this.#attempts = 0
     closed.addEventListener('abort', () => this.#lost(next, problemOf(closed.reason)), { once: true })
     this.#enter('open', next.held.carrier.warning)

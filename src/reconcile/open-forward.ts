@@ -104,8 +104,13 @@ export class OpenForward implements BindingOwner {
     this.#predecessors.push(binding)
   }
 
-  owns(key: string): boolean {
-    return this.bindings.has(key) || this.#predecessors.some(({ endpoint }) => endpoint.key === key)
+  /** Of its listeners, those included that only stand in for others. */
+  keys(): string[] {
+    return [...this.bindings.keys(), ...this.#predecessors.map(({ endpoint }) => endpoint.key)]
+  }
+
+  get hasStandIns(): boolean {
+    return this.#predecessors.length > 0
   }
 
   /** Listeners of before that cannot be open beside a new one. */
@@ -134,8 +139,7 @@ export class OpenForward implements BindingOwner {
 
   /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
   async wake(): Promise<void> {
-    const resting = [...this.bindings.values()].filter(({ state }) => state !== 'open')
-    await Promise.all(resting.map((binding) => binding.open()))
+    await Promise.all([...this.bindings.values()].map((binding) => binding.wake()))
   }
 
   openConnections(): OpenConnection[] {

@@ -60,6 +60,10 @@ export class RemoteBinding extends OwnedBinding {
     await this.inTurn(() => this.#cancel())
   }
 
+  protected override get disturbs(): boolean {
+    return this.#listening !== null || this.#gaveWay.some(({ restore }) => restore)
+  }
+
   #lookAgain(): void {
     clearTimeout(this.#timer)
     void this.inTurn(() => this.#follow())
@@ -105,10 +109,9 @@ export class RemoteBinding extends OwnedBinding {
     const heals = problem.code !== 'FORWARD_PROHIBITED'
     this.enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
-    const disturbs = this.#listening !== null || this.#gaveWay.some(({ restore }) => restore)
     // Several attempts may have been asked for before the first one failed.
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#lookAgain(), disturbs ? retryOverOthersMs : retryMs)
+    this.#timer = setTimeout(() => this.#lookAgain(), this.disturbs ? retryOverOthersMs : retryMs)
   }
 
   async #cancel(): Promise<void> {

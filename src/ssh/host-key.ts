@@ -1,7 +1,7 @@
 // Whether the key that a server shows is the right one. Everything that decides is read before the connection
 // is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
 
-import { readFile } from 'node:fs/promises'
+import { readBounded } from '../files/bounded-read.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { appendKnownHost } from './append-known-host.ts'
@@ -51,6 +51,9 @@ export interface Stranger {
   elsewhere: KnownHost[]
 }
 
+/** A hundred thousand hosts. */
+const MAX_KNOWN_HOSTS_BYTES = 32 * 1024 * 1024
+
 /**
  * Reads the known_hosts files of `host`; a missing one is empty, as for ssh. `approved`: a key that a person has said
  * yes to, taken as long as nothing on file speaks against it. Never rejects.
@@ -71,10 +74,16 @@ export async function contradictsKnownHosts(host: WantedHost): Promise<Problem |
   if (!host.hostKeys) return null
   const pins = pinsOf(host.hostKeys)
   const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
-  const matching = (await loadKnownHosts(host)).filter(({ hosts }) => matchesHost(names[0]!, hosts))
+  const matching = (await loadKnownHosts(host)).entries.filter(({ hosts }) => matchesHost(names[0]!, hosts))
   const isPinned = ({ key }: KnownHost) => pins.has(fingerprint(key))
   const revoked = matching.find((entry) => entry.marker === 'revoked' && isPinned(entry))
-  if (revoked) return refusalProblem(host, names[0]!, revoked.key, { kind: 'revoked', entry: revoked })
+  if (revoked)
+    return refusalProblem(host, {
+      name: names[0]!,
+      key: revoked.key,
+      verdict: { kind: 'revoked', entry: revoked },
+      unread: [],
+    })
   const plain = matching.filter(({ marker }) => marker === 'none')
   if (!plain[0] || plain.some(isPinned)) return null
   return contradictionProblem(host, plain[0], [...pins])
@@ -82,7 +91,7 @@ export async function contradictsKnownHosts(host: WantedHost): Promise<Problem |
 
 /** The lines that vouch for a host, in the order of the files. Never rejects. */
 export async function linesFor(host: WantedHost): Promise<KnownHost[]> {
-  const entries = await loadKnownHosts(host)
+  const { entries } = await loadKnownHosts(host)
   const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
   const matching = names.map((name) => entries.filter(({ hosts }) => matchesHost(name, hosts)))
   const found = matching
@@ -91,17 +100,33 @@ export async function linesFor(host: WantedHost): Promise<KnownHost[]> {
   return (found ?? []).filter(({ key }) => judge(entries, names, key).kind === 'known')
 }
 
-async function loadKnownHosts(host: WantedHost): Promise<KnownHost[]> {
-  const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
-  return (await Promise.all(files.map(readKnownHosts))).flat()
+/** `unread`: why files could not be looked at, a sentence each. */
+interface KnownHosts {
+  entries: KnownHost[]
+  unread: string[]
 }
 
-async function readKnownHosts(file: string): Promise<KnownHost[]> {
-  try {
-    return parseKnownHosts(await readFile(file, 'utf8'), file)
-  } catch {
-    return []
+async function loadKnownHosts(host: WantedHost): Promise<KnownHosts> {
+  const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
+  const read = await Promise.all(files.map(readKnownHosts))
+  return {
+    entries: read.flatMap(({ entries }) => entries),
+    unread: read.flatMap(({ unread }) => unread ?? []),
   }
+}
+
+/** `unread`: in one sentence, why it could not be looked at. */
+interface KnownHostsFile {
+  entries: KnownHost[]
+  unread: string | null
+}
+
+async function readKnownHosts(file: string): Promise<KnownHostsFile> {
+  const read = await readBounded(file, MAX_KNOWN_HOSTS_BYTES)
+  if (read.kind === 'missing') return { entries: [], unread: null }
+  if (read.kind === 'unreadable') return { entries: [], unread: `${file} ${read.why}.` }
+  if (read.isCut) return { entries: [], unread: `${file} is larger than 32 MiB and was not read.` }
+  return { entries: parseKnownHosts(read.bytes.toString('utf8'), file), unread: null }
 }
 
 /** `host_keys` of the file alone decide. */
@@ -143,17 +168,19 @@ class KnownHostsCheck implements HostKeyCheck {
   stranger: Stranger | null = null
   #host: WantedHost
   #entries: KnownHost[]
+  readonly #unread: readonly string[]
   #approved: Buffer | null
   #names: string[]
   #accepted: Buffer | null = null
   #isNew = false
 
-  constructor(host: WantedHost, entries: KnownHost[], approved: Buffer | null) {
+  constructor(host: WantedHost, { entries, unread }: KnownHosts, approved: Buffer | null) {
     this.#host = host
     this.#entries = entries
+    this.#unread = unread
     this.#approved = approved
     this.#names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
-    this.knownTypes = knownTypes(entries, this.#names)
+    this.knownTypes = knownTypes(this.#entries, this.#names)
   }
 
   get accepted(): boolean {
@@ -165,7 +192,7 @@ class KnownHostsCheck implements HostKeyCheck {
     if (this.#accepted) return this.#accepted.equals(key)
     const verdict = judge(this.#entries, this.#names, key)
     if (!this.#isAcceptable(verdict, key)) {
-      this.problem = refusalProblem(this.#host, this.#names[0]!, key, verdict)
+      this.problem = refusalProblem(this.#host, { name: this.#names[0]!, key, verdict, unread: this.#unread })
       this.stranger = this.#strangerOf(verdict, key)
       return false
     }
@@ -191,6 +218,8 @@ class KnownHostsCheck implements HostKeyCheck {
       case 'known':
         return true
       case 'unknown':
+        // What could not be read may say otherwise.
+        if (this.#unread.length > 0) return false
         if (this.#approved?.equals(key)) return true
         return ['accept-new', 'no'].includes(this.#host.strictHostKeyChecking)
       // Unlike ssh, whose `no` goes on with a warning that nobody behind a supervisor would read.
@@ -201,7 +230,8 @@ class KnownHostsCheck implements HostKeyCheck {
   }
 
   #strangerOf(verdict: Verdict, key: Buffer): Stranger | null {
-    if (verdict.kind !== 'unknown' || this.#host.strictHostKeyChecking !== 'ask') return null
+    const isAsked = this.#host.strictHostKeyChecking === 'ask' && this.#unread.length === 0
+    if (verdict.kind !== 'unknown' || !isAsked) return null
     const elsewhere = this.#entries.filter((entry) => entry.marker === 'none' && entry.key.equals(key))
     return { key: Buffer.from(key), authority: verdict.authority, elsewhere }
   }

@@ -2,7 +2,8 @@
 // auth.ts's; keys that an agent holds are agent.ts's.
 
 import type { KeyObject } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { readBounded } from '../files/bounded-read.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { openPrivateKey, publicHalfOf, readClearPart } from './private-key.ts'
 import { type PublicKey, parsePublicKey, publicKeyOf } from './public-key.ts'
@@ -29,6 +30,9 @@ export interface KeyFiles {
   /** What was named and is missing, or no certificate. */
   notes: string[]
 }
+
+/** The largest RSA key that anybody makes has a hundredth of it. */
+const MAX_KEY_BYTES = 1024 * 1024
 
 /** Never rejects. */
 export async function loadKeyFiles(host: WantedHost): Promise<KeyFiles> {
@@ -60,17 +64,15 @@ async function loadKeyFile(path: string): Promise<KeyFile | 'missing'> {
   const certificate = await readPublicKey(`${path}-cert.pub`)
   const file = { path, publicKey: beside, certificate, privateKey: null, locked: null, note: null }
   const unusable = (note: string): KeyFile => ({ ...file, note })
-  try {
-    const text = await readFile(path, 'utf8')
-    if (await isTooOpen(path, text))
-      return unusable(`${path} can be read by others and is ignored, as ssh does: \`chmod 600 ${path}\`.`)
-    return parseKeyFile(file, text)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') return unusable(`${path} cannot be read (${code}).`)
-    // ssh, too, takes a public key alone for an agent's key.
-    return beside ? file : 'missing'
-  }
+  const read = await readBounded(path, MAX_KEY_BYTES)
+  // ssh, too, takes a public key alone for an agent's key.
+  if (read.kind === 'missing') return beside ? file : 'missing'
+  if (read.kind === 'unreadable') return unusable(`${path} ${read.why}.`)
+  if (read.isCut) return unusable(`${path} is larger than 1 MiB and was not read.`)
+  const text = read.bytes.toString('utf8')
+  if (isTooOpen(text, read.stats))
+    return unusable(`${path} can be read by others and is ignored, as ssh does: \`chmod 600 ${path}\`.`)
+  return parseKeyFile(file, text)
 }
 
 function parseKeyFile(file: KeyFile, text: string): KeyFile {
@@ -95,17 +97,13 @@ function parseKeyFile(file: KeyFile, text: string): KeyFile {
 }
 
 async function readPublicKey(path: string): Promise<PublicKey | null> {
-  try {
-    return parsePublicKey(await readFile(path, 'utf8'))
-  } catch {
-    return null
-  }
+  const read = await readBounded(path, MAX_KEY_BYTES)
+  return read.kind === 'read' && !read.isCut ? parsePublicKey(read.bytes.toString('utf8')) : null
 }
 
 /** As ssh: only for files of our own (sshkey_perm_ok), and not for public keys. */
-async function isTooOpen(path: string, text: string): Promise<boolean> {
+function isTooOpen(text: string, { uid, mode }: Stats): boolean {
   if (!text.includes('PRIVATE KEY') && !text.startsWith('PuTTY-User-Key-File')) return false
-  const { uid, mode } = await stat(path)
   return uid === process.getuid?.() && (mode & 0o077) !== 0
 }
 

@@ -16,6 +16,7 @@ export interface Hosts {
 export class HostFiles {
   readonly #hosts: Hosts
   #watch: FileWatch | null = null
+  #isStopped = false
   /** Files that changed, by the host that has not yet come to rest with them, or to a connection. */
   readonly #changed = new Map<string, Set<string>>()
 
@@ -32,6 +33,7 @@ export class HostFiles {
     await this.#watch?.stop()
     const onChange = (changed: string[]) => this.#filesChanged(new Set(changed))
     this.#watch = await watchFiles(files, onChange, { ...(seen && { seen }) })
+    if (this.#isStopped) await this.#watch.stop()
   }
 
   /** To be called when some host is in another state: an attempt that began with an old file may just have failed. */
@@ -48,6 +50,7 @@ export class HostFiles {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     await this.#watch?.stop()
   }
 

@@ -2,7 +2,7 @@
 
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { loadProject } from '../config/load.ts'
+import { type LoadResult, loadProject } from '../config/load.ts'
 import type { Written } from '../config/origins.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
@@ -33,6 +33,8 @@ export interface Loaded {
 }
 
 export interface LoadingOptions {
+  /** The files, where they have been read already. */
+  read?: ReadFiles
   /** What ssh has been asked already; absent: nothing. */
   sshConfig?: SshConfig
   /** Ends a look that hangs. */
@@ -50,7 +52,7 @@ export interface LoadingOptions {
  */
 export async function loadWanted(selection: Selection, options: LoadingOptions = {}): Promise<Loaded> {
   const { sshConfig = new SshConfig(), untrusted = 'refuse' } = options
-  const read = await readFiles(selection)
+  const read = options.read ?? (await readFiles(selection))
   const { selected } = selectForwards(read.project, selection)
   const told = { more: new Set<string>(), contradicted: new Set<string>() }
   for (;;) {
@@ -101,11 +103,10 @@ export function selectLess(loaded: Loaded, selection: Selection): Loaded {
   return { ...loaded, selected, wanted }
 }
 
-interface ReadFiles {
+/** What the loader found. */
+export interface ReadFiles extends Pick<LoadResult, 'problems' | 'environment'> {
   project: Project
-  problems: Problem[]
   written: Written
-  environment: Readonly<Record<string, string | undefined>>
 }
 
 async function readFiles(selection: Selection): Promise<ReadFiles> {

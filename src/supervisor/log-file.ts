@@ -1,9 +1,10 @@
 // A file that lines are added to, in order, without anybody waiting for the disk: bounded in size by keeping one
 // older file beside it, bounded in memory by losing lines, and saying so, when the disk does not keep up.
 
-import { appendFileSync, mkdirSync } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open } from 'node:fs/promises'
+import { appendFileSync, constants, mkdirSync } from 'node:fs'
+import { copyFile, type FileHandle, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 
 export interface LogFile {
   /** One line, with its line feed. */
@@ -26,6 +27,7 @@ export interface LogFileOptions {
 const MAX_BYTES = 4 * 1024 * 1024
 const MAX_WAITING_BYTES = 1024 * 1024
 const BATCH_BYTES = 256 * 1024
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND
 
 /** Makes the file (0600) and its folder (0700) with the first line; whatever goes wrong with them is borne in silence. */
 export function openLogFile(path: string, options: LogFileOptions): LogFile {
@@ -137,7 +139,7 @@ class QueuedFile implements LogFile {
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
-    const handle = await open(this.#path, 'a', 0o600)
+    const handle = await openWithoutWaiting(this.#path, APPEND, 0o600)
     await handle.chmod(0o600)
     this.#bytes = (await handle.stat()).size
     return handle

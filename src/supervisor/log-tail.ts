@@ -1,8 +1,9 @@
 // Reads a log from its end: the newest lines first, whole files never. What it does not understand (the last words
 // of a process that died, say) is a line all the same.
 
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import type { LogLine } from '../control/protocol.ts'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 
 export interface Wanted {
   /** At most; null: all. */
@@ -70,7 +71,7 @@ async function* linesFromEnd(path: string): AsyncGenerator<string> {
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {
-  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+  return openWithoutWaiting(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
     throw error
   })

@@ -2,6 +2,7 @@
 // last good project; a file that is broken changes nothing. What becomes of a run are events.
 
 import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type {
   AnswerRequest,
   Control,
@@ -25,7 +26,6 @@ import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
 import { asRestart } from '../plan/restart.ts'
-import { nothingRuns } from '../plan/snapshot.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
@@ -78,12 +78,6 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   if (options.log) supervisor.watchEvents(options.log.tell)
   await supervisor.start()
   return supervisor
-}
-
-/** What `up` would do where nothing runs. */
-export async function planFirst(selection: Selection): Promise<PlanJson> {
-  const { project, wanted } = await loadWanted(selection, { untrusted: 'touch nothing' })
-  return toPlanJson(project.name, makePlan(wanted, nothingRuns))
 }
 
 class RunningSupervisor implements Supervisor {
@@ -147,6 +141,7 @@ class RunningSupervisor implements Supervisor {
     // In turn, because loading remembers the ports that it chooses.
     return this.#inOrder(async () => {
       const loaded = await this.#look(this.#with(request.selection), 'leave out')
+      this.#refuseAtEnd()
       return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
     })
   }
@@ -264,6 +259,7 @@ class RunningSupervisor implements Supervisor {
   }
 
   async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
+    this.#refuseAtEnd()
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
     await this.#hold(loaded)
@@ -280,6 +276,7 @@ class RunningSupervisor implements Supervisor {
   }
 
   async #carryOut(plan: Plan, loaded: Proven, drainMs?: number): Promise<void> {
+    this.#refuseAtEnd()
     const { selected, wanted, seen, sshConfigFiles } = loaded
     // Before it is applied: what the plan opens is tried once, not twice.
     const woken = this.#reconciler.wake(selected)
@@ -313,20 +310,25 @@ class RunningSupervisor implements Supervisor {
     if (selection !== this.#selection || this.#config.generation === 0 || this.#isEnding) return
     const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
     const state = isUntrusted(error) ? 'untrusted' : 'invalid'
-    this.#config = { ...this.#config, state, problems }
-    this.#emit({ time: new Date().toISOString(), event: 'config', state, problems })
+    // Looked at twice, as may happen, it is broken once.
+    const isNews = this.#config.state !== state || !isDeepStrictEqual(problems, this.#config.problems)
+    if (isNews) {
+      this.#config = { ...this.#config, state, problems }
+      this.#emit({ time: new Date().toISOString(), event: 'config', state, problems })
+    }
     // What is wrong may stand in a file that was not followed so far.
     await this.#follow(seen, this.#sshConfig.files)
   }
 
   /** `seen`: how the files were before they were read. */
   async #follow(seen: Looks, sshConfigFiles: readonly string[]): Promise<void> {
-    if (!this.#options.watch) return
+    if (!this.#options.watch || this.#isEnding) return
     await this.#hostFiles.follow()
     const files = [...new Set([...filesOf(this.#selection), ...sshConfigFiles])]
     if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
     await this.#watch?.stop()
     this.#watch = await watchFiles(files, () => this.#poke(), { seen })
+    if (this.#isEnding) void this.#watch.stop()
   }
 
   #forwardsNamed(names: readonly string[]): Set<string> {
@@ -342,7 +344,10 @@ class RunningSupervisor implements Supervisor {
     if (this.#isEnding) throw endingError()
   }
 
-  /** Asked again with less patience, it ends sooner. */
+  /**
+   * Asked again with less patience, it ends sooner. Takes no turn: a run may hang, with the disk that it reads. One that
+   * is under way ends at its next step.
+   */
   async #close(drainMs: number): Promise<void> {
     if (this.#isEnding) {
       void this.#reconciler.close(drainMs)
@@ -350,10 +355,9 @@ class RunningSupervisor implements Supervisor {
     }
     this.#isEnding = true
     this.#looking.abort(endingError())
-    await this.#inOrder(async () => {
-      await Promise.all([this.#watch?.stop(), this.#hostFiles.stop()])
-      await this.#reconciler.close(drainMs)
-    })
+    void this.#watch?.stop()
+    void this.#hostFiles.stop()
+    await this.#reconciler.close(drainMs)
     this.#emitStates()
     this.#emit({ time: new Date().toISOString(), event: 'end' })
     this.#end()

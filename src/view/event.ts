@@ -66,11 +66,12 @@ const configSentences = {
 
 function configLines(event: Extract<Event, { event: 'config' }>, color: boolean): string[] {
   const sentence = configSentences[event.state]
-  const problems = event.problems.map((problem) => `${placeOf(problem)}${makePrintable(problem.summary)}`)
+  const problems = event.problems.map((problem) => `${formatPlace(problem)}${makePrintable(problem.summary)}`)
   return sentence ? [paint(sentence, 'yellow', color), ...problems] : problems
 }
 
-function placeOf({ at }: Problem): string {
+/** `FILE:LINE:COLUMN: `, or nothing. */
+export function formatPlace({ at }: Problem): string {
   return at ? `${makePrintable(at.file)}:${at.line}:${at.column}: ` : ''
 }
 

@@ -8,7 +8,7 @@ import { type ControlClient, openControlClient } from '../../src/control/client.
 import { identifyProject, lockDirOf, placeProject } from '../../src/control/paths.ts'
 import type { Control, Event, LogsRequest } from '../../src/control/protocol.ts'
 import { type ControlServer, openControlServer } from '../../src/control/server.ts'
-import { ProblemError } from '../../src/model/problem.ts'
+import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import { eventually } from '../helpers/eventually.ts'
 
@@ -194,6 +194,37 @@ test('malformed requests are refused and harm nothing', async () => {
   expect((await ask(server.socket, '/v1/reconcile')).code).toBe(404)
   expect(asked).toEqual([])
   expect(await client.status()).toEqual(status)
+})
+
+test('a key that nobody knows is refused by name: what it asks for would not be done', async () => {
+  const { server, asked } = await running()
+  const selection = {
+    files: ['/shop/tunnels.yaml'],
+    envFile: null,
+    profiles: [],
+    names: null,
+    stopped: [],
+    environment: {},
+    projectName: null,
+  }
+  for (const [path, body, key] of [
+    ['plan', { select: selection }, 'select'],
+    ['reconcile', { selection, force: true }, 'force'],
+    ['reconcile', { selection: { ...selection, name: ['web'] } }, 'selection.name'],
+    ['down', { name: ['web'] }, 'name'],
+    ['restart', { names: ['web'], drainMs: 5 }, 'drainMs'],
+    ['restart', { constructor: 1 }, 'constructor'],
+  ] as const) {
+    const { code, json } = await ask(server.socket, `/v1/${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    })
+    expect([code, (json.problems as Problem[])[0]?.summary]).toEqual([
+      400,
+      `The request is no good: there is no ${key}`,
+    ])
+  }
+  expect(asked).toEqual([])
 })
 
 test('a body over 1 MiB is refused before it is all read', async () => {

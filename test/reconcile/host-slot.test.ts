@@ -30,6 +30,24 @@ test('who waits is told at once when the host is closed', async () => {
   await expect(waiting).rejects.toMatchObject({ problems: [{ code: 'HOST_LOST' }] })
 })
 
+test('a reconnect is one that nobody asked for: a change is none, a loss is one', async () => {
+  const { connect, made } = plainNetwork()
+  const reconnect = { initialMs: 1, maxMs: 1, attempts: Number.POSITIVE_INFINITY }
+  const slot = new HostSlot(host('acme', { reconnect }), null, surroundings(connect))
+  atEnd(() => slot.retire(true))
+  const isServed = (count: number) => made.length === count && slot.current?.carrier === made.at(-1)!.carrier
+  await eventually(() => isServed(1))
+  slot.reopen(host('acme', { reconnect, user: 'other' }), null)
+  await eventually(() => isServed(2))
+  expect(slot.status().reconnects).toBe(0)
+  made[1]!.lose()
+  await eventually(() => isServed(3))
+  expect(slot.status().reconnects).toBe(1)
+  slot.reopen(host('acme', { reconnect }), null)
+  await eventually(() => isServed(4))
+  expect(slot.status().reconnects).toBe(1)
+})
+
 describe('a question of a host', () => {
   const question: Question = {
     kind: 'password',

@@ -179,7 +179,7 @@ describe('an edit', () => {
   })
 
   test('from 9000 to *:9000 that cannot open gives the narrow listener back', async () => {
-    const { apply, isOpen, forward } = world()
+    const { apply, isOpen, forward, reconciler } = world()
     const one = await startSource('one')
     const port = await freePort()
     const holder = await startServer((socket) => socket.destroy(), { host: '127.0.0.2', port })
@@ -188,6 +188,11 @@ describe('an edit', () => {
     const wide = { ...to(one), listen: [{ kind: 'tcp', host: '0.0.0.0', port }] }
     await apply(wanted([local('a', port, wide as never)]))
     expect(forward('a')).toMatchObject({ state: 'retrying', listen: [`127.0.0.1:${port}`] })
+    expect(await greeting(port)).toBe('one')
+    // Another look at the file is no reason to close what serves for another try.
+    const looking = reconciler.wake(['a'])
+    expect(forward('a')).toMatchObject({ state: 'retrying', listen: [`127.0.0.1:${port}`] })
+    await looking
     expect(await greeting(port)).toBe('one')
     await holder.stop()
     await apply(wanted([local('a', port, { ...to(one), listen: everywhere(port) } as never)]))

@@ -46,6 +46,18 @@ describe(`of ${times} saves each, the last content is read when it is told`, () 
   })
 })
 
+test.runIf(process.platform === 'linux')(
+  'what somebody has open is not told before it is done, however whole it looks',
+  async () => {
+    const file = testFolder().write('tunnels.yaml', 'forwards:\n  one: 1\n  two: 2\n')
+    const told: (string | null)[] = []
+    const watch = await watchFiles([file], () => told.push(contentOf(file)))
+    atEnd(() => watch.stop())
+    await saves['written in slow goes of whole lines']!.save(file, 'forwards:\n  one: 3\n')
+    await eventually(() => expect(told).toEqual(['forwards:\n  one: 3\n']))
+  },
+)
+
 describe('what no system tells is seen all the same', () => {
   test('a change before the watching began', async () => {
     const file = testFolder().write('tunnels.yaml', 'a\n')
