@@ -15,7 +15,7 @@ import { type Followed, follow, foregroundView } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { noteOtherVersion } from './project.ts'
 import { canAsk } from './questions.ts'
-import { type LoadedSelection, showProblems } from './selection.ts'
+import { type LoadedSelection, showFurther } from './selection.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
 
 /** Longer than SIGTERM drains. */
@@ -63,7 +63,7 @@ export async function bring(
     if (typeof selection === 'number') return selection
     if (canAsk(invocation)) await client.attend(leaving)
     const { plan, problems } = await client.reconcile({ selection })
-    showProblems(invocation, problems)
+    showFurther(invocation, problems, loaded)
     if (exitCodeOf(problems) !== EXIT.fine) return exitCodeOf(problems)
     if (!options.json) terminal.note(formatPlan(plan, { color: terminal.color.err }).trimEnd())
     noteOtherWatch(invocation, await client.status(), watch)

@@ -6,7 +6,7 @@ import { escapeInQuotes, formatJson } from '../view/json.ts'
 import { formatOrigins } from '../view/origins.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
-import { type LoadedSelection, loadSelection, showProblems } from './selection.ts'
+import { type LoadedSelection, loadSelection, showFurther } from './selection.ts'
 
 /** `checkOnly`: as with `--quiet` nothing is printed, but warnings are shown. */
 export async function config(
@@ -24,20 +24,12 @@ export async function config(
 }
 
 /** Warnings about the files have been shown; those about the ssh configuration have not. */
-async function explain(
-  invocation: Invocation,
-  { selection, project, sources }: LoadedSelection,
-): Promise<string> {
+async function explain(invocation: Invocation, loaded: LoadedSelection): Promise<string> {
   const { explainConfig } = await import('../supervisor/explain-config.ts')
-  const { explained, problems } = await explainConfig(selection)
-  const shown = new Set(project.warnings.map(({ summary }) => summary))
-  showProblems(
-    invocation,
-    problems.filter(({ summary }) => !shown.has(summary)),
-    sources,
-  )
+  const { explained, problems } = await explainConfig(loaded.selection)
+  showFurther(invocation, problems, loaded)
   const home = invocation.env.HOME ?? null
   return invocation.options.json
     ? `${formatJson(explained)}\n`
-    : formatOrigins(explained, { folder: project.folder, home })
+    : formatOrigins(explained, { folder: loaded.project.folder, home })
 }

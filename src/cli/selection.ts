@@ -94,6 +94,17 @@ function unknownNames({ forwards, hosts }: Project, names: readonly string[]): P
     })
 }
 
+/** What a look into the ssh configuration has found, beside what was shown when the files were loaded. */
+export function showFurther(
+  invocation: Invocation,
+  problems: readonly Problem[],
+  { project, sources }: LoadedSelection,
+): void {
+  const shown = new Set(project.warnings.map(({ summary }) => summary))
+  const further = problems.filter(({ summary }) => !shown.has(summary))
+  showProblems(invocation, further, sources)
+}
+
 /** Shown by the one who found them; the answer for a script goes to stdout. */
 export function showProblems(
   { options, terminal, cwd }: Invocation,

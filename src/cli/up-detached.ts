@@ -10,7 +10,7 @@ import { exitCodeOfForwards } from './exit-code.ts'
 import { firstOutcome } from './first-outcome.ts'
 import type { Invocation } from './invocation.ts'
 import { canAsk } from './questions.ts'
-import type { LoadedSelection } from './selection.ts'
+import { type LoadedSelection, showFurther } from './selection.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
 
@@ -47,13 +47,17 @@ async function bringOrSpawn(
 
 async function joinOwn(
   invocation: Invocation,
-  { place }: LoadedSelection,
+  loaded: LoadedSelection,
   leaving: AbortSignal,
 ): Promise<ControlClient> {
   const { env, version } = invocation
+  const { place } = loaded
   const client = await openControlClient({ place, env, version })
   if (client && canAsk(invocation)) await client.attend(leaving)
-  if (client) return client
+  if (client) {
+    showFurther(invocation, (await client.status()).config.problems, loaded)
+    return client
+  }
   throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
 }
 

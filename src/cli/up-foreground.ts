@@ -12,7 +12,7 @@ import type { Invocation } from './invocation.ts'
 import { keepLog } from './keep-log.ts'
 import { checkLog } from './log-path.ts'
 import { canAsk } from './questions.ts'
-import type { LoadedSelection } from './selection.ts'
+import { type LoadedSelection, showFurther } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 
@@ -32,11 +32,12 @@ export async function upForeground(
 
 async function supervise(
   invocation: Invocation,
-  { selection, place }: LoadedSelection,
+  loaded: LoadedSelection,
   { watch }: { watch: boolean },
   server: ControlServer,
 ): Promise<number> {
   const { version, options } = invocation
+  const { selection, place } = loaded
   checkLog(invocation, place)
   const keeping = keepLog(place, { verbose: options.verbose, version })
   const early = new EarlyEvents()
@@ -56,6 +57,7 @@ async function supervise(
     if (typeof started === 'string') return signalExitCodes[started]
     supervisor = started
     await server.serve(supervisor)
+    if (!options.json) showFurther(invocation, supervisor.status().config.problems, loaded)
     return await stayUp(invocation, supervisor, early, { signals, lost: lostOf(server) })
   } finally {
     signals.stop()

@@ -3,8 +3,9 @@
 
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 import { ProblemError } from '../model/problem.ts'
 import { unwritableState } from '../model/state-folder.ts'
 import type { TrustedPart, TrustItem, TrustRecord } from '../model/trust.ts'
@@ -66,7 +67,7 @@ function fileOf(stateDir: string): string {
 
 /** Null for a file that is not ours alone to write, or too big to be ours. */
 async function readOwn(path: string): Promise<string | null> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const handle = await openWithoutWaiting(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const stats = await handle.stat()
     const isOurs = process.getuid === undefined || stats.uid === process.getuid()

@@ -2,9 +2,11 @@
 // come from a file that somebody cloned.
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, realpath, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { hashName, judge, parseKnownHosts, typeInside } from './known-hosts.ts'
+import { openWithoutWaiting, readBounded } from '../files/bounded-read.ts'
+import { hashName, judge, MAX_KNOWN_HOSTS_BYTES, parseKnownHosts, typeInside } from './known-hosts.ts'
 
 export interface NewHostKey {
   /** As it is looked up: `acme`, `[acme]:2222`. */
@@ -37,7 +39,10 @@ async function append(file: string, entry: NewHostKey): Promise<string | null> {
   // /dev/null is how one says that nothing shall be remembered.
   if (status?.isCharacterDevice()) return null
   if (status && !status.isFile()) return 'it is no file'
-  const text = status ? await readFile(place, 'utf8') : ''
+  const read = await readBounded(place, MAX_KNOWN_HOSTS_BYTES)
+  if (read.kind === 'unreadable') return `it ${read.why}`
+  if (read.kind === 'read' && read.isCut) return 'it is larger than 32 MiB'
+  const text = read.kind === 'read' ? read.bytes.toString('utf8') : ''
   if (!isKnownHosts(text)) return 'what it holds are no known hosts'
   if (judge(parseKnownHosts(text, place), [entry.name], entry.key).kind === 'known') return null
   await mkdir(dirname(place), { recursive: true, mode: 0o700 })
@@ -62,8 +67,10 @@ function formatLine({ name, key, hashed }: NewHostKey): string {
   return `${hashed ? hashName(name, randomBytes(20)) : name} ${typeInside(key)} ${key.toString('base64')}\n`
 }
 
+const APPEND = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND
+
 async function write(file: string, line: string): Promise<void> {
-  const handle = await open(file, 'a+', 0o600)
+  const handle = await openWithoutWaiting(file, APPEND, 0o600)
   try {
     const { size } = await handle.stat()
     const end = Buffer.alloc(1)

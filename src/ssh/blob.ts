@@ -65,3 +65,9 @@ export function uint32(value: number): Buffer {
   bytes.writeUInt32BE(value)
   return bytes
 }
+
+/** Of a number without a sign, given as big-endian bytes. */
+export function bitLength(bytes: Buffer): number {
+  const start = bytes.findIndex((byte) => byte !== 0)
+  return start === -1 ? 0 : (bytes.length - start) * 8 - (Math.clz32(bytes[start]!) - 24)
+}

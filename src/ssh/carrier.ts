@@ -13,6 +13,7 @@ import { dial } from './channels.ts'
 import { Liveness } from './liveness.ts'
 import { Pressure } from './pressure.ts'
 import { printable } from './printable.ts'
+import { watchRekey } from './rekey.ts'
 import { RemoteListening } from './remote-listen.ts'
 
 /** How long the farewell may take to leave before the socket is taken away. */
@@ -25,6 +26,7 @@ export class SshCarrier implements Carrier {
   readonly #socket: Duplex
   readonly #pressure: Pressure
   readonly #liveness: Liveness
+  readonly #stopRekeyWatch: () => void
   readonly #listening: RemoteListening
   readonly #closed = new AbortController()
   /** ssh2 says nothing on an idle channel when the connection is lost. */
@@ -45,6 +47,7 @@ export class SshCarrier implements Carrier {
     client.on('end', () => this.#lose('the server closed the connection'))
     client.on('close', () => this.#lose('the connection ended'))
     this.#liveness = new Liveness(host, client, socket, (cause) => this.#lose(cause))
+    this.#stopRekeyWatch = watchRekey(client, (cause) => this.#lose(cause))
   }
 
   get closed(): AbortSignal {
@@ -109,6 +112,7 @@ export class SshCarrier implements Carrier {
   #end(problem: Problem): void {
     const error = new ProblemError(problem)
     this.#liveness.stop()
+    this.#stopRekeyWatch()
     for (const stream of this.#streams) stream.cut(error)
     this.#closed.abort(error)
   }

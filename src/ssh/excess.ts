@@ -1,8 +1,10 @@
 // What a server may not do to us, and ssh2 lets it: send more than a window, ask without reading our answers, take
-// only crumbs. Each would cost memory or time without bound, in a process that serves other hosts, too.
+// only crumbs, choose a group that is weak or endless to compute with. Each would cost memory or time without bound, in
+// a process that serves other hosts, too, or what the connection is for.
 
 import type { Client } from 'ssh2'
-import { failOpening, incomingWindow, intercept, packetsHeldBack } from './internals.ts'
+import { bitLength } from './blob.ts'
+import { failOpening, incomingWindow, intercept, packetsHeldBack, watchGroups } from './internals.ts'
 
 /** OpenSSH takes 32 KiB; below this a chunk becomes a storm of packets, and with 0 one without end. */
 const SMALLEST_PACKET = 256
@@ -21,6 +23,22 @@ export function boundServer(client: Client, socket: { readonly writableLength: n
   boundAnswers(client, socket)
   refuseCrumbs(client)
   leaveHostKeys(client)
+  boundGroups(client)
+}
+
+/** RFC 8270, section 3; beyond the upper limit one exchange takes minutes. */
+const GROUP_BITS = { least: 2048, most: 8192 }
+
+/** ssh2 asks for such a group, and takes any. */
+function boundGroups(client: Client): void {
+  watchGroups(client, (prime) => {
+    const bits = bitLength(prime)
+    if (bits >= GROUP_BITS.least && bits <= GROUP_BITS.most) return
+    const { least, most } = GROUP_BITS
+    throw new Error(
+      `the server chose a Diffie-Hellman group of ${bits} bits, and ${least} to ${most} are safe`,
+    )
+  })
 }
 
 /** ssh2 counts the window, and goes on below zero. */

@@ -17,6 +17,7 @@ import {
   type KnownHost,
   knownTypes,
   lookupNames,
+  MAX_KNOWN_HOSTS_BYTES,
   matchesHost,
   parseKnownHosts,
   typeInside,
@@ -50,9 +51,6 @@ export interface Stranger {
   /** Lines that have the key under other names. */
   elsewhere: KnownHost[]
 }
-
-/** A hundred thousand hosts. */
-const MAX_KNOWN_HOSTS_BYTES = 32 * 1024 * 1024
 
 /**
  * Reads the known_hosts files of `host`; a missing one is empty, as for ssh. `approved`: a key that a person has said

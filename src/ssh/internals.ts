@@ -23,11 +23,16 @@ interface PacketWriter {
   finalize(packet: Buffer): Buffer
 }
 
+interface Exchange {
+  sessionID?: unknown
+  setDHParams?: (prime: unknown, generator: unknown) => void
+}
+
 interface Protocol {
   ping?: () => void
   authPK?: AuthPublicKey
   _packetRW?: { write?: PacketWriter }
-  _kex?: { sessionID?: unknown }
+  _kex?: Exchange | undefined
   _authsQueue?: unknown
   _handlers?: Record<string, ((...args: never[]) => unknown) | undefined>
   _debug?: unknown
@@ -100,6 +105,26 @@ export function failOpening(client: Client, id: number, reason: number, text: st
     | ((...args: unknown[]) => unknown)
     | undefined
   fail?.(insides(client)._protocol, id, reason, text)
+}
+
+/**
+ * Calls `check` with the prime (big-endian) of each group that the server chooses for a key exchange (RFC 4419), before
+ * anything is computed with it; what it throws becomes an error of the client.
+ */
+export function watchGroups(client: Client, check: (prime: Buffer) => void): void {
+  const protocol = insides(client)._protocol
+  if (!protocol || !Object.hasOwn(protocol, '_kex')) return
+  let current = protocol._kex
+  const set = (exchange: Exchange | undefined) => {
+    current = exchange
+    const take = exchange?.setDHParams
+    if (!exchange || typeof take !== 'function') return
+    exchange.setDHParams = (prime, generator) => {
+      if (Buffer.isBuffer(prime)) check(prime)
+      take.call(exchange, prime, generator)
+    }
+  }
+  Object.defineProperty(protocol, '_kex', { configurable: true, enumerable: true, get: () => current, set })
 }
 
 /** While keys are exchanged ssh2 sends nothing else. */

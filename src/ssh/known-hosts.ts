@@ -3,6 +3,9 @@
 
 import { createHmac } from 'node:crypto'
 
+/** A hundred thousand hosts. */
+export const MAX_KNOWN_HOSTS_BYTES = 32 * 1024 * 1024
+
 export interface KnownHost {
   marker: 'none' | 'revoked' | 'cert-authority'
   /** The first field as written: patterns by comma, or one hashed name. */

@@ -1,9 +1,13 @@
 // Process groups of commands that were started for a connection: asked to end with it, then killed. None outlives this
 // process, unless this one is itself killed.
 
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** How long a command may take to put its things in order. */
 const GRACE_MS = 2_000
 const LOOK_MS = 50
+/** A connection that ends is given a second to say so first. */
+const FAREWELL_MS = 1_000
 
 const living = new Set<number>()
 
@@ -20,6 +24,12 @@ export function keepGroup(id: number): () => void {
     isEnding = true
     endGroup(id)
   }
+}
+
+/** Resolves when none is left of those whose connections end now; after some seconds at the latest. */
+export async function groupsEnded(): Promise<void> {
+  const deadline = performance.now() + FAREWELL_MS + GRACE_MS + LOOK_MS
+  while (living.size > 0 && performance.now() < deadline) await delay(LOOK_MS)
 }
 
 /** Looked at often, so that the number is never that of somebody else by then. */

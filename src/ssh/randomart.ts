@@ -2,7 +2,7 @@
 // glance (OpenSSH, sshkey.c, fingerprint_randomart; "the drunken bishop").
 
 import { createHash } from 'node:crypto'
-import { BlobReader } from './blob.ts'
+import { BlobReader, bitLength } from './blob.ts'
 import { typeInside } from './known-hosts.ts'
 
 const COLUMNS = 17
@@ -65,9 +65,4 @@ function bitsOf(key: Buffer): number {
   fields.string()
   fields.string()
   return bitLength(fields.string())
-}
-
-function bitLength(number: Buffer): number {
-  const start = number.findIndex((byte) => byte !== 0)
-  return start === -1 ? 0 : (number.length - start) * 8 - (Math.clz32(number[start]!) - 24)
 }

@@ -31,6 +31,7 @@ import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
+import { groupsEnded } from '../ssh/process-group.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
@@ -358,6 +359,7 @@ class RunningSupervisor implements Supervisor {
     void this.#watch?.stop()
     void this.#hostFiles.stop()
     await this.#reconciler.close(drainMs)
+    await groupsEnded()
     this.#emitStates()
     this.#emit({ time: new Date().toISOString(), event: 'end' })
     this.#end()

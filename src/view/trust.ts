@@ -52,18 +52,16 @@ function alike(group: readonly TrustItem[]): Iterable<TrustItem[]> {
 
 function formatPart(items: readonly TrustItem[], { color, all, cwd }: TrustViewOptions): string {
   const { text, at } = items[0]!
+  const narrow = text.replace(/\p{Zs}{9,}/gu, (blanks) => ` (${blanks.length} blanks) `)
   const names = all ? items : items.slice(0, MAX_NAMES)
   const more = items.length > names.length ? ` and ${items.length - names.length} more` : ''
   const paths = names.map(({ path }) => showText(path)).join(', ')
   const place = at ? paint(` (${formatFile(at.file, cwd)}:${at.line})`, 'dim', color) : ''
-  return `    ${paint(`${paths}${more}`, 'bold', color)}: ${showText(all ? text : shorten(text, MAX_CHARACTERS))}${place}`
+  return `    ${paint(`${paths}${more}`, 'bold', color)}: ${showText(all ? narrow : shorten(narrow, MAX_CHARACTERS))}${place}`
 }
 
-/** What cannot be seen, and what is so wide that something else cannot be, is shown as what it is. */
+/** What cannot be seen is shown as what it is. */
 function showText(text: string): string {
-  return makePrintable(text)
-    .replace(/[\p{Cf}\p{Zl}\p{Zp}\p{Variation_Selector}\u115f\u1160\u2800\u3164\uffa0]/gu, (character) => {
-      return `\\u{${character.codePointAt(0)!.toString(16)}}`
-    })
-    .replace(/\p{Zs}{9,}/gu, (blanks) => ` (${blanks.length} blanks) `)
+  const unseen = /[\p{Cf}\p{Zl}\p{Zp}\p{Variation_Selector}\u115f\u1160\u2800\u3164\uffa0]/gu
+  return makePrintable(text).replace(unseen, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }

@@ -71,6 +71,26 @@ test.each([
   await eventually(() => !children.some(isAlive))
 })
 
+test('a command may put its things in order at `down`; one that ignores it is gone by then', async () => {
+  const folder = project({}).folder
+  const careful = `trap "sleep 0.4; touch ${folder}/in-order; exit" TERM; exec 3<&0; nc %h %p <&3 & sleep 1000 & wait`
+  const cli = projectOf(
+    {
+      careful: hostYaml(sshd, { proxy_command: `sh -c '${careful}'` }),
+      stubborn: hostYaml(sshd, { proxy_command: `sh -c 'trap "" TERM; nc %h %p; sleep 1000'` }),
+    },
+    {
+      l: { via: 'careful', local: await freePort(), to: to() },
+      m: { via: 'stubborn', local: await freePort(), to: to() },
+    },
+  )
+  await cli.up()
+  const children = descendantsOf((await cli.status()).supervisor.pid)
+  await cli.down()
+  expect(existsSync(`${folder}/in-order`)).toBe(true)
+  await eventually(() => !children.some(isAlive))
+})
+
 test('a supervisor that is killed leaves no command behind', async () => {
   const cli = projectOf(
     {

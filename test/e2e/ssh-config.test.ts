@@ -93,12 +93,12 @@ test('ssh_config: false reads none of it, and without ssh the file alone counts'
     'tunnels.yaml',
     `hosts: { acme: ${hostYaml(sshd, { ssh_config: true })} }\nforwards: { web: { via: acme, dynamic: ${port} } }\n`,
   )
-  await cli.up([], { env: { PATH: '/nowhere' } })
+  const said = 'There is no ssh on PATH: your ssh configuration is not read, the file alone counts'
+  const first = await cli.up([], { env: { PATH: '/nowhere' } })
+  expect(first.stderr.split(said)).toHaveLength(2)
   const { config, hosts } = await cli.status()
   expect(hosts).toMatchObject([{ name: 'acme', state: 'open' }])
-  expect(config.problems.map(({ summary }) => summary)).toEqual([
-    'There is no ssh on PATH: your ssh configuration is not read, the file alone counts',
-  ])
+  expect(config.problems.map(({ summary }) => summary)).toEqual([said])
 })
 
 test('an edit of the ssh configuration wakes a host that it mends, and leaves one that is open alone', async () => {

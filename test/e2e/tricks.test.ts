@@ -14,7 +14,6 @@ import { freePort, freePorts } from '../helpers/ports.ts'
 import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho, startServer } from '../helpers/servers.ts'
 import {
-  channelOpen,
   clearPacket,
   forwardedTcpip,
   type HostileOptions,
@@ -23,6 +22,7 @@ import {
   NASTY,
   senderTo,
   startHostileServer,
+  strangeChannels,
   string,
   uint32,
 } from '../ssh/hostile-server.ts'
@@ -146,14 +146,7 @@ test('channels that nobody asked for, of every kind: each is refused, and nothin
     forwardedTcpip('127.0.0.1', 7000),
     forwardedTcpip('', 7000),
     forwardedTcpip('localhost', 7001),
-    channelOpen('direct-tcpip', string('127.0.0.1'), uint32(echo.port), string('127.0.0.1'), uint32(1)),
-    channelOpen('forwarded-streamlocal@openssh.com', string('/var/run/docker.sock'), string('')),
-    channelOpen('direct-streamlocal@openssh.com', string('/var/run/docker.sock'), string(''), uint32(0)),
-    channelOpen('session'),
-    channelOpen('x11', string('127.0.0.1'), uint32(6000)),
-    channelOpen('auth-agent@openssh.com'),
-    channelOpen('tun@openssh.com', uint32(1), uint32(0)),
-    channelOpen(NASTY),
+    ...strangeChannels(echo.port),
   ]
   for (const request of requests) peer.send(...request)
   await eventually(() => peer.heard('CHANNEL_OPEN_FAILURE') === requests.length)

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -200,11 +200,13 @@ describe('what goes wrong', () => {
 
   test('what a Match exec leaves in the background delays nobody', async () => {
     const folder = testFolder()
-    const file = folder.write('config', `Match exec "sleep 2 & true"\n  User x\n`)
-    const { hosts } = await resolved({ a: { sshConfig: file } }, ['a'], {
-      sshConfig: new SshConfig({ timeoutMs: 1_900 }),
-    })
+    const wait = folder.write('wait', '')
+    const lingering = `while test -e ${wait}; do sleep 0.1; done & true`
+    const file = folder.write('config', `Match exec "${lingering}"\n  User x\n`)
+    const { hosts } = await resolved({ a: { sshConfig: file } })
     expect(hosts.get('a')?.user).toBe('x')
+    rmSync(wait)
+    await eventually(() => processesWith(wait).length === 0)
   })
 
   test('restrictions that cannot be honoured are a warning each, methods that cannot be used another', async () => {

@@ -200,6 +200,22 @@ export function forwardedTcpip(address: string, port: number, from = '127.0.0.1'
   return channelOpen('forwarded-tcpip', string(address), uint32(port), string(from), uint32(fromPort))
 }
 
+/** Channels of every kind that nobody here ever asks for; `port` is one of this machine. */
+export function strangeChannels(port: number): Buffer[][] {
+  return [
+    channelOpen('forwarded-streamlocal@openssh.com', string('/run/docker.sock'), string('')),
+    channelOpen('forwarded-streamlocal@openssh.com', string('localhost:7000'), string('')),
+    channelOpen('forwarded-streamlocal@openssh.com', string('constructor'), string('')),
+    channelOpen('direct-tcpip', string('127.0.0.1'), uint32(port), string('127.0.0.1'), uint32(1)),
+    channelOpen('direct-streamlocal@openssh.com', string('/run/docker.sock'), string(''), uint32(0)),
+    channelOpen('session'),
+    channelOpen('x11', string('127.0.0.1'), uint32(6000)),
+    channelOpen('auth-agent@openssh.com'),
+    channelOpen('tun@openssh.com', uint32(1), uint32(0)),
+    channelOpen(NASTY),
+  ]
+}
+
 /** Everything that would reach a terminal: ESC, OSC, C1, BEL, direction marks, a line of its own. */
 export const NASTY = 'evil\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u0085\r\nforged: line\x00\x7f'
 

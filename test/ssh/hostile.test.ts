@@ -19,6 +19,7 @@ import {
   MSG,
   NASTY,
   startHostileServer,
+  strangeChannels,
   string,
   uint32,
 } from './hostile-server.ts'
@@ -117,16 +118,7 @@ describe('what nobody asked for', () => {
       forwardedTcpip('', 7000),
       forwardedTcpip('localhost', 0),
       forwardedTcpip('__proto__', 7000),
-      channelOpen('forwarded-streamlocal@openssh.com', string('/run/docker.sock'), string('')),
-      channelOpen('forwarded-streamlocal@openssh.com', string('localhost:7000'), string('')),
-      channelOpen('forwarded-streamlocal@openssh.com', string('constructor'), string('')),
-      channelOpen('direct-tcpip', string('127.0.0.1'), uint32(22), string('127.0.0.1'), uint32(1)),
-      channelOpen('direct-streamlocal@openssh.com', string('/run/docker.sock'), string(''), uint32(0)),
-      channelOpen('session'),
-      channelOpen('x11', string('127.0.0.1'), uint32(6000)),
-      channelOpen('auth-agent@openssh.com'),
-      channelOpen('tun@openssh.com', uint32(1), uint32(0)),
-      channelOpen(NASTY),
+      ...strangeChannels(22),
     ]
     for (const request of requests) peer.send(...request)
     await eventually(() => peer.heard('CHANNEL_OPEN_FAILURE') === requests.length)
