@@ -7,6 +7,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { readSource } from '../config/read.ts'
 import { ProblemError } from '../model/problem.ts'
+import { splitLine, splitWords } from './ssh-config-line.ts'
 
 export interface SshConfigContent {
   /** SHA-256 of all of it. */
@@ -39,7 +40,7 @@ async function add(reading: Reading, path: string, depth: number): Promise<void>
   const text = await readText(path)
   reading.hash.update(JSON.stringify([path, text]))
   for (const line of (text ?? '').split('\n')) {
-    const { keyword, rest } = takeKeyword(line)
+    const { keyword, rest } = splitLine(line)
     if (isTelling(keyword, rest)) reading.telling.push(line.trim())
     if (keyword !== 'include') continue
     for (const file of await included(path, rest)) await add(reading, file, depth + 1)
@@ -57,11 +58,6 @@ async function readText(path: string): Promise<string | null> {
   return value.text
 }
 
-function takeKeyword(line: string): { keyword: string; rest: string } {
-  const [, keyword = '', rest = ''] = /^\s*"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*)$/.exec(line) ?? []
-  return { keyword: keyword.toLowerCase(), rest }
-}
-
 const RUNNING =
   /^(proxycommand|localcommand|permitlocalcommand|knownhostscommand|pkcs11provider|securitykeyprovider|proxyusefdpass|xauthlocation|include)$/
 
@@ -71,8 +67,7 @@ function isTelling(keyword: string, rest: string): boolean {
 
 /** Include of ssh_config(5): patterns of glob(7); relative ones are below ~/.ssh, whatever file they stand in. */
 async function included(from: string, rest: string): Promise<string[]> {
-  const words = [...rest.matchAll(/"([^"]*)"|'([^']*)'|([^\s"']+)/g)].map((match) => match.slice(1).join(''))
-  const patterns = words.filter((word) => word !== '' && !word.startsWith('#'))
+  const patterns = splitWords(rest)
   // Newer versions of ssh fill these in, and what they would be is not for this file to say.
   if (patterns.some((pattern) => /[%$]/.test(pattern)))
     throw refused(from, 'includes a file that a variable names')

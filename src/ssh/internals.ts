@@ -107,11 +107,18 @@ export function failOpening(client: Client, id: number, reason: number, text: st
   fail?.(insides(client)._protocol, id, reason, text)
 }
 
+/** Sizes in bits of what is asked for, and taken, in RFC 4419, section 3. */
+export interface GroupSizes {
+  least: number
+  preferred: number
+  most: number
+}
+
 /**
- * Calls `check` with the prime (big-endian) of each group that the server chooses for a key exchange (RFC 4419), before
- * anything is computed with it; what it throws becomes an error of the client.
+ * Asks for groups of these sizes in a key exchange (RFC 4419), and calls `check` with the prime (big-endian) of each that
+ * the server chooses, before anything is computed with it; what it throws becomes an error of the client.
  */
-export function watchGroups(client: Client, check: (prime: Buffer) => void): void {
+export function boundGroups(client: Client, sizes: GroupSizes, check: (prime: Buffer) => void): void {
   const protocol = insides(client)._protocol
   if (!protocol || !Object.hasOwn(protocol, '_kex')) return
   let current = protocol._kex
@@ -119,6 +126,8 @@ export function watchGroups(client: Client, check: (prime: Buffer) => void): voi
     current = exchange
     const take = exchange?.setDHParams
     if (!exchange || typeof take !== 'function') return
+    if ('_prefBits' in exchange)
+      Object.assign(exchange, { _minBits: sizes.least, _prefBits: sizes.preferred, _maxBits: sizes.most })
     exchange.setDHParams = (prime, generator) => {
       if (Buffer.isBuffer(prime)) check(prime)
       take.call(exchange, prime, generator)

@@ -101,7 +101,7 @@ describe('a host key that nobody vouches for', () => {
     const sshd = await watchful()
     const unpinned = { host_keys: undefined, user_known_hosts_file: './known_hosts' }
     const cli = await projectWith({ acme: hostYaml(sshd, unpinned) })
-    const up = await cli.run(['up', '-d'])
+    const up = await cli.run(['up', '-d', '--trust'])
     expect(up.code).toBe(4)
     expect(up.stderr).toContain('HOST_KEY_UNKNOWN')
     expect(up.stderr).toContain(sshd.hostKeyFingerprint)
@@ -124,7 +124,7 @@ describe('a host key that nobody vouches for', () => {
     const unpinned = { host_keys: undefined, user_known_hosts_file: './known_hosts' }
     const cli = await projectWith({ acme: hostYaml(sshd, unpinned) })
     writeFileSync(join(cli.folder, 'known_hosts'), `[127.0.0.1]:${sshd.port} ${former.hostPublicKeys[0]}\n`)
-    const up = await cli.run(['up', '-d'])
+    const up = await cli.run(['up', '-d', '--trust'])
     expect(up.code).toBe(1)
     const trouble = await troubleOf(cli, 'acme')
     expect(trouble).toMatchObject({ state: 'failed', code: 'HOST_KEY_CHANGED' })

@@ -72,7 +72,7 @@ function prime(bits: number): Buffer {
   return string(Buffer.concat([Buffer.of(0), bytes]))
 }
 
-test.each([512, 1024, 2040, 8200, 16_384, 200_000])(
+test.each([512, 1024, 2040, 4104, 8192, 200_000])(
   'a group of %i bits is refused before anything is computed with it',
   async (bits) => {
     const { port, messages } = await groupServer(bits)
@@ -96,9 +96,7 @@ test('a group of 2048 bits is taken', async () => {
 
 test('group exchange with a real server works, also for new keys', async () => {
   const server = await startSshd({ config: ['RekeyLimit 200K'] })
-  // Short keys: ssh2 then asks for a small group, which is quick to compute with.
-  const short = { kexAlgorithms: GROUP_EXCHANGE, ciphers: 'aes128-ctr', macs: 'hmac-sha2-256' }
-  const carrier = await open(hostFor(server, short))
+  const carrier = await open(hostFor(server, { kexAlgorithms: GROUP_EXCHANGE }))
   const { client } = carrier as unknown as { client: Client }
   let exchanges = 0
   client.on('handshake', () => exchanges++)
