@@ -23,6 +23,7 @@ import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { converse, open } from './bytes.ts'
+import { expectSchema } from './json-schemas.ts'
 
 interface Trap {
   /** A file that exists once a command of the clone has run. */
@@ -382,6 +383,7 @@ describe('a live edit', () => {
 
 async function waiting(cli: CliProject): Promise<string[]> {
   const { stdout } = await cli.run(['trust', '--json'])
+  expectSchema('trust', JSON.parse(stdout))
   return (JSON.parse(stdout) as { waiting: { path: string }[] }).waiting.map(({ path }) => path)
 }
 
