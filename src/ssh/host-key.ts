@@ -91,6 +91,15 @@ export async function linesFor(host: WantedHost): Promise<KnownHost[]> {
   return (found ?? []).filter(({ key }) => judge(entries, names, key).kind === 'known')
 }
 
+/** Everything that known_hosts says of a host, as a text: equal where nothing about it has changed. Never rejects. */
+export async function knownOf(host: WantedHost): Promise<string> {
+  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+  const matching = (await loadKnownHosts(host)).filter(({ hosts }) =>
+    names.some((name) => matchesHost(name, hosts)),
+  )
+  return matching.map(({ marker, hosts, key }) => `${marker} ${hosts} ${key.toString('base64')}`).join('\n')
+}
+
 async function loadKnownHosts(host: WantedHost): Promise<KnownHost[]> {
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
   return (await Promise.all(files.map(readKnownHosts))).flat()
