@@ -16,8 +16,11 @@ export interface Binding {
   owner: BindingOwner
   /** Starts to listen and goes on trying. Resolves after the first attempt on this machine; never rejects. */
   open(): Promise<void>
-  /** Tries again now, as `open`, unless it listens, or each try takes away for a moment what serves in its place. */
-  wake(): Promise<void>
+  /**
+   * Tries again now, as `open`, unless it listens. A try that takes away for a moment what serves in its place is made
+   * only where somebody asked for it.
+   */
+  wake(isAsked: boolean): Promise<void>
   /** Stops listening and trying; open connections live on. It can be opened again. Never rejects. */
   close(): Promise<void>
 }
@@ -41,8 +44,8 @@ export abstract class OwnedBinding implements Binding {
   protected abstract get disturbs(): boolean
   abstract close(): Promise<void>
 
-  async wake(): Promise<void> {
-    const waitsItsTurn = this.state === 'retrying' && this.disturbs
+  async wake(isAsked: boolean): Promise<void> {
+    const waitsItsTurn = !isAsked && this.state === 'retrying' && this.disturbs
     if (this.state !== 'open' && !waitsItsTurn) await this.open()
   }
 

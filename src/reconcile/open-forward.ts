@@ -138,8 +138,8 @@ export class OpenForward implements BindingOwner {
   }
 
   /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
-  async wake(): Promise<void> {
-    await Promise.all([...this.bindings.values()].map((binding) => binding.wake()))
+  async wake(isAsked: boolean): Promise<void> {
+    await Promise.all([...this.bindings.values()].map((binding) => binding.wake(isAsked)))
   }
 
   openConnections(): OpenConnection[] {

@@ -75,15 +75,15 @@ export class Reconciler {
   }
 
   /**
-   * Tries again now whatever rests of these forwards, and the hosts that they need. Resolves when this machine's
-   * own sockets were tried once; never rejects.
+   * Tries again now whatever rests of these forwards, and the hosts that they need. `isAsked`: by somebody, not by a
+   * look at the files. Resolves when this machine's own sockets were tried once; never rejects.
    */
-  async wake(names: Iterable<string>): Promise<void> {
+  async wake(names: Iterable<string>, isAsked: boolean): Promise<void> {
     const opening: Promise<void>[] = []
     for (const name of names) {
       const forward = this.#forwards.get(name)
       if (!forward) continue
-      opening.push(forward.wake())
+      opening.push(forward.wake(isAsked))
       for (let slot = this.#hosts.get(forward.spec.via); slot; ) {
         slot.wake()
         slot = slot.spec.jump === null ? undefined : this.#hosts.get(slot.spec.jump)

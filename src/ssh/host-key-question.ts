@@ -26,7 +26,12 @@ export async function askAboutHostKey(
     const typed = (await ask(question, signal))?.[0]?.trim()
     if (!typed || /^no?$/i.test(typed)) return false
     if (/^yes$/i.test(typed) || typed === right) return true
-    question = { ...question, fields: [{ text: "Please type 'yes', 'no' or the fingerprint:", echo: true }] }
+    const { kind, summary } = question
+    question = {
+      kind,
+      summary,
+      fields: [{ text: "Please type 'yes', 'no' or the fingerprint:", echo: true }],
+    }
   }
   return false
 }

@@ -98,6 +98,15 @@ export async function linesFor(host: WantedHost): Promise<KnownHost[]> {
   return (found ?? []).filter(({ key }) => judge(entries, names, key).kind === 'known')
 }
 
+/** Everything that known_hosts says of a host, as a text: equal where nothing about it has changed. Never rejects. */
+export async function knownOf(host: WantedHost): Promise<string> {
+  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+  const { entries, unread } = await loadKnownHosts(host)
+  const matching = entries.filter(({ hosts }) => names.some((name) => matchesHost(name, hosts)))
+  const lines = matching.map(({ marker, hosts, key }) => `${marker} ${hosts} ${key.toString('base64')}`)
+  return [...lines, ...unread].join('\n')
+}
+
 /** `unread`: why files could not be looked at, a sentence each. */
 interface KnownHosts {
   entries: KnownHost[]

@@ -66,6 +66,12 @@ export interface SupervisorOptions {
 /** What was loaded, of which selection. `seen`: how the files were before they were read. */
 type Proven = Loaded & { selection: Selection; seen: Looks }
 
+/** `drainMs`: absent: what each forward says. `isAsked`: by somebody, not by the watcher. */
+interface Manner {
+  drainMs?: number
+  isAsked?: boolean
+}
+
 /** Changes of state within this time are told together, so that a burst of connections costs one look. */
 const gatherMs = 20
 
@@ -159,7 +165,8 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
       this.#sshConfig.forget()
-      return this.#take(withTrust(this.#with(request.selection), request.trusted))
+      const selection = withTrust(this.#with(request.selection), request.trusted)
+      return this.#take(selection, { isAsked: true })
     })
   }
 
@@ -173,7 +180,7 @@ class RunningSupervisor implements Supervisor {
     await this.#inOrder(async () => {
       const selection = stopForwards(this.#selection, this.#forwardsNamed(names))
       const loaded = await this.#load(selection).catch((error: unknown) => this.#lessOfHeld(selection, error))
-      await this.#apply(loaded, drainMs)
+      await this.#apply(loaded, { drainMs })
     })
   }
 
@@ -192,12 +199,12 @@ class RunningSupervisor implements Supervisor {
       const again = await this.#load(selection)
       const without = await this.#load(stopForwards(selection, forwards))
       const closing = this.#planFor(without.wanted)
-      await this.#carryOut(closing, without, 0)
+      await this.#carryOut(closing, without, { drainMs: 0 })
       const opening = this.#planFor(again.wanted)
       const plan = asRestart(closing, opening)
       this.#accepted(again, plan)
       await this.#hold(again)
-      await this.#carryOut(opening, again)
+      await this.#carryOut(opening, again, { isAsked: true })
       return { plan: toPlanJson(again.project.name, plan), problems: again.warnings }
     })
   }
@@ -240,8 +247,8 @@ class RunningSupervisor implements Supervisor {
   }
 
   /** One run. A selection is held only once its files have proven themselves. */
-  async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
-    return this.#apply(await this.#load(selection), drainMs)
+  async #take(selection: Selection, how?: Manner): Promise<ReconcileAnswer> {
+    return this.#apply(await this.#load(selection), how)
   }
 
   async #load(selection: Selection): Promise<Proven> {
@@ -259,12 +266,12 @@ class RunningSupervisor implements Supervisor {
     return loadWanted(selection, { sshConfig: this.#sshConfig, signal: this.#looking.signal, untrusted })
   }
 
-  async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
+  async #apply(loaded: Proven, how?: Manner): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
     await this.#hold(loaded)
-    await this.#carryOut(plan, loaded, drainMs)
+    await this.#carryOut(plan, loaded, how)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
 
@@ -276,11 +283,11 @@ class RunningSupervisor implements Supervisor {
     this.#held = loaded
   }
 
-  async #carryOut(plan: Plan, loaded: Proven, drainMs?: number): Promise<void> {
+  async #carryOut(plan: Plan, loaded: Proven, { drainMs, isAsked = false }: Manner = {}): Promise<void> {
     this.#refuseAtEnd()
     const { selected, wanted, seen, sshConfigFiles } = loaded
     // Before it is applied: what the plan opens is tried once, not twice.
-    const woken = this.#reconciler.wake(selected)
+    const woken = this.#reconciler.wake(selected, isAsked)
     await this.#reconciler.apply(plan, wanted, drainMs)
     await woken
     await this.#follow(seen, sshConfigFiles)

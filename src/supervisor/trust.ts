@@ -104,7 +104,7 @@ export async function settleTrust(selection: Selection, items: readonly TrustIte
   const place = await placeOf(selection)
   try {
     const agreed = items.filter(({ hash }) => trusted.includes(hash))
-    await rememberTrust(place.stateDir, place, agreed)
+    await trustItems(place, agreed)
     return rest
   } catch {
     // Whoever looks at the log hears that the state folder cannot be written.

@@ -198,7 +198,7 @@ describe('JSON schemas', () => {
     const union = source.slice(source.indexOf('ProblemCode ='), source.indexOf('/** 1-based'))
     const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code as ProblemCode)
     expect(codes).toContain('INTERNAL')
-    for (const name of ['status', 'events', 'projects']) {
+    for (const name of ['status', 'events', 'projects', 'hostkeys']) {
       expect(schemaOf(name).definitions.problem.properties.code.enum.toSorted()).toEqual(codes.toSorted())
     }
   })

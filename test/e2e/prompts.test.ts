@@ -1,7 +1,7 @@
 // What hosts ask reaches the person at the terminal, whoever supervises, and a script is never asked.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -127,6 +127,40 @@ describe.runIf(hasTerminals)('an unknown host key on a terminal', () => {
     terminal.type('\x03')
     expect(await terminal.ended).toBe(130)
     expect(await stateOf(cli)).toBe('open')
+  })
+
+  test('a no stays a no when the key of another host is written down', async () => {
+    const [sshd, second, third] = await Promise.all([startSshd(), startSshd(), startSshd()])
+    const [one, two, three] = [await freePort(), await freePort(), await freePort()]
+    const unknown = { host_keys: undefined }
+    const cli = project({
+      'tunnels.yaml': `hosts:
+  acme: ${hostYaml(sshd, unknown)}
+  other: ${hostYaml(second, unknown)}
+  strict: ${hostYaml(third, { ...unknown, strict_host_key_checking: 'yes' })}
+forwards:
+  one: { via: acme, local: "127.0.0.1:${one}", to: 1 }
+  two: { via: other, local: "127.0.0.1:${two}", to: 1 }
+  three: { via: strict, local: "127.0.0.1:${three}", to: 1 }
+`,
+    })
+    const stateOf = async (name: string) =>
+      (await cli.status()).hosts.find((host) => host.name === name)?.state
+    const terminal = await onTerminal(cli, ['up'])
+    await shows(terminal, QUESTION)
+    const refused = /of acme \(/.test(shown(terminal)) ? sshd : second
+    terminal.type('no\r')
+    await shows(terminal, QUESTION, 2)
+    terminal.type('yes\r')
+    await shows(terminal, 'is waiting')
+    const connections = refused.connections()
+    // Whoever this line is about comes up: by then everybody else would have been woken by it, and by the one before.
+    appendFileSync(join(cli.env.HOME!, '.ssh/known_hosts'), readFileSync(third.knownHostsFile))
+    await eventually(async () => (await stateOf('strict')) === 'open')
+    expect(refused.connections()).toBe(connections)
+    expect(shown(terminal).split(QUESTION)).toHaveLength(3)
+    terminal.type('\x03')
+    expect(await terminal.ended).toBe(130)
   })
 
   test('restart asks, too', async () => {

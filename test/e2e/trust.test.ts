@@ -23,6 +23,7 @@ import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { converse, open } from './bytes.ts'
+import { expectSchema } from './json-schemas.ts'
 
 interface Trap {
   /** A file that exists once a command of the clone has run. */
@@ -131,6 +132,11 @@ const cases: Case[] = [
   ['identity_agent', 'hosts.gw.identity_agent', () => one(via(host('identity_agent: ./agent')))],
   ['known_hosts', 'hosts.gw.user_known_hosts_file', () => one(via(host('user_known_hosts_file: ./mine')))],
   [
+    'accept-new',
+    'hosts.gw.strict_host_key_checking',
+    () => one(via(host('strict_host_key_checking: accept-new'))),
+  ],
+  [
     'a variable in the host name',
     'hosts.gw.hostname',
     () => one(via(`{ hostname: "127.0.0.\${TOKEN}", port: ${trap.port} }`)),
@@ -191,6 +197,26 @@ describe('an untrusted clone', () => {
     const results = await Promise.all(verbs.map((verb) => cli.run(verb.split(' '))))
     expect(Object.fromEntries(verbs.map((verb, index) => [verb, results[index]!.code]))).toEqual(codes)
     expect([existsSync(trap.canary), trap.knocks(), sshCalls()]).toEqual([false, 0, ''])
+  })
+
+  test('a host of the file that only the ssh configuration leads through counts, and so do the defaults', async () => {
+    const bastion = `{ proxy_command: "touch ${trap.canary}" }`
+    const { cli, sshCalls } = clone({
+      'tunnels.yaml': `hosts: { bastion: ${bastion} }\nforwards: { web: -L 0:x:80 target }`,
+      '.home/.ssh/config': `Host target\n  HostName 127.0.0.1\n  Port ${trap.port}\n  ProxyJump bastion\n`,
+    })
+    const up = await cli.run(['up', '-d', '--json'])
+    expect(up).toMatchObject({ code: 4, stdout: expect.stringContaining('hosts.bastion.proxy_command') })
+    expect((await cli.run(['plan'])).stderr).toContain('hosts.bastion.proxy_command')
+
+    // What all hosts start from is what such a hop starts from, too: the file of a stranger must not be shown to ssh.
+    const defaults = `defaults: { hosts: { ssh_config: ./evil } }\nhosts: { target: { ssh_config: yes } }`
+    cli.write('tunnels.yaml', `${defaults}\nforwards: { web: -L 0:x:80 target }`)
+    cli.write('evil', evilConfig())
+    const other = await cli.run(['up', '-d', '--json'])
+    expect([other.code, other.stdout]).toEqual([4, expect.stringContaining('defaults.hosts.ssh_config')])
+    expect(sshCalls()).not.toMatch(/-F \S*evil/)
+    expect([existsSync(trap.canary), trap.knocks()]).toEqual([false, 0])
   })
 
   test('config --origin asks ssh nothing that waits', async () => {
@@ -382,6 +408,7 @@ describe('a live edit', () => {
 
 async function waiting(cli: CliProject): Promise<string[]> {
   const { stdout } = await cli.run(['trust', '--json'])
+  expectSchema('trust', JSON.parse(stdout))
   return (JSON.parse(stdout) as { waiting: { path: string }[] }).waiting.map(({ path }) => path)
 }
 

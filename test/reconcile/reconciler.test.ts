@@ -190,7 +190,7 @@ describe('an edit', () => {
     expect(forward('a')).toMatchObject({ state: 'retrying', listen: [`127.0.0.1:${port}`] })
     expect(await greeting(port)).toBe('one')
     // Another look at the file is no reason to close what serves for another try.
-    const looking = reconciler.wake(['a'])
+    const looking = reconciler.wake(['a'], false)
     expect(forward('a')).toMatchObject({ state: 'retrying', listen: [`127.0.0.1:${port}`] })
     await looking
     expect(await greeting(port)).toBe('one')
@@ -409,7 +409,7 @@ describe('a host', () => {
       await eventually(() => expect(forward('a')).toMatchObject({ state: 'failed', problem: { code } }))
       expect(await greeting(port)).toBe('')
       refuse.clear()
-      reconciler.wake(['a'])
+      reconciler.wake(['a'], true)
       await isOpen('a')
       expect(await greeting(port)).toBe('one')
     },
@@ -427,7 +427,7 @@ describe('a host', () => {
     )
     expect(forward('a').problem?.summary).toContain('bastion says no')
     refuse.clear()
-    reconciler.wake(['a'])
+    reconciler.wake(['a'], true)
     await isOpen('a')
     expect(await greeting(port)).toBe('one')
   })

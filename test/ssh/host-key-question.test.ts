@@ -79,6 +79,7 @@ describe('a person is asked', () => {
     const { host } = await stranger()
     const { ask, asked } = person('SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU', 'what', 'yes')
     await open(host, { ask })
+    expect(asked.map(({ detail }) => detail !== undefined)).toEqual([true, false, false])
     expect(asked.map(({ fields }) => fields[0]!.text).slice(1)).toEqual([
       "Please type 'yes', 'no' or the fingerprint:",
       "Please type 'yes', 'no' or the fingerprint:",
