@@ -2,6 +2,7 @@
 // is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
 
 import { readFile } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { appendKnownHost } from './append-known-host.ts'
@@ -102,7 +103,12 @@ export async function knownOf(host: WantedHost): Promise<string> {
 
 async function loadKnownHosts(host: WantedHost): Promise<KnownHost[]> {
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
-  return (await Promise.all(files.map(readKnownHosts))).flat()
+  return (await Promise.all(files.filter(isFile).map(readKnownHosts))).flat()
+}
+
+/** `none` of ssh_config(5) is no file, and must not become one in whatever folder we are. */
+function isFile(path: string): boolean {
+  return isAbsolute(path)
 }
 
 async function readKnownHosts(file: string): Promise<KnownHost[]> {
@@ -184,7 +190,7 @@ class KnownHostsCheck implements HostKeyCheck {
   }
 
   async remember(): Promise<Problem | null> {
-    const file = this.#host.userKnownHostsFiles[0]
+    const file = this.#host.userKnownHostsFiles.find(isFile)
     const key = this.#accepted
     if (!key || !this.#isNew) return null
     this.#isNew = false
