@@ -1,6 +1,7 @@
 // Whether the key that a server shows is the right one. Everything that decides is read before the connection
 // is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
 
+import { isAbsolute } from 'node:path'
 import { readBounded } from '../files/bounded-read.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
@@ -115,7 +116,8 @@ interface KnownHosts {
 
 async function loadKnownHosts(host: WantedHost): Promise<KnownHosts> {
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
-  const read = await Promise.all(files.map(readKnownHosts))
+  // `none` of ssh_config(5) is no file, and must not become one in whatever folder we are.
+  const read = await Promise.all(files.filter((file) => isAbsolute(file)).map(readKnownHosts))
   return {
     entries: read.flatMap(({ entries }) => entries),
     unread: read.flatMap(({ unread }) => unread ?? []),
@@ -209,7 +211,7 @@ class KnownHostsCheck implements HostKeyCheck {
   }
 
   async remember(): Promise<Problem | null> {
-    const file = this.#host.userKnownHostsFiles[0]
+    const file = this.#host.userKnownHostsFiles.find(isFile)
     const key = this.#accepted
     if (!key || !this.#isNew) return null
     this.#isNew = false

@@ -191,6 +191,24 @@ describe('pinned keys beside known_hosts', () => {
   })
 })
 
+test('`none` is no file: not one to read in the folder where we are, nor one to write', async () => {
+  const { server, host } = await stranger()
+  const folder = testFolder()
+  folder.write('none', readFileSync(server.knownHostsFile, 'utf8'))
+  const before = process.cwd()
+  process.chdir(folder.path)
+  try {
+    const none = { ...host, userKnownHostsFiles: ['none'] }
+    const problem = await problemFrom(open({ ...none, strictHostKeyChecking: 'yes' }))
+    expect(problem.code).toBe('HOST_KEY_UNKNOWN')
+    folder.write('none', '')
+    expect((await open({ ...none, strictHostKeyChecking: 'accept-new' })).warning).toBe(null)
+    expect(readFileSync(folder.join('none'), 'utf8')).toBe('')
+  } finally {
+    process.chdir(before)
+  }
+})
+
 test('nobody can be asked where nobody is', async () => {
   const { host } = await stranger()
   expect((await problemFrom(open(host, { signal: NEVER }))).code).toBe('HOST_KEY_UNKNOWN')
