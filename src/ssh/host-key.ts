@@ -116,12 +116,16 @@ interface KnownHosts {
 
 async function loadKnownHosts(host: WantedHost): Promise<KnownHosts> {
   const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
-  // `none` of ssh_config(5) is no file, and must not become one in whatever folder we are.
-  const read = await Promise.all(files.filter((file) => isAbsolute(file)).map(readKnownHosts))
+  const read = await Promise.all(files.filter(isFile).map(readKnownHosts))
   return {
     entries: read.flatMap(({ entries }) => entries),
     unread: read.flatMap(({ unread }) => unread ?? []),
   }
+}
+
+/** `none` of ssh_config(5) is no file, and must not become one in whatever folder we are. */
+function isFile(path: string): boolean {
+  return isAbsolute(path)
 }
 
 /** `unread`: in one sentence, why it could not be looked at. */
