@@ -28,7 +28,6 @@ export interface Traces {
 
 interface Finding extends Traces {
   reading: Reading
-  hosts: ReadonlyMap<string, HostSpec>
   /** By place: where the words of short forms stand, which were given to hosts. */
   words: ReadonlyMap<Place, string>
 }
@@ -39,7 +38,7 @@ export function findTrustParts(
   { hosts, hostDefaults, forwards }: Normalized,
   traces: Traces,
 ): TrustPart[] {
-  const finding = { ...traces, reading, hosts, words: wordsOfShortForms(reading) }
+  const finding = { ...traces, reading, words: wordsOfShortForms(reading) }
   return [
     ...[...hosts.values()].flatMap((host) => partsOfHost(finding, host, `hosts.${host.name}`)),
     ...partsOfHost(finding, { ...hostDefaults, name: OTHER_HOSTS }, 'defaults.hosts'),
@@ -82,9 +81,7 @@ function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart
   if (host.globalKnownHostsFile)
     parts.push(part('known_hosts', 'global_known_hosts_file', host.globalKnownHostsFile.join(' ')))
   if (strict === 'no' || strict === 'accept-new')
-    parts.push(
-      part('strict_host_key_checking', 'strict_host_key_checking', `${strict} for ${endpointOf(host)}`),
-    )
+    parts.push(part('strict_host_key_checking', 'strict_host_key_checking', `${strict} for ${host.name}`))
   if (host.hostKeys)
     parts.push(part('host_keys', 'host_keys', `${host.hostKeys.join(' ')} for ${endpointOf(host)}`))
   const named = ['hostname', 'user', 'proxy_jump'].flatMap((key) => find(section, key) ?? [])
@@ -115,17 +112,14 @@ function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
   })
   const parts: TrustPart[] = []
   if (kind === 'remote')
-    parts.push(
-      withEnds(finding, section, part('remote', find(section, kind), kind, wordRemote(finding, forward))),
-    )
+    parts.push(withEnds(finding, section, part('remote', find(section, kind), kind, wordRemote(forward))))
   else if (listen.kind === 'tcp' && isEveryInterface(listen.bind))
     parts.push(withEnds(finding, section, part('wildcard', find(section, kind), kind, wordWildcard(forward))))
   if (healthcheck?.type === 'command')
     parts.push(
       part('healthcheck', find(section, 'healthcheck'), 'healthcheck', JSON.stringify(healthcheck.command)),
     )
-  if (gateway)
-    parts.push(part('gateway', find(section, 'gateway'), 'gateway', `a relay on ${viaOf(finding, forward)}`))
+  if (gateway) parts.push(part('gateway', find(section, 'gateway'), 'gateway', `a relay on ${forward.via}`))
   const password = find(openSubsection(section, 'auth'), 'password_env')
   if (auth)
     parts.push(
@@ -134,10 +128,11 @@ function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
   return [...parts, ...variablesOfForward(finding, section, name)]
 }
 
-function wordRemote(finding: Finding, forward: ForwardSpec): string {
-  const to =
-    forward.to.kind === 'socks' ? 'whatever this machine reaches' : `${formatTarget(forward.to)} here`
-  return `${formatListenSpec(forward.listen)} on ${viaOf(finding, forward)} leads to ${to}${wordLimits(forward)}`
+/** The host by its name: a server that moves is no other part of the file. */
+function wordRemote(forward: ForwardSpec): string {
+  const { listen, to, via } = forward
+  const target = to.kind === 'socks' ? 'whatever this machine reaches' : `${formatTarget(to)} here`
+  return `${formatListenSpec(listen)} on ${via} leads to ${target}${wordLimits(forward)}`
 }
 
 function wordWildcard(forward: ForwardSpec): string {
@@ -151,11 +146,6 @@ function wordLimits({ allowFrom, allowTo, auth }: ForwardSpec): string {
   const from = allowFrom ? `, for ${allowFrom.join(' ')} only` : ''
   const to = allowTo ? `, of that ${allowTo.join(' ')} only` : ''
   return `${from}${to}${auth ? ', with a password' : ''}`
-}
-
-function viaOf({ hosts }: Finding, { via }: ForwardSpec): string {
-  const host = hosts.get(via)
-  return host ? endpointOf(host) : via
 }
 
 /** Where it listens and where it goes, as the file has them. */

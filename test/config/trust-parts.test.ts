@@ -44,7 +44,7 @@ test.each<[string, string[]]>([
   [forward('-g -L 9000:x:80 a'), ['wildcard forwards.web.local: *:9000 here leads to x:80 of a']],
   [
     forward('-R 9000:localhost:80 me@a:2222'),
-    ['remote forwards.web.remote: 9000 on a:2222 leads to localhost:80 here'],
+    ['remote forwards.web.remote: 9000 on me@a:2222 leads to localhost:80 here'],
   ],
   [
     forward('{ via: a, remote: "*:9000", to: socks, allow_from: [7.7.7.7] }'),
