@@ -12,6 +12,7 @@ import { type CliProject, project } from '../helpers/cli.ts'
 import { exchange, failureOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { forwardedTcpip, MSG, NASTY, string, uint32 } from '../ssh/hostile-server.ts'
@@ -213,7 +214,7 @@ describe('secrets', () => {
     const SECRET = `;${CANARY} \x1b[2J!`
     for (const [index, place] of places.entries()) {
       const file = cli.write(`${index}.yaml`, JSON.stringify({ ...good, ...place }))
-      for (const args of process.env.TUNNELS_TEST_FULL ? ways : [ways[index % 2]!]) {
+      for (const args of isFull ? ways : [ways[index % 2]!]) {
         const { code, stdout, stderr } = await cli.run(['-f', file, ...args], { env: { SECRET } })
         expect(`${JSON.stringify(place)} ${code} ${stdout}${stderr}`).toContain(`${JSON.stringify(place)} 2 `)
         expect(stdout + stderr).not.toContain(CANARY)

@@ -9,10 +9,11 @@ import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePorts } from '../helpers/ports.ts'
 import { isAlive } from '../helpers/processes.ts'
+import { isFull } from '../helpers/sample.ts'
 import type { TestServer } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { openStream, probe, report, startNamedEcho } from './streams.ts'
-import { fileOf, isFull, patient, randomOf, seed, supervisorsOf, timeUntil } from './watched-project.ts'
+import { fileOf, patient, randomOf, seed, supervisorsOf, timeUntil } from './watched-project.ts'
 
 let sshd: Sshd
 let echo: TestServer

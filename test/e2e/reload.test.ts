@@ -9,6 +9,7 @@ import { exchange } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { someBytes } from './bytes.ts'
@@ -17,7 +18,6 @@ import {
   controlOf,
   fileOf,
   forwardIn,
-  isFull,
   patient,
   randomOf,
   seed,

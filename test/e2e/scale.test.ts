@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import type { TestServer } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { startBlackhole } from './dead-ends.ts'
@@ -12,7 +13,6 @@ import {
   controlOf,
   fileOf,
   forwardIn,
-  isFull,
   reloadTrusting,
   statusWhen,
   timeUntil,

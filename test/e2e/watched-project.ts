@@ -8,6 +8,7 @@ import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import type { CliProject } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { processesWith } from '../helpers/processes.ts'
+import { isFull } from '../helpers/sample.ts'
 
 export type Yaml = Record<string, unknown>
 
@@ -85,8 +86,6 @@ export function randomOf(seed: number): (below: number) => number {
 
 /** From the environment, to repeat a run that failed. */
 export const seed = Number(process.env.TUNNELS_TEST_SEED ?? Math.floor(Math.random() * 1e9))
-
-export const isFull = Boolean(process.env.TUNNELS_TEST_FULL)
 
 /** For tests that do more of the same in a full run. */
 export const patient = { timeout: isFull ? 600_000 : 120_000 }

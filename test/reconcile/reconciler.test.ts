@@ -11,6 +11,7 @@ import { refuses } from '../../src/reconcile/route.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startEcho, startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { everywhere, host, local, remote, wanted } from '../plan/wanted.ts'
 import { plainNetwork } from './plain-carrier.ts'
@@ -470,6 +471,6 @@ test('for any sequence of projects, nothing is left to do, and what is declared 
       }
       for (const port of ports) expect(await greeting(port)).toBe('')
     }),
-    { numRuns: process.env.TUNNELS_TEST_FULL ? 200 : 20 },
+    { numRuns: isFull ? 200 : 20 },
   )
 })

@@ -6,6 +6,7 @@ import { blobString, mpint } from '../../src/ssh/blob.ts'
 import { connect } from '../../src/ssh/connect.ts'
 import { publicHalfOf } from '../../src/ssh/private-key.ts'
 import { testFolder } from '../helpers/folder.ts'
+import { sampleOf } from '../helpers/sample.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { askSsh, type Key, type KeyOptions, newKey, personWho, startAgent } from './keys.ts'
 import { hostFor, NEVER, open, problemFrom } from './support.ts'
@@ -28,10 +29,6 @@ const MATRIX = KINDS.flatMap((kind) =>
   ),
 )
 
-/** Another fifth each day; all of it in `npm run test:full`. */
-const today = Math.floor(Date.now() / 86_400_000)
-const sample = process.env.TUNNELS_TEST_FULL ? MATRIX : MATRIX.filter((_, index) => index % 5 === today % 5)
-
 let server: Sshd
 beforeAll(async () => {
   server = await startSshd()
@@ -46,7 +43,7 @@ async function accepted(options: KeyOptions): Promise<Key> {
 const attempt = (host: WantedHost) => problemFrom(connect(host, { signal: NEVER }))
 
 describe('a key file that ssh takes, with its passphrase in a variable where it has one', () => {
-  test.each(sample)('$type $bits $format $passphrase', async (options) => {
+  test.each(sampleOf(MATRIX, 5))('$type $bits $format $passphrase', async (options) => {
     const key = await accepted(options)
     const { passphrase = '' } = options
     await open(hostFor(server, { identityFiles: [key.path], passphrase: passphrase || null }))
