@@ -36,6 +36,7 @@ export interface SupervisorStatus {
 
 export interface HostStatus {
   name: string
+  /** Of the connection that serves; of the one that is tried where none does. */
   endpoint: string
   state: State
   since: string
@@ -46,6 +47,15 @@ export interface HostStatus {
   problem: Problem | null
   /** What a person has to answer; absent: nothing. */
   prompt?: Prompt
+  /** What takes the place of the connection that serves, once it can be made; absent: nothing. */
+  next?: NextConnection
+}
+
+/** `since`: of the change that asked for it. `problem` of its host says what keeps it. */
+export interface NextConnection {
+  endpoint: string
+  state: State
+  since: string
 }
 
 export interface ForwardStatus {

@@ -6,13 +6,14 @@
 //      ├──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
 //      └──asks──▶ waiting, with a prompt ──answered──▶ opening
 //
-// With a new spec while open: `current` serves on until the attempt succeeds; it never comes back on the old spec.
+// With a new spec while open: `current` serves on until the attempt succeeds, and `next` goes through these states
+// instead; it never comes back on the old spec.
 
 import type { Duplex } from 'node:stream'
 import type { Carrier, Dial } from '../forward/carrier.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
-import type { HostStatus, State } from '../model/status.ts'
+import type { HostStatus, NextConnection, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
 import { afterFailure } from './backoff.ts'
 import { HeldCarrier } from './held-carrier.ts'
@@ -33,7 +34,14 @@ export interface Surroundings {
   prompts: Prompts
 }
 
-type Serving = { held: HeldCarrier; generation: number }
+type Serving = { held: HeldCarrier; generation: number; endpoint: string }
+
+/** What becomes of the attempt at a new spec, while a connection of an older one serves. */
+interface Next {
+  since: Date
+  state: State
+  problem: Problem | null
+}
 
 export class HostSlot {
   #spec: WantedHost
@@ -47,6 +55,7 @@ export class HostSlot {
   #state: State = 'opening'
   #since = new Date()
   #problem: Problem | null = null
+  #next: Next | null = null
   #retryAt: Date | null = null
   /** Connections that took the place of a lost one of the same spec: nobody asked for them. */
   #reconnects = 0
@@ -82,7 +91,7 @@ export class HostSlot {
   }
 
   get problem(): Problem | null {
-    return this.#problem
+    return this.#next?.problem ?? this.#problem
   }
 
   /** A person is being asked: with the answer it goes on. */
@@ -108,6 +117,7 @@ export class HostSlot {
     this.#jump = jump
     this.#attempts = 0
     this.#generation += 1
+    if (this.#serving) this.#next = { since: new Date(), state: 'opening', problem: null }
     this.#nextTurn()
   }
 
@@ -127,6 +137,7 @@ export class HostSlot {
     this.#end.abort()
     this.#turn.abort()
     this.#waiting.fail({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
+    this.#next = null
     this.#enter('closed', null)
     if (atOnce) this.current?.carrier.close()
     else this.current?.retire()
@@ -162,15 +173,28 @@ export class HostSlot {
   status(): HostStatus {
     return {
       name: this.#spec.name,
-      endpoint: formatEndpoint(this.#spec),
+      endpoint: this.#serving?.endpoint ?? formatEndpoint(this.#spec),
       state: this.#state,
       since: this.#since.toISOString(),
       rttMs: this.current?.carrier.rttMs ?? null,
       reconnects: this.#reconnects,
       retryAt: this.#retryAt?.toISOString() ?? null,
-      problem: this.#problem,
+      problem: this.#next?.problem ? this.#stillGoes(this.#next.problem) : this.#problem,
       ...(this.#prompt && { prompt: this.#prompt }),
+      ...(this.#next && { next: this.#nextStatus(this.#next) }),
     }
+  }
+
+  #stillGoes(problem: Problem): Problem {
+    const { name } = this.#spec
+    return {
+      ...problem,
+      summary: `${name} still goes through ${this.#serving!.endpoint}: ${problem.summary}`,
+    }
+  }
+
+  #nextStatus({ since, state }: Next): NextConnection {
+    return { endpoint: formatEndpoint(this.#spec), state, since: since.toISOString() }
   }
 
   async #run(): Promise<void> {
@@ -190,26 +214,27 @@ export class HostSlot {
   async #attempt(generation: number, signal: AbortSignal): Promise<void> {
     const jump = this.#jump
     const held = jump && (await waitForJump(jump, signal, () => this.#tellOfJump(jump)))
-    if (!this.#serving && this.#state !== 'retrying') this.#enter('opening', this.#problem)
+    if (this.#way !== 'retrying') this.#become('opening')
     const through = held && { openStream: throughJump(held, this.#spec) }
+    const endpoint = formatEndpoint(this.#spec)
     const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
     if (signal.aborted) carrier.close()
-    else this.#serve({ held: new HeldCarrier(carrier), generation })
+    else this.#serve({ held: new HeldCarrier(carrier), generation, endpoint })
   }
 
   /** The host waits for the answer; what serves meanwhile goes on. */
   readonly #ask: Ask = async (question, signal) => {
     const asked = this.#prompts.ask(this.#spec.name, question, signal)
     if (!asked) return null
-    const before = this.#state
+    const before = this.#way
     this.#prompt = asked.prompt
-    this.#enter(this.#serving ? before : 'waiting', this.#problem)
+    this.#become('waiting')
     this.#notifyWatchers()
     try {
       return await asked.answers
     } finally {
       this.#prompt = null
-      if (this.#state === 'waiting') this.#enter(before === 'open' ? 'retrying' : before, this.#problem)
+      if (this.#way === 'waiting') this.#become(before)
       else this.#onChange()
       this.#notifyWatchers()
     }
@@ -221,8 +246,7 @@ export class HostSlot {
     if (jump.isAsking && !jump.current) return
     if (jump.current && jump.state === 'open' && !jump.problem) return
     const problem = behindJump(this.#spec, jump.spec, jump.#unavailable())
-    if (this.#serving) return this.#setProblem(problem)
-    this.#enter(jump.state === 'open' ? 'retrying' : jump.state, problem)
+    this.#become(jump.#way === 'open' ? 'retrying' : jump.#way, problem)
     if (this.isGivenUp) this.#waiting.fail(problem)
     this.#notifyWatchers()
   }
@@ -232,6 +256,7 @@ export class HostSlot {
     const { closed } = next.held.carrier
     closed.throwIfAborted()
     this.#serving = next
+    this.#next = null
     if (this.#servedGeneration === next.generation) this.#reconnects += 1
     this.#servedGeneration = next.generation
     this.#attempts = 0
@@ -244,9 +269,12 @@ export class HostSlot {
 
   #lost(serving: Serving, problem: Problem): void {
     if (this.#serving !== serving) return
+    const next = this.#next
     this.#serving = null
+    this.#next = null
     this.#downSince = Date.now()
-    if (this.#state !== 'closed') this.#enter(this.isAsking ? 'waiting' : 'retrying', problem)
+    const state = !next || next.state === 'opening' ? 'retrying' : next.state
+    if (this.#state !== 'closed') this.#enter(state, next?.problem ?? problem)
     this.#notifyWatchers()
   }
 
@@ -256,8 +284,7 @@ export class HostSlot {
     const failure = { code: problem.code, attempts: this.#attempts, downMs: Date.now() - this.#downSince }
     const next = afterFailure(failure, this.#spec.reconnect, Math.random)
     this.#retryAt = next.state === 'retrying' ? new Date(Date.now() + next.delayMs) : null
-    if (this.#serving) this.#setProblem(problem)
-    else this.#enter(next.state, problem)
+    this.#become(next.state, problem)
     if (next.state !== 'retrying') this.#waiting.fail(this.#unavailable())
     this.#notifyWatchers()
     this.#isAtRest = true
@@ -268,20 +295,28 @@ export class HostSlot {
 
   #unavailable(): Problem {
     const summary = `The host ${this.#spec.name} is not connected`
-    return this.#problem ?? { code: 'HOST_TIMEOUT', summary }
+    return this.problem ?? { code: 'HOST_TIMEOUT', summary }
   }
 
   #nextTurn(): void {
     this.#turn.abort()
-    if (!this.#serving && !this.#end.signal.aborted) this.#enter('opening', this.#problem)
+    const isOnTheWay = this.#next !== null || !this.#serving
+    if (isOnTheWay && !this.#end.signal.aborted) this.#become('opening')
   }
 
   #notifyWatchers(): void {
     for (const watcher of [...this.#watchers]) watcher()
   }
 
-  #setProblem(problem: Problem): void {
-    this.#problem = problem
+  /** The state of what is on its way, where something is. */
+  get #way(): State {
+    return this.#next?.state ?? this.#state
+  }
+
+  /** Also the host, unless a connection of an older spec serves. `problem`: absent: as before. */
+  #become(state: State, problem?: Problem): void {
+    if (!this.#next) return this.#enter(state, problem ?? this.#problem)
+    this.#next = { ...this.#next, state, problem: problem ?? this.#next.problem }
     this.#onChange()
   }
 

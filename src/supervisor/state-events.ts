@@ -4,12 +4,13 @@
 import type { Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
 import type { Prompt } from '../model/prompt.ts'
-import type { ForwardStatus, HostStatus, State } from '../model/status.ts'
+import type { ForwardStatus, HostStatus, NextConnection, State } from '../model/status.ts'
 
 interface Looks {
   state: State
   problem: Problem | null
   prompt?: Prompt
+  next?: NextConnection
 }
 
 /** By what and name: `host acme`, `forward web`. */
@@ -35,9 +36,10 @@ export function see({ hosts, forwards }: World): Seen {
 export function stateEvents(before: Seen, world: World, time: string): Event[] {
   const events: Event[] = []
   const now = see(world)
-  for (const [key, { state, problem, prompt }] of now) {
+  for (const [key, look] of now) {
+    const { state, problem, prompt } = look
     const previous = before.get(key)
-    if (previous?.state !== state || previous.problem?.code !== problem?.code)
+    if (!previous || isNews(previous, look))
       events.push({ time, event: 'state', ...split(key), state, problem })
     if (previous?.prompt?.id !== prompt?.id)
       events.push({ time, event: 'prompt', what: 'host', name: split(key).name, prompt: prompt ?? null })
@@ -46,6 +48,12 @@ export function stateEvents(before: Seen, world: World, time: string): Event[] {
     if (!now.has(key)) events.push({ time, event: 'state', ...split(key), state: 'closed', problem: null })
   }
   return events
+}
+
+function isNews(before: Looks, now: Looks): boolean {
+  if (before.state !== now.state || before.problem?.code !== now.problem?.code) return true
+  // What is to take the place of a connection has done so, or has come to something.
+  return before.next?.state !== now.next?.state && now.next?.state !== 'opening'
 }
 
 function split(key: string): { what: 'host' | 'forward'; name: string } {

@@ -39,8 +39,9 @@ function hasRoom({ columns, rows }: NodeJS.WriteStream, { hosts, forwards }: Sta
 
 /** The first attempt has come to something, good or bad; one that waits for an answer has not. */
 export function isSettled(row: HostStatus | ForwardStatus, { hosts }: Pick<Status, 'hosts'>): boolean {
-  if (row.state !== 'waiting') return row.state !== 'opening'
   const host = 'via' in row ? hosts.find(({ name }) => name === row.via) : row
+  const state = row.state === 'open' ? (host?.next?.state ?? row.state) : row.state
+  if (state !== 'waiting') return state !== 'opening'
   return !host?.prompt
 }
 
@@ -206,7 +207,7 @@ function itemsOf(status: Status): Item[] {
     return { key: `${what} ${name}`, name, state, isSettled: settled, where, reason }
   }
   return [
-    ...status.hosts.map((host) => itemOf('host', host, host.endpoint)),
+    ...status.hosts.map((host) => itemOf('host', { ...host, ...host.next }, (host.next ?? host).endpoint)),
     ...status.forwards.map((forward) => itemOf('forward', forward, whereOf(forward))),
   ]
 }

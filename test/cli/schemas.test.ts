@@ -55,6 +55,7 @@ const status: Status = {
     {
       name: 'acme',
       endpoint: 'me@acme:22',
+      next: { endpoint: 'me@acme:2222', state: 'retrying', since: time },
       state: 'open',
       since: time,
       rttMs: 1.5,

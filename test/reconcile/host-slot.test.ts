@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ProblemError } from '../../src/model/problem.ts'
+import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { Question } from '../../src/model/prompt.ts'
+import { formatEndpoint } from '../../src/model/wanted.ts'
 import { type Connect, HostSlot } from '../../src/reconcile/host-slot.ts'
 import { Prompts } from '../../src/reconcile/prompts.ts'
 import { atEnd } from '../helpers/cleanup.ts'
@@ -46,6 +47,71 @@ test('a reconnect is one that nobody asked for: a change is none, a loss is one'
   slot.reopen(host('acme', { reconnect }), null)
   await eventually(() => isServed(4))
   expect(slot.status().reconnects).toBe(1)
+})
+
+describe('a change of a host whose new connection cannot be made', () => {
+  const reconnect = { initialMs: 2 ** 30, maxMs: 2 ** 30, attempts: Number.POSITIVE_INFINITY }
+  const [before, after] = [
+    host('acme', { reconnect }),
+    host('acme', { reconnect, user: 'other', port: 2222 }),
+  ]
+
+  async function kept(problem: Problem) {
+    const network = plainNetwork()
+    const slot = new HostSlot(before, null, surroundings(network.connect))
+    atEnd(() => slot.retire(true))
+    await eventually(() => slot.current)
+    network.refuse.set('other@acme', problem)
+    slot.reopen(after, null)
+    return { ...network, slot }
+  }
+  const refused: Problem = { code: 'HOST_UNREACHABLE', summary: 'it refuses connections', hint: 'start it' }
+
+  test('the status names the connection that serves, and the one that is tried from the moment of the change', async () => {
+    const { slot } = await kept(refused)
+    const endpoint = formatEndpoint(before)
+    const next = { endpoint: formatEndpoint(after), since: expect.any(String) }
+    expect(slot.status()).toMatchObject({ endpoint, state: 'open', problem: null })
+    expect(slot.status().next).toEqual({ ...next, state: 'opening' })
+    await eventually(() => slot.status().problem)
+    expect(slot.status()).toMatchObject({ endpoint, state: 'open', retryAt: expect.any(String) })
+    expect(slot.status().next).toEqual({ ...next, state: 'retrying' })
+    expect(slot.status().problem).toEqual({
+      ...refused,
+      summary: `acme still goes through ${endpoint}: it refuses connections`,
+    })
+  })
+
+  test('once it is made nothing of this is left', async () => {
+    const { slot, refuse } = await kept(refused)
+    await eventually(() => slot.status().problem)
+    refuse.clear()
+    slot.wake()
+    await eventually(() => !slot.status().next)
+    expect(slot.status()).toMatchObject({ endpoint: formatEndpoint(after), state: 'open', problem: null })
+  })
+
+  test('a change back says nothing any more of what could not be reached', async () => {
+    const { slot } = await kept(refused)
+    await eventually(() => slot.status().problem)
+    slot.reopen(before, null)
+    expect(slot.status()).toMatchObject({ endpoint: formatEndpoint(before), state: 'open', problem: null })
+    await eventually(() => !slot.status().next)
+  })
+
+  test('with the old connection gone, it is what the attempt has come to', async () => {
+    const { slot, made } = await kept({ code: 'AUTH_FAILED', summary: 'no key is taken' })
+    await eventually(() => slot.status().next?.state === 'failed')
+    expect(slot.isGivenUp).toBe(false)
+    made[0]!.lose()
+    expect(slot.status()).toMatchObject({
+      endpoint: formatEndpoint(after),
+      state: 'failed',
+      problem: { code: 'AUTH_FAILED', summary: 'no key is taken' },
+    })
+    expect(slot.status().next).toBeUndefined()
+    expect(slot.isGivenUp).toBe(true)
+  })
 })
 
 describe('a question of a host', () => {

@@ -42,3 +42,15 @@ test('a question is told when it is asked, when it is another one, and when it i
   expect(between('one', 'two')).toEqual(['two'])
   expect(between('one', null)).toEqual([null])
 })
+
+test('a connection that takes over, or cannot be made, is told of, although the host was open all the time', () => {
+  const next = { endpoint: 'other@acme:22', since: 'then', state: 'opening' as const }
+  const acme = { name: 'acme', state: 'open', problem: null } as HostStatus
+  const between = (before: HostStatus, now: HostStatus) =>
+    stateEvents(see({ hosts: [before], forwards: [] }), { hosts: [now], forwards: [] }, 'now')
+  expect(between({ ...acme, next }, acme)).toMatchObject([{ event: 'state', name: 'acme', state: 'open' }])
+  expect(between(acme, { ...acme, next })).toEqual([])
+  const retrying = { ...acme, next: { ...next, state: 'retrying' as const } }
+  expect(between({ ...acme, next }, retrying)).toMatchObject([{ event: 'state', state: 'open' }])
+  expect(between(retrying, { ...acme, next })).toEqual([])
+})

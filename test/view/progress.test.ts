@@ -127,3 +127,18 @@ test('on a terminal: paused it leaves no line behind, and goes on with all of th
   expect(after).toContain('host acme (me@acme:22) open')
   expect(after).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) open')
 })
+
+test('a connection that is to take the place of another one is what is waited for', async () => {
+  const { stream, text } = screen()
+  const status = statusOf('open', 'open')
+  const next = { endpoint: 'me@new:22', state: 'opening' as State, since }
+  const withNext = (state: State, problem: HostStatus['problem'] = null): Status => {
+    return { ...status, hosts: [{ ...status.hosts[0]!, problem, next: { ...next, state } }] }
+  }
+  const progress = await openProgress({ stream, interactive: false, color: false }, withNext('opening'))
+  expect(text()).toBe('')
+  progress.update(withNext('retrying', { code: 'HOST_UNREACHABLE', summary: 'new is down' }))
+  await progress.finish()
+  expect(text()).toContain('host acme (me@new:22) retrying: new is down\n')
+  expect(text()).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) open\n')
+})
