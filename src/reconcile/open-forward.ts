@@ -11,7 +11,7 @@ import { type Endpoint, overlaps } from '../plan/listeners.ts'
 import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
 import type { Binding, BindingOwner } from './binding.ts'
-import { forwardState } from './forward-state.ts'
+import { type ForwardState, forwardState } from './forward-state.ts'
 import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
 import { routeOf } from './route.ts'
@@ -172,19 +172,29 @@ export class OpenForward implements BindingOwner {
     }
   }
 
-  #currentState() {
-    if (this.#isClosing) return { state: 'draining' as const, problem: null }
-    return forwardState(this.#next?.slot ?? this.#slot, [...this.bindings.values()])
+  #currentState(): ForwardState {
+    if (this.#isClosing) return { state: 'draining', problem: null }
+    const { state, problem } = forwardState(this.#next?.slot ?? this.#slot, [...this.bindings.values()])
+    const isOfListener = [...this.bindings.values()].some((binding) => binding.problem === problem)
+    const bound = this.#boundListeners()
+    if (!problem || !isOfListener || bound.length === 0) return { state, problem }
+    // It says what does not listen, while something does.
+    const meanwhile = `Until then it listens on ${bound.join(' and ')}`
+    return { state, problem: { ...problem, detail: [problem.detail, meanwhile].filter(Boolean).join('\n') } }
   }
 
   /** While a forward waits for its port, what it asked for is the better answer than nothing. */
   #shownListeners(): string[] {
     if (this.#isClosing) return []
-    const bindings = [...this.bindings.values(), ...this.#predecessors]
-    const bound = bindings.flatMap((binding) => binding.shown ?? [])
+    const bound = this.#boundListeners()
     if (bound.length > 0) return bound
     const { listen } = this.#spec
     return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatListenSpec(listen)]
+  }
+
+  #boundListeners(): string[] {
+    const bindings = [...this.bindings.values(), ...this.#predecessors]
+    return bindings.flatMap((binding) => binding.shown ?? [])
   }
 
   #setRoute(spec: WantedForward, changed: readonly ForwardChange[]): void {

@@ -172,6 +172,7 @@ describe('an edit', () => {
     await isOpen('a')
     await apply(wanted([local('a', holder.port, to(one) as never)]))
     expect(forward('a')).toMatchObject({ state: 'retrying', problem: { code: 'PORT_IN_USE' } })
+    expect(forward('a').problem?.detail).toContain(`Until then it listens on 127.0.0.1:${port}`)
     expect(await greeting(port)).toBe('one')
     await holder.stop()
     await isOpen('a')
