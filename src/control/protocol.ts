@@ -121,11 +121,12 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** One line of the log, of `GET /v1/logs` and of `logs --json`: an event, or what only a log can tell. */
 export type LogLine = { level: LogLevel } & (Event | LogEvent)
 
-/** `lost`: the disk did not keep up. `output`: what something else wrote to the supervisor's stderr. */
+/** `lost`: the disk did not keep up. `removed`: the log was, and begins anew. `output`: what something else wrote to the supervisor's stderr. */
 export type LogEvent =
   | { time: string; event: 'start'; pid: number; version: string }
   | { time: string; event: 'crash'; problem: Problem }
   | { time: string; event: 'lost'; lines: number }
+  | { time: string; event: 'removed'; pid: number }
   | { time: string; event: 'output'; text: string }
 
 /** GET /v1/logs?lines=100&since=2026-03-01T11:55:00.000Z&name=web&level=debug&follow=true: all of them may be absent. */

@@ -13,6 +13,8 @@ export interface Wanted {
   isMeant: (line: LogLine) => boolean
 }
 
+/** Each line of ours begins so. */
+const LINE_START = '{"level":'
 const CHUNK_BYTES = 64 * 1024
 
 /** Oldest first. `files`: newest first; one that is not there is empty. Rejects with what open(2) or read(2) say. */
@@ -38,9 +40,20 @@ function parseLine(text: string, later: string): LogLine {
     const line = JSON.parse(text) as LogLine
     if (typeof line?.time === 'string' && typeof line.event === 'string') return line
   } catch {
-    // No JSON: told as it is.
+    return told(text, later)
   }
-  return { level: 'error', time: later, event: 'output', text }
+  return output(text, later)
+}
+
+/** A process that was killed leaves half a line, and the next one may go on in it. */
+function told(text: string, later: string): LogLine {
+  const start = text.lastIndexOf(LINE_START)
+  if (start > 0) return parseLine(text.slice(start), later)
+  return output(start === 0 ? 'A line is missing here: it was cut when it was written' : text, later)
+}
+
+function output(text: string, time: string): LogLine {
+  return { level: 'error', time, event: 'output', text }
 }
 
 async function* linesFromEnd(path: string): AsyncGenerator<string> {

@@ -21,6 +21,8 @@ function wordsOf(line: LogLine, color: boolean): string[] {
     }
     case 'lost':
       return [`${line.lines} lines were lost: the disk did not keep up`]
+    case 'removed':
+      return [`the log was removed; process ${line.pid} goes on in a new one`]
     case 'output':
       return [makePrintable(line.text)]
     case 'config':

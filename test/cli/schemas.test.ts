@@ -157,6 +157,7 @@ const logLines: LogLine[] = [
   { level: 'info', time, event: 'start', pid: 4711, version: '0.1.0' },
   { level: 'error', time, event: 'crash', problem },
   { level: 'warn', time, event: 'lost', lines: 7 },
+  { level: 'warn', time, event: 'removed', pid: 4711 },
   { level: 'error', time, event: 'output', text: 'Segmentation fault' },
 ]
 
