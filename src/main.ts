@@ -26,7 +26,7 @@ async function run(): Promise<void> {
   const argv = process.argv.slice(2)
   const code = await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath })
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-  process.exit(isAnswerLost ? 1 : code)
+  process.exit(isAnswerLost ? 1 : isReaderGone ? 0 : code)
 }
 
 /** Pipes are written to behind our back: what a slow reader has not taken yet would be lost. */
@@ -35,12 +35,14 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 let isAnswerLost = false
+let isReaderGone = false
 
 /**
- * Who reads us has had enough (`| head`): no reason for a word. A disk that is full is one. What runs is ended as by
+ * Who reads us has had enough (`| head`): no reason for a word, and no failure. A disk that is full is one. What runs is ended as by
  * Ctrl-C.
  */
 function leave({ code }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') isReaderGone = true
   if (code !== 'EPIPE' && !isAnswerLost) {
     isAnswerLost = true
     process.stderr.write(`tunnels: the answer could not be written (${code})\n`)

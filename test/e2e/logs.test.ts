@@ -224,10 +224,12 @@ describe('logs', () => {
   test('who reads may leave early', async () => {
     const cli = await logged()
     await cli.up()
-    const reading = cli.run(['logs', '-f'], { prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'] })
+    const script = '{ "$0" "$@"; echo "code $?" >&2; } | head -n 1'
+    const reading = cli.run(['logs', '-f'], { prefix: ['/bin/sh', '-c', script] })
     const head = await actUntil(reading, () => cli.run(['restart']))
     expect(head.stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(head.stderr).not.toMatch(/EPIPE|at .*\.js/)
+    expect(head.stderr).toContain('code 0\n')
   })
 })
 

@@ -353,4 +353,17 @@ describe('who reads it', () => {
     expect(quiet.told).not.toContain('live')
     expect(loud.told).toContain('live')
   })
+
+  test('a storm of refused connections washes nothing out of what is followed either, unless each is asked for', async () => {
+    const quiet = await reading({ follow: true, names: ['live'] })
+    const loud = await reading({ follow: true, names: ['live'], level: 'debug' })
+    for (const { emit, log, leave, done } of [quiet, loud]) {
+      await log.lastLines(whole)
+      for (let count = 0; count < 50; count++) emit(connection('refused', 'live'))
+      leave()
+      await done
+    }
+    expect(loud.told).toHaveLength(50)
+    expect(quiet.told).toHaveLength(20)
+  })
 })
