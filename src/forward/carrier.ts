@@ -59,6 +59,8 @@ export interface Carrier {
   readonly warning: Problem | null
   /** Takes what can change on an open connection (keepalive, connect_timeout) from a new spec. */
   update(host: WantedHost): void
+  /** This machine slept, or its network is another: asks at once whether the other end is still there. */
+  networkChanged?(): void
   /** Ends it and everything on it at once. */
   close(): void
 }

@@ -8,7 +8,7 @@ import type { Incoming } from './carrier.ts'
 import { descriptorProblem, descriptorSettled } from './descriptors.ts'
 import { explainListenError } from './listen-problem.ts'
 import { openLocalSocket } from './local-socket.ts'
-import { placeUnixSocket } from './unix-place.ts'
+import { placeUnixSocket, type UnixPlace } from './unix-place.ts'
 
 export interface LocalListener {
   /** What is really bound: with the port that port 0 became. */
@@ -25,6 +25,8 @@ export interface UnixSocketOptions {
   /** The folder in which missing folders may be made; absent: anywhere. */
   project?: string
 }
+
+const lookMs = 1_000
 
 /**
  * `socket` is for Unix sockets only. Rejects with a ProblemError: PORT_IN_USE, LISTEN_FORBIDDEN, LISTEN_FAILED or
@@ -55,7 +57,7 @@ async function openListener(
   try {
     if (address.kind === 'tcp') return listenerOf(server, await listenTcp(server, address))
     const place = await placeUnixSocket(address.path, socket, (path) => listen(server, { path }))
-    return listenerOf(server, address, place.remove)
+    return listenerOf(server, address, place)
   } catch (error) {
     server.close()
     throw error instanceof ProblemError ? error : await explainListenError(error, address)
@@ -94,18 +96,33 @@ function listen(server: Server, where: { host: string; port: number } | { path: 
   })
 }
 
-function listenerOf(server: Server, address: SocketAddress, remove = async () => {}): LocalListener {
+function listenerOf(server: Server, address: SocketAddress, place?: UnixPlace): LocalListener {
   const failed = new AbortController()
-  server.on('error', (error) => {
+  const fail = (detail: string) => {
     const summary = `${formatSocketAddress(address)} no longer listens`
-    failed.abort(new ProblemError({ code: 'LISTEN_FAILED', summary, detail: String(error) }))
-  })
+    failed.abort(new ProblemError({ code: 'LISTEN_FAILED', summary, detail }))
+  }
+  server.on('error', (error) => fail(String(error)))
+  const stopLooking = place && watchPlace(place, () => fail('Its file was taken away.'))
   const close = async () => {
+    stopLooking?.()
     // The callback of close() waits for open connections; the port is free as soon as it returns.
     server.close()
-    await remove()
+    await place?.remove()
   }
+  failed.signal.addEventListener('abort', () => void close())
   return { address, close, failed: failed.signal }
+}
+
+/** A socket whose file is gone cannot be reached, and nothing else tells. A look a second costs less than a watcher. */
+function watchPlace(place: UnixPlace, onGone: () => void): () => void {
+  const look = async () => {
+    if (await place.isThere()) return
+    clearInterval(timer)
+    onGone()
+  }
+  const timer = setInterval(() => void look(), lookMs)
+  return () => clearInterval(timer)
 }
 
 /** Reading into the socket's own bounded buffer begins at once: otherwise nobody would notice a RST. */

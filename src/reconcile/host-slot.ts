@@ -43,6 +43,9 @@ interface Next {
   problem: Problem | null
 }
 
+/** A connection that served this long was a good one. */
+const steadyMs = 2_000
+
 export class HostSlot {
   #spec: WantedHost
   #jump: HostSlot | null
@@ -61,7 +64,9 @@ export class HostSlot {
   #reconnects = 0
   #servedGeneration: number | null = null
   #attempts = 0
-  #downSince = Date.now()
+  #downSince = performance.now()
+  /** Connections in a row that were lost as soon as they were there. */
+  #shortLived = 0
   #isAtRest = false
   /** Ends the attempt or the rest that is under way, so that the loop looks again. */
   #turn = new AbortController()
@@ -130,6 +135,12 @@ export class HostSlot {
     this.#attempts = 0
     this.#nextTurn()
     return true
+  }
+
+  /** This machine slept, or its network is another: what failed before says nothing of now. */
+  surroundingsChanged(): void {
+    this.current?.carrier.networkChanged?.()
+    if (this.#retryAt) this.wake()
   }
 
   /** It connects no more. What is open stays until its last user lets go, or is cut at once. */
@@ -255,16 +266,27 @@ export class HostSlot {
     const previous = this.#serving
     const { closed } = next.held.carrier
     closed.throwIfAborted()
+    const servedFrom = performance.now()
     this.#serving = next
     this.#next = null
     if (this.#servedGeneration === next.generation) this.#reconnects += 1
     this.#servedGeneration = next.generation
     this.#attempts = 0
-    closed.addEventListener('abort', () => this.#lost(next, problemOf(closed.reason)), { once: true })
+    const lost = () => {
+      if (this.#serving === next) this.#countShortLived(performance.now() - servedFrom)
+      this.#lost(next, problemOf(closed.reason))
+    }
+    closed.addEventListener('abort', lost, { once: true })
     this.#enter('open', next.held.carrier.warning)
     this.#waiting.serve(next.held)
     this.#notifyWatchers()
     previous?.held.retire()
+  }
+
+  /** A server that takes us and drops us is asked less and less often; one such loss is bad luck. */
+  #countShortLived(servedMs: number): void {
+    this.#shortLived = servedMs < steadyMs ? this.#shortLived + 1 : 0
+    this.#attempts = Math.max(0, this.#shortLived - 1)
   }
 
   #lost(serving: Serving, problem: Problem): void {
@@ -272,7 +294,7 @@ export class HostSlot {
     const next = this.#next
     this.#serving = null
     this.#next = null
-    this.#downSince = Date.now()
+    this.#downSince = performance.now()
     const state = !next || next.state === 'opening' ? 'retrying' : next.state
     if (this.#state !== 'closed') this.#enter(state, next?.problem ?? problem)
     this.#notifyWatchers()
@@ -281,7 +303,11 @@ export class HostSlot {
   /** A loss is followed by a rest too: a server that drops us at once is not hammered. */
   async #rest(problem: Problem, signal: AbortSignal): Promise<void> {
     this.#attempts += 1
-    const failure = { code: problem.code, attempts: this.#attempts, downMs: Date.now() - this.#downSince }
+    const failure = {
+      code: problem.code,
+      attempts: this.#attempts,
+      downMs: performance.now() - this.#downSince,
+    }
     const next = afterFailure(failure, this.#spec.reconnect, Math.random)
     this.#retryAt = next.state === 'retrying' ? new Date(Date.now() + next.delayMs) : null
     this.#become(next.state, problem)

@@ -97,6 +97,11 @@ export class Reconciler {
     return this.#hosts.get(name)?.wake() ?? false
   }
 
+  /** This machine slept, or its network is another. */
+  surroundingsChanged(): void {
+    for (const slot of this.#hosts.values()) slot.surroundingsChanged()
+  }
+
   hosts(): HostStatus[] {
     return [...this.#hosts.values()].map((slot) => slot.status())
   }

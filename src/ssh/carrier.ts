@@ -86,6 +86,10 @@ export class SshCarrier implements Carrier {
     if (!this.closed.aborted) this.#liveness.start(host)
   }
 
+  networkChanged(): void {
+    if (!this.closed.aborted) this.#liveness.networkChanged()
+  }
+
   close(): void {
     if (this.closed.aborted) return
     this.#end({ code: 'HOST_LOST', summary: `The connection to ${this.host.name} was closed` })

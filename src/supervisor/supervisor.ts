@@ -40,6 +40,7 @@ import { createQueue } from './queue.ts'
 import { readLog } from './read-log.ts'
 import { addSelection, stopForwards, withTrust } from './selection.ts'
 import { see, stateEvents } from './state-events.ts'
+import { watchSurroundings } from './surroundings.ts'
 import { settleTrust } from './trust.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
 
@@ -112,6 +113,7 @@ class RunningSupervisor implements Supervisor {
   /** Ends a look that hangs in the ssh configuration. */
   readonly #looking = new AbortController()
   readonly #hostFiles = new HostFiles(this.#reconciler)
+  #stopSurroundings = () => {}
   #end!: () => void
 
   constructor(options: SupervisorOptions) {
@@ -125,6 +127,7 @@ class RunningSupervisor implements Supervisor {
   async start(): Promise<void> {
     if (this.#options.expectsPerson) this.#reconciler.prompts.expect(joinMs)
     await this.#inOrder(() => this.#take(this.#selection))
+    this.#stopSurroundings = watchSurroundings(() => this.#reconciler.surroundingsChanged())
   }
 
   status(): Status {
@@ -365,6 +368,7 @@ class RunningSupervisor implements Supervisor {
     this.#looking.abort(endingError())
     void this.#watch?.stop()
     void this.#hostFiles.stop()
+    this.#stopSurroundings()
     await this.#reconciler.close(drainMs)
     await groupsEnded()
     this.#emitStates()

@@ -224,3 +224,70 @@ describe('a question of a host', () => {
 function surroundings(connect: Connect, prompts = new Prompts(), onChange = () => {}) {
   return { connect, prompts, onChange }
 }
+
+describe('when this machine slept, or its network is another', () => {
+  const reconnect = { initialMs: 2 ** 30, maxMs: 2 ** 30, attempts: Number.POSITIVE_INFINITY }
+
+  test('a host that waits for its next try is tried at once', async () => {
+    const { connect, refuse, made } = plainNetwork()
+    refuse.set('acme', { code: 'HOST_PROTOCOL', summary: 'something else answers' })
+    const slot = new HostSlot(host('acme', { reconnect }), null, surroundings(connect))
+    atEnd(() => slot.retire(true))
+    await eventually(() => slot.status().retryAt)
+    refuse.clear()
+    slot.surroundingsChanged()
+    await eventually(() => made.length === 1 && slot.current)
+  })
+
+  test('one whose key was refused is left alone', async () => {
+    const { connect, refuse } = plainNetwork()
+    refuse.set('acme', { code: 'AUTH_FAILED', summary: 'the key is refused' })
+    let attempts = 0
+    const counting: Connect = (...args) => {
+      attempts += 1
+      return connect(...args)
+    }
+    const slot = new HostSlot(host('acme', { reconnect }), null, surroundings(counting))
+    atEnd(() => slot.retire(true))
+    await eventually(() => slot.state === 'failed')
+    slot.surroundingsChanged()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect({ attempts, state: slot.state }).toEqual({ attempts: 1, state: 'failed' })
+  })
+
+  test('the connection that is open is asked at once', async () => {
+    const { connect } = plainNetwork()
+    let asked = 0
+    const asking: Connect = async (...args) => {
+      const networkChanged = () => {
+        asked += 1
+      }
+      return Object.assign(await connect(...args), { networkChanged })
+    }
+    const slot = new HostSlot(host('acme'), null, surroundings(asking))
+    atEnd(() => slot.retire(true))
+    await eventually(() => slot.current)
+    slot.surroundingsChanged()
+    expect(asked).toBe(1)
+  })
+})
+
+test('a server that drops us as soon as we are there is asked less and less often', async () => {
+  const { connect, made } = plainNetwork()
+  const reconnect = { initialMs: 50, maxMs: 2 ** 30, attempts: Number.POSITIVE_INFINITY }
+  const slot = new HostSlot(host('acme', { reconnect }), null, surroundings(connect))
+  atEnd(() => slot.retire(true))
+  const longest = { ms: 0 }
+  const dropped = async () => {
+    const count = made.length
+    made.at(-1)!.lose()
+    await eventually(() => made.length > count || slot.status().retryAt)
+    const { retryAt } = slot.status()
+    if (retryAt) longest.ms = Math.max(longest.ms, Date.parse(retryAt) - Date.now())
+    slot.surroundingsChanged()
+    await eventually(() => made.length > count && slot.current)
+  }
+  await eventually(() => slot.current)
+  for (let time = 0; time < 14; time++) await dropped()
+  expect(longest.ms).toBeGreaterThan(1_000)
+})
