@@ -7,6 +7,7 @@ import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
+import { reasonOf } from '../model/state-folder.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -104,11 +105,10 @@ async function makeFolder(path: string): Promise<void> {
     const made = await mkdir(path, { recursive: true, mode: 0o700 })
     if (made) await chmod(path, 0o700)
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? ''
-    if (code === 'EEXIST') return // not a folder: the check says so
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return // not a folder: the check says so
     throw new ProblemError({
       code: 'LISTEN_FORBIDDEN',
-      summary: `The folder ${path} for the control socket cannot be made (${code})`,
+      summary: `The folder ${path} for the control socket cannot be made (${reasonOf(error)})`,
       hint: 'Set TUNNELS_RUNTIME_DIR to a folder of your own',
     })
   }
