@@ -9,12 +9,13 @@ import { showProblems } from './selection.ts'
 
 /**
  * Forwards that are neither open nor idle, have a problem of their own, or go on over a connection whose successor
- * cannot be made: with what keeps that. `names` as in {@link forwardsMeant}.
+ * cannot be made: with what keeps that. The problem of an idle one is about its last use. `names` as in {@link forwardsMeant}.
  */
 export function troubledForwards(status: Status, names: readonly string[] | null): ForwardStatus[] {
   return forwardsMeant(status, names).flatMap((forward) => {
     const { problem, state, via } = forward
-    if (!['open', 'idle'].includes(state) || (problem && !isOfConnection(problem))) return [forward]
+    if (state === 'idle') return []
+    if (state !== 'open' || (problem && !isOfConnection(problem))) return [forward]
     const host = status.hosts.find(({ name }) => name === via)
     return host?.next ? [{ ...forward, problem: host.problem }] : []
   })

@@ -16,6 +16,7 @@ export function warnAbout(
   const lowest = lowestFreePort()
   for (const forward of forwards) {
     warnOpenToAll(reading, forward)
+    warnNeverIdle(reading, forward, hosts)
     warnPrivileged(reading, forward, lowest)
     warnNearlyDeclared(reading, forward, hosts)
   }
@@ -33,6 +34,23 @@ function warnOpenToAll(reading: Reading, forward: ForwardSpec): void {
     const summary = `forwards.${forward.name} lets clients on ${forward.via} reach everything that this machine reaches`
     warn(reading, path, summary, 'Say with allow_to what may be reached')
   }
+}
+
+/** Who says it of all hosts knows that some will not; who says it of this one may wonder. */
+function warnNeverIdle(
+  reading: Reading,
+  { name, kind, via }: ForwardSpec,
+  hosts: ReadonlyMap<string, HostSpec>,
+): void {
+  const path = pointer('hosts', via, 'connect')
+  if (kind !== 'remote' || hosts.get(via)?.connect !== 'on_demand' || !reading.tree.places.has(path)) return
+  const summary = `hosts.${via} stays connected although it is on_demand: forwards.${name} listens on it`
+  warn(
+    reading,
+    path,
+    summary,
+    'A remote forward needs the connection all the time; give it a host of its own',
+  )
 }
 
 function isOpen(listen: ListenSpec): boolean {

@@ -57,6 +57,9 @@ export interface WantedHost {
   bindInterface: string | null
   addressFamily: 'any' | 'inet' | 'inet6'
   reconnect: Reconnect
+  /** `on_demand`: connected while somebody uses it, and `disconnectAfterMs` longer (0: from then on). */
+  connect: 'always' | 'on_demand'
+  disconnectAfterMs: number
 }
 
 /** `environment`: all that the command gets of ours, without what the files' variables hold. */

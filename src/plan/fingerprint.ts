@@ -12,6 +12,8 @@ const hostUpdates: ReadonlySet<string> = new Set<keyof WantedHost>([
   'numberOfPasswordPrompts',
   'serverAliveIntervalMs',
   'serverAliveCountMax',
+  'connect',
+  'disconnectAfterMs',
 ])
 
 const forwardUpdates: Readonly<Record<string, ForwardChange>> = {

@@ -6,6 +6,10 @@
 //      ├──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
 //      └──asks──▶ waiting, with a prompt ──answered──▶ opening
 //
+// On demand it is idle while nobody wants it: idle ──use──▶ opening, open ──unused──▶ idle, retrying ──nobody waits──▶
+// idle with its problem. What does not heal by itself rests as ever: a client that tries again is no reason to show a
+// server a refused key again.
+//
 // With a new spec while open: `current` serves on until the attempt succeeds, and `next` goes through these states
 // instead; it never comes back on the old spec.
 
@@ -15,7 +19,8 @@ import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
 import type { HostStatus, NextConnection, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
-import { afterFailure } from './backoff.ts'
+import { type AfterFailure, afterFailure } from './backoff.ts'
+import { Demand } from './demand.ts'
 import { HeldCarrier } from './held-carrier.ts'
 import { behindJump, throughJump, waitForJump } from './jump.ts'
 import type { Prompts } from './prompts.ts'
@@ -46,6 +51,12 @@ interface Next {
 /** A connection that served this long was a good one. */
 const steadyMs = 2_000
 
+interface Rest {
+  after: AfterFailure
+  retryAt: Date | null
+  problem: Problem
+}
+
 export class HostSlot {
   #spec: WantedHost
   #jump: HostSlot | null
@@ -67,7 +78,12 @@ export class HostSlot {
   #downSince = performance.now()
   /** Connections in a row that were lost as soon as they were there. */
   #shortLived = 0
-  #isAtRest = false
+  #resting: Rest | null = null
+  /** Somebody asked for a try: it is made although nobody uses the host. */
+  #isOwed = false
+  #isBehindJump = false
+  #unusedTimer: NodeJS.Timeout | undefined
+  readonly #demand = new Demand(() => this.#demandChanged())
   /** Ends the attempt or the rest that is under way, so that the loop looks again. */
   #turn = new AbortController()
   readonly #end = new AbortController()
@@ -114,6 +130,7 @@ export class HostSlot {
   update(spec: WantedHost): void {
     this.#spec = spec
     this.#serving?.held.carrier.update(spec)
+    this.#demandChanged()
   }
 
   /** Make before break: the connection that is open serves until one with the new spec is. */
@@ -123,6 +140,7 @@ export class HostSlot {
     this.#attempts = 0
     this.#generation += 1
     if (this.#serving) this.#next = { since: new Date(), state: 'opening', problem: null }
+    if (!this.#isNeeded) this.#enter('idle', null)
     this.#nextTurn()
   }
 
@@ -131,7 +149,8 @@ export class HostSlot {
    * way goes on.
    */
   wake(): boolean {
-    if (!this.#isAtRest) return false
+    if (!this.#resting) return false
+    this.#isOwed = this.isGivenUp
     this.#attempts = 0
     this.#nextTurn()
     return true
@@ -147,6 +166,7 @@ export class HostSlot {
   retire(atOnce: boolean): void {
     this.#end.abort()
     this.#turn.abort()
+    clearTimeout(this.#unusedTimer)
     this.#waiting.fail({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
     this.#next = null
     this.#enter('closed', null)
@@ -161,7 +181,17 @@ export class HostSlot {
   async carrier(signal: AbortSignal, newest = false): Promise<HeldCarrier> {
     if (this.#serving && (!newest || this.#serving.generation === this.#generation)) return this.#serving.held
     if (this.isGivenUp) throw new ProblemError(this.#unavailable())
-    return this.#waiting.wait(signal, this.#spec.connectTimeoutMs, () => this.#unavailable())
+    const leave = this.#demand.take()
+    try {
+      return await this.#waiting.wait(signal, this.#spec.connectTimeoutMs, () => this.#unavailable())
+    } finally {
+      leave()
+    }
+  }
+
+  /** Until the returned function is called it is connected all the time, on demand too. */
+  need(): () => void {
+    return this.#demand.take()
   }
 
   /** Dials through this host. The connection holds its carrier for as long as it lives. */
@@ -213,7 +243,8 @@ export class HostSlot {
       this.#turn = new AbortController()
       const { signal } = this.#turn
       try {
-        if (this.#serving?.generation === this.#generation)
+        if (!this.#isNeeded) await this.#idle(signal)
+        else if (this.#serving?.generation === this.#generation)
           await untilClosed(this.#serving.held.carrier, signal)
         else await this.#attempt(this.#generation, signal)
       } catch (error) {
@@ -223,14 +254,70 @@ export class HostSlot {
   }
 
   async #attempt(generation: number, signal: AbortSignal): Promise<void> {
-    const jump = this.#jump
-    const held = jump && (await waitForJump(jump, signal, () => this.#tellOfJump(jump)))
-    if (this.#way !== 'retrying') this.#become('opening')
-    const through = held && { openStream: throughJump(held, this.#spec) }
-    const endpoint = formatEndpoint(this.#spec)
-    const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
-    if (signal.aborted) carrier.close()
-    else this.#serve({ held: new HeldCarrier(carrier), generation, endpoint })
+    if (this.#state === 'idle') this.#enter('opening', this.#problem)
+    const stopNeeding = this.#jump?.need()
+    try {
+      const held = this.#jump && (await this.#waitFor(this.#jump, signal))
+      if (this.#way !== 'retrying') this.#become('opening')
+      const through = held && { openStream: throughJump(held, this.#spec) }
+      const endpoint = formatEndpoint(this.#spec)
+      const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
+      if (signal.aborted) carrier.close()
+      else this.#serve({ held: new HeldCarrier(carrier, () => this.#lookAtUse()), generation, endpoint })
+    } finally {
+      stopNeeding?.()
+    }
+  }
+
+  async #waitFor(jump: HostSlot, signal: AbortSignal): Promise<HeldCarrier> {
+    this.#isBehindJump = true
+    try {
+      return await waitForJump(jump, signal, () => this.#tellOfJump(jump))
+    } finally {
+      this.#isBehindJump = false
+    }
+  }
+
+  /** Until somebody wants it. */
+  async #idle(signal: AbortSignal): Promise<void> {
+    this.#enter('idle', this.#problem)
+    this.#notifyWatchers()
+    await aborted(signal)
+    this.#downSince = performance.now()
+  }
+
+  get #isNeeded(): boolean {
+    if (this.#spec.connect === 'always' || this.#isOwed) return true
+    return this.#demand.isThere || this.#serving !== null
+  }
+
+  #demandChanged(): void {
+    if (this.#end.signal.aborted) return
+    this.#lookAtUse()
+    if (this.#resting) this.#showRest(this.#resting)
+    else if (this.#isNeeded ? this.#state === 'idle' : this.#isBehindJump) this.#turn.abort()
+  }
+
+  /** On demand: lets a connection go that nobody has used for disconnect_after. */
+  #lookAtUse(): void {
+    clearTimeout(this.#unusedTimer)
+    const { connect, disconnectAfterMs } = this.#spec
+    const unusedSinceMs = this.current?.unusedSinceMs ?? null
+    if (connect === 'always' || disconnectAfterMs === 0 || this.#demand.isThere) return
+    if (unusedSinceMs === null || this.#end.signal.aborted) return
+    const restMs = Math.max(0, unusedSinceMs + disconnectAfterMs - performance.now())
+    this.#unusedTimer = setTimeout(() => this.#disconnect(), Math.ceil(restMs))
+  }
+
+  #disconnect(): void {
+    const unused = this.current
+    this.#serving = null
+    this.#next = null
+    this.#enter('idle', null)
+    unused?.retire()
+    this.#servedGeneration = null
+    this.#notifyWatchers()
+    this.#turn.abort()
   }
 
   /** The host waits for the answer; what serves meanwhile goes on. */
@@ -272,6 +359,7 @@ export class HostSlot {
     if (this.#servedGeneration === next.generation) this.#reconnects += 1
     this.#servedGeneration = next.generation
     this.#attempts = 0
+    this.#isOwed = false
     const lost = () => {
       if (this.#serving === next) this.#countShortLived(performance.now() - servedFrom)
       this.#lost(next, problemOf(closed.reason))
@@ -281,6 +369,7 @@ export class HostSlot {
     this.#waiting.serve(next.held)
     this.#notifyWatchers()
     previous?.held.retire()
+    this.#lookAtUse()
   }
 
   /** A server that takes us and drops us is asked less and less often; one such loss is bad luck. */
@@ -296,8 +385,17 @@ export class HostSlot {
     this.#next = null
     this.#downSince = performance.now()
     const state = !next || next.state === 'opening' ? 'retrying' : next.state
-    if (this.#state !== 'closed') this.#enter(state, next?.problem ?? problem)
+    if (!this.#isNeeded) this.#lostOnDemand(serving, problem)
+    else if (this.#state !== 'closed') this.#enter(state, next?.problem ?? problem)
     this.#notifyWatchers()
+  }
+
+  /** A server may end what nobody uses (UnusedConnectionTimeout of sshd_config(5)): that is no trouble. */
+  #lostOnDemand({ held }: Serving, problem: Problem): void {
+    const isUnused = held.unusedSinceMs !== null
+    if (this.#state !== 'closed') this.#enter('idle', isUnused ? null : problem)
+    this.#servedGeneration = null
+    if (isUnused) this.#turn.abort()
   }
 
   /** A loss is followed by a rest too: a server that drops us at once is not hammered. */
@@ -308,15 +406,24 @@ export class HostSlot {
       attempts: this.#attempts,
       downMs: performance.now() - this.#downSince,
     }
-    const next = afterFailure(failure, this.#spec.reconnect, Math.random)
-    this.#retryAt = next.state === 'retrying' ? new Date(Date.now() + next.delayMs) : null
-    this.#become(next.state, problem)
-    if (next.state !== 'retrying') this.#waiting.fail(this.#unavailable())
+    const after = afterFailure(failure, this.#spec.reconnect, Math.random)
+    const delayMs = after.state === 'retrying' ? after.delayMs : undefined
+    this.#isOwed = false
+    this.#resting = { after, retryAt: delayMs === undefined ? null : new Date(Date.now() + delayMs), problem }
+    this.#showRest(this.#resting)
+    if (after.state !== 'retrying') this.#waiting.fail(this.#unavailable())
     this.#notifyWatchers()
-    this.#isAtRest = true
-    await aborted(signal, next.state === 'retrying' ? next.delayMs : undefined)
-    this.#isAtRest = false
+    await aborted(signal, delayMs)
+    this.#resting = null
     this.#retryAt = null
+    if (!this.#isNeeded) this.#attempts = 0
+  }
+
+  /** While nobody waits for the next try it is idle, and no try comes. */
+  #showRest({ after: { state }, retryAt, problem }: Rest): void {
+    const isIdle = state === 'retrying' && !this.#isNeeded
+    this.#retryAt = isIdle ? null : retryAt
+    this.#become(isIdle ? 'idle' : state, problem)
   }
 
   #unavailable(): Problem {
@@ -327,7 +434,7 @@ export class HostSlot {
   #nextTurn(): void {
     this.#turn.abort()
     const isOnTheWay = this.#next !== null || !this.#serving
-    if (isOnTheWay && !this.#end.signal.aborted) this.#become('opening')
+    if (isOnTheWay && this.#isNeeded && !this.#end.signal.aborted) this.#become('opening')
   }
 
   #notifyWatchers(): void {

@@ -203,11 +203,11 @@ export class OpenForward implements BindingOwner {
     for (const change of changed) if (change !== 'listen') this.#traffic.setRoute(route, change)
   }
 
-  /** New connections go the new way once its host is open, or when the old one can carry them no more. */
+  /** New connections go the new way once its host is open or idle, or when the old one can carry them no more. */
   #moveTo(slot: HostSlot, changed: readonly ForwardChange[]): void {
     const letGo = this.#slot.current?.hold()
     const move = () => {
-      if (!slot.current && this.#slot.current) return
+      if (!slot.current && slot.state !== 'idle' && this.#slot.current) return
       this.#stopWaitingForHost()
       this.#watchHost(slot)
       this.#setRoute(this.#spec, changed)

@@ -25,6 +25,7 @@ export class RemoteBinding extends OwnedBinding {
   #listen: ListenSpec
   #listening: Listening | null = null
   #stopWatching: (() => void) | null = null
+  #stopNeeding: (() => void) | null = null
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -49,6 +50,7 @@ export class RemoteBinding extends OwnedBinding {
   override async open(): Promise<void> {
     this.enter('opening', null)
     this.#stopWatching ??= this.#slot.watch(() => this.#lookAgain())
+    this.#stopNeeding ??= this.#slot.need()
     this.#lookAgain()
   }
 
@@ -58,6 +60,9 @@ export class RemoteBinding extends OwnedBinding {
     this.#stopWatching = null
     this.enter('closed', null)
     await this.inTurn(() => this.#cancel())
+    if (!this.isClosed()) return
+    this.#stopNeeding?.()
+    this.#stopNeeding = null
   }
 
   protected override get disturbs(): boolean {

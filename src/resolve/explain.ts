@@ -63,7 +63,6 @@ function connectionTo(wanted: ReadonlyMap<string, WantedHost>, name: string): Wa
 
 function effective(host: WantedHost, { spec }: KnownHost): HostSpec {
   return {
-    connect: 'always',
     sshConfig: true,
     ...spec,
     hostname: host.hostname,
@@ -82,6 +81,8 @@ function effective(host: WantedHost, { spec }: KnownHost): HostSpec {
     compression: host.compression,
     addressFamily: host.addressFamily,
     reconnect: host.reconnect,
+    connect: host.connect,
+    ...(host.connect === 'on_demand' && { disconnectAfterMs: host.disconnectAfterMs }),
   }
 }
 

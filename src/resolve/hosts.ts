@@ -80,6 +80,8 @@ function fillIn(way: Way, surroundings: Surroundings): WantedHost {
     bindInterface: spec.bindInterface ?? null,
     addressFamily: spec.addressFamily ?? 'any',
     reconnect: { initialMs: 500, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY, ...spec.reconnect },
+    connect: spec.connect ?? 'always',
+    disconnectAfterMs: spec.disconnectAfterMs ?? 300_000,
   }
 }
 

@@ -25,3 +25,10 @@ test('a warning of a host that is open is no trouble of its forwards', () => {
   const hosts = [{ name: 'acme', state: 'open', problem }]
   expect(troubledForwards({ hosts, forwards: [forward] } as unknown as Status, null)).toEqual([])
 })
+
+test('what an idle forward met at its last use is no reason to say that it did not come up', () => {
+  const problem: Problem = { code: 'HOST_UNREACHABLE', summary: 'acme was down' }
+  const idle = { ...forward, state: 'idle', problem }
+  const hosts = [{ name: 'acme', state: 'idle', problem }]
+  expect(troubledForwards({ hosts, forwards: [idle] } as unknown as Status, null)).toEqual([])
+})

@@ -46,6 +46,8 @@ export function host(name: string, fields: Partial<WantedHost> = {}): WantedHost
     bindInterface: null,
     addressFamily: 'any',
     reconnect: { initialMs: 10, maxMs: 50, attempts: Number.POSITIVE_INFINITY },
+    connect: 'always',
+    disconnectAfterMs: 300_000,
     ...fields,
   }
 }
