@@ -5,11 +5,18 @@ const isOldNode = major < 20 || (major === 20 && minor < 19)
 
 if (process.platform === 'win32') refuse('tunnels runs on Linux and macOS; on Windows it works inside WSL.')
 else if (isOldNode) refuse(`tunnels needs Node 20.19 or newer; this is ${process.versions.node}.`)
-else void run()
+else run().catch(giveUp)
 
 function refuse(sentence: string): void {
   process.stderr.write(`${sentence}\n`)
   process.exit(2)
+}
+
+/** Without room for our own files there is no other file that could say so. */
+function giveUp(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error
+  process.stderr.write('tunnels may open too few files here; raise the limit (ulimit -n)\n')
+  process.exit(1)
 }
 
 async function run(): Promise<void> {

@@ -28,7 +28,8 @@ let lookedAt = Number.NEGATIVE_INFINITY
  */
 export function descriptorProblem(what: 'connection' | 'listener' = 'connection'): Problem | null {
   limit ??= findLimit()
-  const usable = limit - RESERVED - (what === 'listener' ? RESERVED_FOR_CONNECTIONS : 0)
+  const reserved = RESERVED + (what === 'listener' ? RESERVED_FOR_CONNECTIONS : 0)
+  const usable = limit - reserved
   if (!hasRoom(usable) || seen === 0) lookAgain()
   if (hasRoom(usable)) {
     since += 1
@@ -37,7 +38,7 @@ export function descriptorProblem(what: 'connection' | 'listener' = 'connection'
   }
   return {
     code: 'LIMIT_REACHED',
-    summary: `This process may have ${limit} files and connections open, and they are in use`,
+    summary: `No room for another ${what}: this process may have ${limit} files and connections open, and keeps ${reserved} of them for ${what === 'listener' ? 'connections and itself' : 'itself'}`,
     hint:
       what === 'listener'
         ? 'Raise the limit where tunnels is started (ulimit -n), or have fewer forwards'

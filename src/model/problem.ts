@@ -85,8 +85,21 @@ export class ProblemError extends Error {
 /** The problem inside an error; anything unexpected is `INTERNAL` with its message as detail. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError && error.problems[0]) return error.problems[0]
+  if (isOutOfFiles(error)) return outOfFiles
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 'INTERNAL', summary: 'Something unexpected went wrong inside tunnels', detail }
+}
+
+/** Met anywhere: whatever opens a file or a socket may be the one too many. */
+function isOutOfFiles(error: unknown): boolean {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException
+  return code === 'EMFILE' || code === 'ENFILE'
+}
+
+const outOfFiles: Problem = {
+  code: 'LIMIT_REACHED',
+  summary: 'Too many files are open: this process, or this machine, may have no more',
+  hint: 'Raise the limit where tunnels is started (ulimit -n)',
 }
 
 export function isError(problem: Problem): boolean {
