@@ -136,6 +136,7 @@ async function selectionOf(
     place: placeProject(identity, env),
     selection: {
       files,
+      ...(options.files.length === 0 && !env.TUNNELS_FILE && { found: true }),
       envFile: options.envFile === null ? null : resolve(cwd, options.envFile),
       profiles: options.profiles,
       names,

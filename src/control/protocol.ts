@@ -15,6 +15,8 @@ export const PROTOCOL_VERSION = 1
 export interface Selection {
   /** Absolute paths, in merge order. */
   files: string[]
+  /** They were looked for, not named: an override beside the first one counts. */
+  found?: boolean
   /** What `-` among the files read; absent where there is none. */
   input?: string
   envFile: string | null

@@ -28,6 +28,7 @@ const isMap: Check = (value) => typeof value === 'object' && value !== null && !
 
 const selection: Readonly<Record<keyof Selection, Check>> = {
   files: areTexts,
+  found: orAbsent((value) => typeof value === 'boolean'),
   input: orAbsent(isText),
   envFile: orNull(isText),
   profiles: areTexts,

@@ -15,6 +15,7 @@ import { type Resolved, resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { contradictsKnownHosts } from '../ssh/host-key.ts'
+import { withFoundFiles } from './found-files.ts'
 import { lookAtFiles, lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
 
 export interface Loaded {
@@ -121,8 +122,9 @@ async function readFiles(selection: Selection): Promise<ReadFiles> {
     ...(selection.envFile !== null && { envFile: selection.envFile }),
     ...(selection.projectName !== null && { projectName: selection.projectName }),
   })
-  if (!project || !written) throw new ProblemError(problems.filter(isError))
-  return { project, problems, environment, written }
+  const all = await withFoundFiles(selection, problems)
+  if (!project || !written) throw new ProblemError(all.filter(isError))
+  return { project, problems: all, environment, written }
 }
 
 async function resolveRead(

@@ -32,6 +32,7 @@ import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
 import { groupsEnded } from '../ssh/process-group.ts'
+import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
@@ -429,8 +430,10 @@ function inOrderOf<T extends { name: string }>(
 }
 
 /** Those that are followed. Standard input was read once. */
-function filesOf({ files, envFile }: Selection): string[] {
+function filesOf(selection: Selection): string[] {
+  const { files, envFile } = selection
   const first = files[0] ?? '-'
   const folder = first === '-' ? process.cwd() : dirname(first)
-  return [...files.filter((file) => file !== '-'), envFile ?? join(folder, '.env')]
+  const named = files.filter((file) => file !== '-')
+  return [...new Set([...named, ...foundLater(selection), envFile ?? join(folder, '.env')])]
 }
