@@ -5,11 +5,18 @@ const isOldNode = major < 20 || (major === 20 && minor < 19)
 
 if (process.platform === 'win32') refuse('tunnels runs on Linux and macOS; on Windows it works inside WSL.')
 else if (isOldNode) refuse(`tunnels needs Node 20.19 or newer; this is ${process.versions.node}.`)
-else void run()
+else run().catch(giveUp)
 
 function refuse(sentence: string): void {
   process.stderr.write(`${sentence}\n`)
   process.exit(2)
+}
+
+/** Without room for our own files there is no other file that could say so. */
+function giveUp(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error
+  process.stderr.write('tunnels may open too few files here; raise the limit (ulimit -n)\n')
+  process.exit(1)
 }
 
 async function run(): Promise<void> {
@@ -19,7 +26,7 @@ async function run(): Promise<void> {
     import('node:url'),
     import('./cli/command-line.ts'),
   ])
-  process.stdout.on('error', leaveQuietly)
+  process.stdout.on('error', leave)
   process.stderr.on('error', () => {})
   const packageFile = new URL('../package.json', import.meta.url)
   const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
@@ -27,7 +34,7 @@ async function run(): Promise<void> {
   const argv = process.argv.slice(2)
   const code = await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath })
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-  process.exit(code)
+  process.exit(isAnswerLost ? 1 : isReaderGone ? 0 : code)
 }
 
 /** Where this Node can, and nothing is loaded for it where it cannot. */
@@ -43,7 +50,18 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()))
 }
 
-/** Who reads us has had enough (`| head`): no reason for a stack trace. What runs is ended as by Ctrl-C. */
-function leaveQuietly(): void {
-  if (!process.emit('SIGINT', 'SIGINT')) process.exit(0)
+let isAnswerLost = false
+let isReaderGone = false
+
+/**
+ * Who reads us has had enough (`| head`): no reason for a word, and no failure. A disk that is full is one. What runs is ended as by
+ * Ctrl-C.
+ */
+function leave({ code }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') isReaderGone = true
+  if (code !== 'EPIPE' && !isAnswerLost) {
+    isAnswerLost = true
+    process.stderr.write(`tunnels: the answer could not be written (${code})\n`)
+  }
+  if (!process.emit('SIGINT', 'SIGINT')) process.exit(isAnswerLost ? 1 : 0)
 }

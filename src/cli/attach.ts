@@ -1,16 +1,21 @@
 // `tunnels up` beside a running supervisor: brings it the selection, then shows what it does. Ctrl-C leaves.
 
 import { setTimeout } from 'node:timers/promises'
+import { brokenOff } from '../control/broken-off.ts'
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { isAlive } from '../control/lock.ts'
-import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { Selection } from '../control/protocol.ts'
+import { ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
+import { withTrust } from '../supervisor/selection.ts'
 import { formatPlan } from '../view/plan.ts'
+import { agree } from './agree.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { type Followed, follow, foregroundView } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { noteOtherVersion } from './project.ts'
-import { type LoadedSelection, showProblems } from './selection.ts'
+import { canAsk } from './questions.ts'
+import { type LoadedSelection, showFurther } from './selection.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
 
 /** Longer than SIGTERM drains. */
@@ -21,11 +26,11 @@ const LOOK_AGAIN_MS = 100
 export async function attach(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean },
+  args: { watch: boolean; trust: boolean },
 ): Promise<number | 'gone'> {
-  const client = await bring(invocation, loaded, args)
-  if (typeof client !== 'object') return client
   const leaving = new AbortController()
+  const client = await bring(invocation, loaded, args, leaving.signal)
+  if (typeof client !== 'object') return client
   const signals = listenForSignals(() => void client.reconcile().catch(() => {}))
   try {
     const streaming = stream(invocation, client, leaving.signal)
@@ -39,19 +44,26 @@ export async function attach(
   }
 }
 
-/** Hands the selection over, and says what that changed. A number: it was refused, with this exit code. */
+/**
+ * Hands the selection over, and says what that changed. Whoever can be asked is there from before until `leaving`
+ * fires. A number: it was refused, with this exit code.
+ */
 export async function bring(
   invocation: Invocation,
-  { place, selection }: LoadedSelection,
-  { watch }: { watch: boolean },
+  loaded: LoadedSelection,
+  { watch, trust }: { watch: boolean; trust: boolean },
+  leaving: AbortSignal,
 ): Promise<ControlClient | number | 'gone'> {
   const { env, version, terminal, options } = invocation
-  const client = await openControlClient({ place, env, version })
+  const client = await openControlClient({ place: loaded.place, env, version })
   if (!client) return 'gone'
   if (client.otherVersion) noteOtherVersion(invocation, client.otherVersion)
   try {
+    const selection = await agreeOnAll(invocation, client, loaded, trust)
+    if (typeof selection === 'number') return selection
+    if (canAsk(invocation)) await client.attend(leaving)
     const { plan, problems } = await client.reconcile({ selection })
-    showProblems(invocation, problems)
+    showFurther(invocation, problems, loaded)
     if (exitCodeOf(problems) !== EXIT.fine) return exitCodeOf(problems)
     if (!options.json) terminal.note(formatPlan(plan, { color: terminal.color.err }).trimEnd())
     noteOtherWatch(invocation, await client.status(), watch)
@@ -61,6 +73,22 @@ export async function bring(
     await untilGone(invocation, client)
     return 'gone'
   }
+}
+
+/** Names are added to what runs: of that, too, the files may say something new by now. */
+async function agreeOnAll(
+  invocation: Invocation,
+  client: ControlClient,
+  { selection, sources }: LoadedSelection,
+  trust: boolean,
+): Promise<Selection | number> {
+  if (selection.names === null) return selection
+  const look = async (trusted: readonly string[]) => {
+    const { waiting } = await client.trust({ selection, trusted: [...trusted] })
+    return waiting
+  }
+  const trusted = await agree(invocation, look, { trust, sources })
+  return typeof trusted === 'number' ? trusted : withTrust(selection, trusted)
 }
 
 function noteOtherWatch({ terminal }: Invocation, { supervisor }: Status, watch: boolean): void {
@@ -93,13 +121,8 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   let followed: Followed | null = null
   try {
     const events = await client.openEvents(signal, { connections: invocation.options.json })
-    followed = await follow(invocation, () => client.status(), foregroundView(invocation, true))
-    let isOver = false
-    for await (const event of events) {
-      followed.see(event)
-      isOver = event.event === 'end'
-    }
-    if (!isOver && !signal.aborted) throw new ProblemError(await brokenOff(client))
+    followed = await follow(invocation, client, foregroundView(invocation, true))
+    for await (const event of events) followed.see(event)
     invocation.terminal.note('The supervisor has ended')
     return EXIT.fine
   } catch (error) {
@@ -109,21 +132,5 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
     throw error
   } finally {
     await followed?.stop()
-  }
-}
-
-/** Its last word is `end`, whatever ends it, if it can still say anything. */
-async function brokenOff({ socket, pid }: ControlClient): Promise<Problem> {
-  const who = `The supervisor${pid ? ` (process ${pid})` : ''}`
-  if (await isAlive(socket))
-    return {
-      code: 'SUPERVISOR_UNREACHABLE',
-      summary: `${who} tells no more what happens: it was not read fast enough`,
-      hint: 'The tunnels stay up; `tunnels up` joins it again',
-    }
-  return {
-    code: 'SUPERVISOR_UNREACHABLE',
-    summary: `${who} has gone without a word: it was killed, or it crashed`,
-    hint: '`tunnels up` starts it again; where it crashed, the end of its log says why',
   }
 }

@@ -77,7 +77,7 @@ function addVerbs(add: Add): void {
     async (invocation, names, own) => {
       const verb = await import('./up.ts')
       const { detach = false, watch = true, dryRun = false } = own as Partial<Record<string, boolean>>
-      return verb.up(invocation, { names, detach, watch, dryRun })
+      return verb.up(invocation, { names, detach, watch, dryRun, trust: own.trust === true })
     },
   )
   up.option(
@@ -113,12 +113,18 @@ function addVerbs(add: Add): void {
 }
 
 function addSmallVerbs(add: Add): void {
-  add('restart [NAME...]', 'close and open again', async (invocation, names) =>
-    (await import('./restart.ts')).restart(invocation, { names }),
+  add('restart [NAME...]', 'close and open again', async (invocation, names, own) =>
+    (await import('./restart.ts')).restart(invocation, { names, trust: own.trust === true }),
   ).option('--trust', 'accept what this file may do, without asking')
-  add('reload', 'read the file again, now', async (invocation) =>
-    (await import('./reload.ts')).reload(invocation),
+  add('reload', 'read the file again, now', async (invocation, _names, own) =>
+    (await import('./reload.ts')).reload(invocation, { trust: own.trust === true }),
   ).option('--trust', 'accept what this file may do, without asking')
+  add('doctor [NAME...]', 'go through each step, and say what is wrong', async (invocation, names, own) =>
+    (await import('./doctor.ts')).doctor(invocation, { names, trust: own.trust === true }),
+  ).option('--trust', 'accept what this file may do, without asking')
+  add('hostkeys [HOST...]', 'the keys of hosts, as a block for the file', async (invocation, names, own) =>
+    (await import('./hostkeys.ts')).hostkeys(invocation, { names, scan: own.scan === true }),
+  ).option('--scan', 'ask the servers, instead of known_hosts; nobody vouches for what they say')
   const runLogs: Run = async (invocation, names, own) => {
     const { follow, lines, since } = own as { follow?: true; lines?: string; since?: string }
     const verb = await import('./logs.ts')
@@ -134,12 +140,25 @@ function addSmallVerbs(add: Add): void {
     .option('-n, --lines <count>', 'the last so many lines (100), or `all`')
     .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
   add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
-  add('config', 'print the file as it is understood; with --quiet only check it', async (invocation) =>
-    (await import('./config.ts')).config(invocation, { checkOnly: false }),
-  )
+  add(
+    'config',
+    'print the file as it is understood; with --quiet only check it',
+    async (invocation, _, own) =>
+      (await import('./config.ts')).config(invocation, { checkOnly: false, withOrigin: own.origin === true }),
+  ).option('--origin', 'print every value in effect, with where it comes from')
   add('validate', 'check the file, warnings included', async (invocation) =>
-    (await import('./config.ts')).config(invocation, { checkOnly: true }),
+    (await import('./config.ts')).config(invocation, { checkOnly: true, withOrigin: false }),
   )
+  add(
+    'trust',
+    'show what the files may do, and what waits for an answer',
+    async (invocation, _names, own) => {
+      const verb = await import('./trust.ts')
+      return verb.trust(invocation, { list: own.list === true, revoke: own.revoke === true })
+    },
+  )
+    .option('--list', 'of every project')
+    .option('--revoke', 'trust nothing of this project any more')
   add('schema', 'print the JSON Schema of tunnels.yaml', async (invocation) =>
     (await import('./schema.ts')).schema(invocation),
   )

@@ -1,6 +1,8 @@
 // `tunnels down`: closes forwards; without names all of them, and the supervisor with them. Nothing to close is fine.
 
 import { parseDuration } from '../config/duration.ts'
+import { sweepAbandoned } from '../control/lock.ts'
+import { checkRuntimeDir, runtimeDirOf } from '../control/paths.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
@@ -20,12 +22,12 @@ export async function down(invocation: Invocation, { names, drain, all }: DownAr
   const { terminal } = invocation
   const client = await findRunning(invocation)
   if (!client) {
+    const { env } = invocation
+    if (await checkRuntimeDir(env)) await sweepAbandoned(runtimeDirOf(env).path)
     terminal.note('Nothing is running for this project')
     return EXIT.fine
   }
   try {
-    // One that does not even say that it lives would answer `down` no sooner.
-    await client.healthz()
     await client.down({ drainMs, ...(names.length > 0 && { names }) })
   } catch (error) {
     // It ended while we asked: that is what was wanted.

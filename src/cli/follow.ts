@@ -1,12 +1,14 @@
 // Watches what becomes of the hosts and forwards after an `up`, whoever runs them: shows the first outcome of
-// each as progress, everything later as events, and knows when nothing is left to hope for.
+// each as progress, everything later as events, puts what hosts ask to the person at the terminal, and knows when
+// nothing is left to hope for.
 
-import type { Event } from '../control/protocol.ts'
+import type { AnswerRequest, Event } from '../control/protocol.ts'
 import type { ForwardStatus, Status } from '../model/status.ts'
 import { formatEvent } from '../view/event.ts'
 import { formatJson } from '../view/json.ts'
 import { isSettled, openProgress, type Progress } from '../view/progress.ts'
 import type { Invocation } from './invocation.ts'
+import { canAsk, Questions } from './questions.ts'
 
 export interface Followed {
   /** To be called with each event, in order. */
@@ -15,8 +17,16 @@ export interface Followed {
   readonly settled: Promise<Status>
   /** Resolves when there are forwards and each has failed, or waits for a person who is not there. */
   readonly hopeless: Promise<Status>
-  /** Stops showing; what is still opening stays as it is. */
+  /** A person is thinking about an answer. */
+  readonly isAsking: boolean
+  /** Stops showing and asking; what is still opening stays as it is. */
   stop(): Promise<void>
+}
+
+/** Whoever supervises, here or at the other end of the control socket. */
+export interface Followable {
+  status(): Status | Promise<Status>
+  answer(request: AnswerRequest): Promise<void>
 }
 
 export interface FollowOptions {
@@ -34,13 +44,13 @@ export function foregroundView({ options }: Invocation, tellPresent: boolean): F
   return { names: null, events: 'lines', progress: !options.quiet, tellPresent: false }
 }
 
-/** `look` gives the present status; when it rejects, the status stays what it was. */
+/** When `control` gives no status any more, it stays what it was. Who can be asked is, with {@link canAsk}. */
 export async function follow(
   invocation: Invocation,
-  look: () => Promise<Status>,
+  control: Followable,
   options: FollowOptions,
 ): Promise<Followed> {
-  const following = new Following(invocation, look, options)
+  const following = new Following(invocation, control, options)
   await following.begin()
   return following
 }
@@ -49,19 +59,29 @@ class Following implements Followed {
   readonly settled: Promise<Status>
   readonly hopeless: Promise<Status>
   readonly #invocation: Invocation
-  readonly #look: () => Promise<Status>
+  readonly #control: Followable
+  readonly #questions: Questions | null
   readonly #options: FollowOptions
   #settle!: (status: Status) => void
   #despair!: (status: Status) => void
   #progress: Progress | null = null
   #later: Event[] | null = []
+  /** While the terminal belongs to a question. */
+  #held: Event[] | null = null
   #stopping: Promise<void> | null = null
   #isLooking = false
   #isLookDue = false
 
-  constructor(invocation: Invocation, look: () => Promise<Status>, options: FollowOptions) {
+  constructor(invocation: Invocation, control: Followable, options: FollowOptions) {
     this.#invocation = invocation
-    this.#look = look
+    this.#control = control
+    this.#questions = canAsk(invocation)
+      ? new Questions(invocation, {
+          answer: (request) => control.answer(request),
+          takeTerminal: () => this.#hold(),
+          giveTerminalBack: () => this.#release(),
+        })
+      : null
     this.#options = options
     this.settled = new Promise((resolve) => {
       this.#settle = resolve
@@ -72,14 +92,18 @@ class Following implements Followed {
   }
 
   async begin(): Promise<void> {
-    const first = await this.#look()
+    const first = await this.#control.status()
     const { tellPresent, progress } = this.#options
     if (tellPresent) for (const event of eventsOf(first)) this.#showEvent(event)
     if (progress) {
       const { stderr, isLive, color } = this.#invocation.terminal
       this.#progress = await openProgress({ stream: stderr, interactive: isLive, color: color.err }, first)
     }
-    await this.#judge(await this.#look())
+    await this.#judge(await this.#control.status())
+  }
+
+  get isAsking(): boolean {
+    return this.#questions?.isAsking ?? false
   }
 
   see(event: Event): void {
@@ -94,12 +118,17 @@ class Following implements Followed {
     void this.#lookAgain()
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stopShowing()
+  async stop(): Promise<void> {
+    await this.#questions?.stop()
+    await this.#stopProgress()
+  }
+
+  #stopProgress(): Promise<void> {
+    this.#stopping ??= this.#endProgress()
     return this.#stopping
   }
 
-  async #stopShowing(): Promise<void> {
+  async #endProgress(): Promise<void> {
     await this.#progress?.finish()
     for (const event of this.#later ?? []) this.#showEvent(event)
     this.#later = null
@@ -112,7 +141,7 @@ class Following implements Followed {
     this.#isLooking = true
     while (this.#isLookDue) {
       this.#isLookDue = false
-      const status = await this.#look().catch(() => null)
+      const status = await Promise.resolve(this.#control.status()).catch(() => null)
       if (status) await this.#judge(status)
     }
     this.#isLooking = false
@@ -120,20 +149,37 @@ class Following implements Followed {
 
   async #judge(status: Status): Promise<void> {
     this.#progress?.update(status)
+    this.#questions?.update(status.hosts.flatMap(({ prompt }) => prompt ?? []))
     const forwards = forwardsMeant(status, this.#options.names)
     const rows = [...status.hosts.filter(({ name }) => forwards.some(({ via }) => via === name)), ...forwards]
-    if (rows.every(({ state }) => isSettled(state))) {
-      await this.stop()
+    if (rows.every((row) => isSettled(row, status))) {
+      await this.#stopProgress()
       this.#settle(status)
     }
     const { hasPerson } = this.#invocation.terminal
-    const isLost = ({ state }: ForwardStatus) => state === 'failed' || (state === 'waiting' && !hasPerson)
+    const isLost = (row: ForwardStatus) =>
+      row.state === 'failed' || (row.state === 'waiting' && !hasPerson && isSettled(row, status))
     if (forwards.length > 0 && forwards.every(isLost)) this.#despair(status)
+  }
+
+  async #hold(): Promise<void> {
+    this.#held = []
+    await this.#progress?.pause()
+  }
+
+  async #release(): Promise<void> {
+    if (!this.#stopping) await this.#progress?.resume()
+    const held = this.#held ?? []
+    this.#held = null
+    for (const event of held) this.#showEvent(event)
   }
 
   #showEvent(event: Event): void {
     const { terminal } = this.#invocation
     if (this.#options.events === 'none') return
+    if (this.#held) return void this.#held.push(event)
+    // Who is asked need not be told so.
+    if (this.#questions && event.event === 'prompt') return
     if (this.#options.events === 'json') return terminal.print(`${formatJson(event)}\n`)
     for (const line of formatEvent(event, { color: terminal.color.err })) terminal.note(line)
   }

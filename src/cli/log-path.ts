@@ -1,7 +1,7 @@
 // Where a project's log is, one file for all its runs, in the foreground and in the background; and whether it
 // can be written.
 
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProjectPlace } from '../control/paths.ts'
 import { unwritableState } from '../model/state-folder.ts'
@@ -12,11 +12,14 @@ export function logPath({ stateDir }: ProjectPlace): string {
   return join(stateDir, 'supervisor.log')
 }
 
+/** A named pipe in its place must not keep us waiting until somebody reads it. */
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK
+
 /** A descriptor at the log's end, for the caller to close; null when it cannot be written, which has then been said. */
 export function openLogEnd(invocation: Invocation, place: ProjectPlace): number | null {
   try {
     mkdirSync(place.stateDir, { recursive: true, mode: 0o700 })
-    return openSync(logPath(place), 'a', 0o600)
+    return openSync(logPath(place), APPEND, 0o600)
   } catch (error) {
     // Tunnels without a log are better than none.
     const problem = unwritableState('No log is kept', logPath(place), error)

@@ -33,7 +33,8 @@ export async function logs(invocation: Invocation, args: LogsArguments): Promise
     await refuseStrangers(client, request, leaving.signal)
     const lines = await client.openLogs(request, leaving.signal)
     const ending = await Promise.race([print(invocation, lines), signals.first])
-    if (ending) return signalExitCodes[ending]
+    if (typeof ending === 'string') return signalExitCodes[ending]
+    if (ending === 0) invocation.terminal.note(whyNothing(args))
     if (args.follow) invocation.terminal.note('The supervisor has ended')
     return EXIT.fine
   } finally {
@@ -42,12 +43,21 @@ export async function logs(invocation: Invocation, args: LogsArguments): Promise
   }
 }
 
-async function print({ options, terminal }: Invocation, lines: AsyncIterable<LogLine>): Promise<null> {
+/** Resolves with how many there were. */
+async function print({ options, terminal }: Invocation, lines: AsyncIterable<LogLine>): Promise<number> {
+  let count = 0
   for await (const line of lines) {
+    count += 1
     const texts = options.json ? [formatJson(line)] : formatLogLine(line, { color: terminal.color.out })
     for (const text of texts) terminal.print(`${text}\n`)
   }
-  return null
+  return count
+}
+
+/** Each log begins with who began it, so one without a line is none. */
+function whyNothing({ names, since, lines }: LogsArguments): string {
+  if (names.length > 0 || since !== null || lines === '0') return 'The log has nothing of that'
+  return 'There is no log: the supervisor cannot write it (`tunnels up` says why)'
 }
 
 function requestOf({ options }: Invocation, { names, follow, lines, since }: LogsArguments): LogsRequest {

@@ -1,9 +1,11 @@
 // `tunnels plan`: what `up` would change against what runs now, and why. Changes nothing itself.
 
 import type { ControlClient } from '../control/client.ts'
+import type { TrustItem } from '../model/trust.ts'
 import type { PlanJson } from '../plan/plan.ts'
 import { formatJson } from '../view/json.ts'
 import { formatPlan } from '../view/plan.ts'
+import { formatTrust } from '../view/trust.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { findRunning } from './project.ts'
@@ -29,7 +31,10 @@ export async function plan(invocation: Invocation, args: PlanArguments): Promise
 async function makePlan(invocation: Invocation, { names, asUp }: PlanArguments): Promise<PlanJson | null> {
   const client = await findRunning(invocation)
   const asksAsUp = asUp || names.length > 0 || invocation.options.profiles.length > 0
-  if (client && !asksAsUp) return client.plan()
+  if (client && !asksAsUp) {
+    noteWaiting(invocation, (await client.trust()).waiting)
+    return client.plan()
+  }
   return planAsUp(invocation, client, names)
 }
 
@@ -40,7 +45,24 @@ async function planAsUp(
 ): Promise<PlanJson | null> {
   const loaded = await loadSelection(invocation, names.length > 0 ? names : null)
   if (!loaded) return null
-  if (client) return client.plan({ selection: loaded.selection })
-  const { planFirst } = await import('../supervisor/supervisor.ts')
-  return planFirst(loaded.selection)
+  const { project, selection } = loaded
+  if (client) {
+    noteWaiting(invocation, (await client.trust({ selection })).waiting)
+    return client.plan({ selection })
+  }
+  if (project.trust.length > 0) {
+    const { waitingFor } = await import('../supervisor/load-wanted.ts')
+    noteWaiting(invocation, await waitingFor(project, selection))
+  }
+  const { planFirst } = await import('../supervisor/plan-first.ts')
+  return planFirst(loaded.read, selection)
+}
+
+/** A plan does nothing of it; `up` asks. */
+function noteWaiting(invocation: Invocation, waiting: readonly TrustItem[]): void {
+  const { terminal } = invocation
+  if (waiting.length === 0) return
+  terminal.note('`tunnels up` asks first whether the files may do this:')
+  for (const line of formatTrust(waiting, { color: terminal.color.err, all: false, cwd: invocation.cwd }))
+    terminal.note(line)
 }

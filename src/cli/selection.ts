@@ -1,6 +1,7 @@
 // What `up`, `plan` and `config` bring: the files that the options mean, checked here, and from this
 // environment what those files mention. Every problem is shown with its line.
 
+import { homedir } from 'node:os'
 import { delimiter, resolve } from 'node:path'
 import type { LoadResult } from '../config/load.ts'
 import { loadProject } from '../config/load.ts'
@@ -11,18 +12,24 @@ import { identifyProject, lockDirOf, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
+import type { ReadFiles } from '../supervisor/load-wanted.ts'
 import { formatJson } from '../view/json.ts'
 import { formatProblems } from '../view/problem.ts'
 import type { Invocation } from './invocation.ts'
+import { sshConfigVariables } from './ssh-config-variables.ts'
 
 export interface LoadedSelection {
   project: Project
+  /** What the supervisor's look begins with. */
+  read: ReadFiles
   selection: Selection
   place: ProjectPlace
+  /** File to text, for code frames. */
+  sources: LoadResult['sources']
 }
 
 /** What every host may need, whatever the files mention. */
-const ALWAYS = ['SSH_AUTH_SOCK', 'SSH_ASKPASS', 'PATH', 'HOME', 'USER']
+const ALWAYS = ['SSH_AUTH_SOCK', 'SSH_ASKPASS', 'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG']
 
 /** Loads and checks; null after an error, which has then been shown (as JSON on stdout with `--json`). */
 export async function loadSelection(
@@ -46,7 +53,14 @@ export async function loadSelection(
   if (!loaded.project || unknown.length > 0) return null
   const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
   explain(invocation, selection, place)
-  return { project: loaded.project, place, selection: { ...selection, ...(input !== null && { input }) } }
+  const { project, environment, written, problems, sources } = loaded
+  return {
+    read: { project, environment, written: written!, problems },
+    project,
+    sources,
+    place,
+    selection: { ...selection, ...(input !== null && { input }) },
+  }
 }
 
 function explain({ terminal }: Invocation, { files, environment }: Selection, place: ProjectPlace): void {
@@ -80,6 +94,17 @@ function unknownNames({ forwards, hosts }: Project, names: readonly string[]): P
     })
 }
 
+/** What a look into the ssh configuration has found, beside what was shown when the files were loaded. */
+export function showFurther(
+  invocation: Invocation,
+  problems: readonly Problem[],
+  { project, sources }: LoadedSelection,
+): void {
+  const shown = new Set(project.warnings.map(({ summary }) => summary))
+  const further = problems.filter(({ summary }) => !shown.has(summary))
+  showProblems(invocation, further, sources)
+}
+
 /** Shown by the one who found them; the answer for a script goes to stdout. */
 export function showProblems(
   { options, terminal, cwd }: Invocation,
@@ -102,13 +127,16 @@ async function selectionOf(
   { files }: Pick<LoadResult, 'files'>,
   names: string[] | null,
 ): Promise<{ selection: Selection; place: ProjectPlace }> {
-  const mentioned = [...new Set([...project.variables, ...ALWAYS])]
+  const locale = Object.keys(env).filter((name) => name.startsWith('LC_'))
+  const ofSsh = await sshConfigVariables(env.HOME ?? homedir(), sshConfigFilesOf(project))
+  const mentioned = [...new Set([...project.variables, ...ALWAYS, ...locale, ...ofSsh])]
   const pairs = mentioned.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]))
   const identity = await identifyProject(files[0] ?? '-', { cwd, projectName: options.projectName })
   return {
     place: placeProject(identity, env),
     selection: {
       files,
+      ...(options.files.length === 0 && !env.TUNNELS_FILE && { found: true }),
       envFile: options.envFile === null ? null : resolve(cwd, options.envFile),
       profiles: options.profiles,
       names,
@@ -117,4 +145,8 @@ async function selectionOf(
       projectName: options.projectName,
     },
   }
+}
+
+function sshConfigFilesOf({ hosts }: Project): string[] {
+  return [...hosts.values()].flatMap(({ sshConfig }) => (typeof sshConfig === 'string' ? [sshConfig] : []))
 }

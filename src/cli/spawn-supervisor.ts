@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { ProjectPlace } from '../control/paths.ts'
@@ -12,6 +12,7 @@ import type { Selection } from '../control/protocol.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Invocation } from './invocation.ts'
 import { logPath, openLogEnd } from './log-path.ts'
+import { canAsk } from './questions.ts'
 import type { LoadedSelection } from './selection.ts'
 
 /** What the new process reads from its standard input. */
@@ -21,6 +22,8 @@ export interface SuperviseRequest {
   watch: boolean
   /** Each connection is in the log, too. */
   verbose: boolean
+  /** Who starts it will be there to answer prompts. */
+  expectsPerson: boolean
 }
 
 /** What it writes to its fourth pipe, once. `running`: another one was quicker. */
@@ -39,11 +42,12 @@ export async function spawnSupervisor(
   const child = spawn(process.execPath, [...process.execArgv, mainPath, '__supervise', file], {
     cwd: place.folder,
     detached: true,
-    env: { ...filterEnvironment(env), ...placesIn(env) },
+    env: filterEnvironment(env),
     stdio: ['pipe', log ?? 'ignore', log ?? 'ignore', 'pipe'],
   })
   if (log !== null) closeSync(log)
-  const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose }
+  const expectsPerson = canAsk(invocation)
+  const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose, expectsPerson }
   const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
   stdin.on('error', () => {})
   stdin.end(JSON.stringify(request))
@@ -77,17 +81,12 @@ function filterEnvironment(env: Invocation['env']): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => isWanted(name)))
 }
 
-/** Its working folder is another one than ours. */
-function placesIn(env: Invocation['env']): NodeJS.ProcessEnv {
-  const places = ['TUNNELS_RUNTIME_DIR', 'TUNNELS_STATE_DIR']
-  return Object.fromEntries(places.flatMap((name) => (env[name] ? [[name, resolve(env[name])]] : [])))
-}
-
 /** By name: a NODE_AUTH_TOKEN or a TUNNELS_PASSWORD is somebody's secret. */
 const names = new Set(
   (
     'PATH HOME USER LOGNAME SHELL LANG TZ TMPDIR SSH_AUTH_SOCK SSH_ASKPASS ' +
-    'NODE_OPTIONS NODE_ENV NODE_NO_WARNINGS NODE_V8_COVERAGE NODE_COMPILE_CACHE TUNNELS_WINDOW_BUDGET'
+    'NODE_OPTIONS NODE_ENV NODE_NO_WARNINGS NODE_V8_COVERAGE NODE_COMPILE_CACHE ' +
+    'TUNNELS_RUNTIME_DIR TUNNELS_STATE_DIR TUNNELS_WINDOW_BUDGET'
   ).split(' '),
 )
 const prefixes = ['LC_', 'XDG_']

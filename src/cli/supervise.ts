@@ -17,14 +17,16 @@ const ANSWERS = 3
 
 export async function supervise(invocation: Invocation): Promise<number> {
   const { env, version } = invocation
-  const { place, selection, watch, verbose } = JSON.parse(await text(process.stdin)) as SuperviseRequest
+  const request = JSON.parse(await text(process.stdin)) as SuperviseRequest
+  const { place, selection, watch, verbose, expectsPerson } = request
   const server = await openControlServer({ place, env, version }).catch(refuse)
   if (!server) return answer({ running: true })
   const keeping = keepLog(place, { verbose, version })
   let supervisor: Supervisor | null = null
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
-    supervisor = await startSupervisor({ selection, watch, version, log: keeping.log }).catch(refuse)
+    const { log } = keeping
+    supervisor = await startSupervisor({ selection, watch, version, log, expectsPerson }).catch(refuse)
     await server.serve(supervisor)
     answer({ started: true })
     const ending = await Promise.race([supervisor.ended, lostOf(server), signals.first])

@@ -7,11 +7,18 @@ import { forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { showProblems } from './selection.ts'
 
-/** Forwards that are neither open nor idle, or have a problem of their own. `names` as in {@link forwardsMeant}. */
+/**
+ * Forwards that are neither open nor idle, have a problem of their own, or go on over a connection whose successor
+ * cannot be made: with what keeps that. The problem of an idle one is about its last use. `names` as in {@link forwardsMeant}.
+ */
 export function troubledForwards(status: Status, names: readonly string[] | null): ForwardStatus[] {
-  return forwardsMeant(status, names).filter(
-    ({ problem, state }) => !['open', 'idle'].includes(state) || (problem && !isOfConnection(problem)),
-  )
+  return forwardsMeant(status, names).flatMap((forward) => {
+    const { problem, state, via } = forward
+    if (state === 'idle') return []
+    if (state !== 'open' || (problem && !isOfConnection(problem))) return [forward]
+    const host = status.hosts.find(({ name }) => name === via)
+    return host?.next ? [{ ...forward, problem: host.problem }] : []
+  })
 }
 
 /** What the last connection met says nothing about whether the forward came up. */

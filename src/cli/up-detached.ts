@@ -7,65 +7,58 @@ import type { Status } from '../model/status.ts'
 import { formatJson } from '../view/json.ts'
 import { bring } from './attach.ts'
 import { exitCodeOfForwards } from './exit-code.ts'
-import { follow } from './follow.ts'
+import { firstOutcome } from './first-outcome.ts'
 import type { Invocation } from './invocation.ts'
-import type { LoadedSelection } from './selection.ts'
+import { canAsk } from './questions.ts'
+import { type LoadedSelection, showFurther } from './selection.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
 
 export async function upDetached(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { names: string[]; watch: boolean },
+  args: { names: string[]; watch: boolean; trust: boolean },
 ): Promise<number> {
-  const client = await bringOrSpawn(invocation, loaded, args)
-  if (typeof client === 'number') return client
-  const names = args.names.length > 0 ? args.names : null
-  const status = await firstOutcome(invocation, client, names, patienceMs(loaded))
-  return report(invocation, status, names)
+  const leaving = new AbortController()
+  try {
+    const client = await bringOrSpawn(invocation, loaded, args, leaving.signal)
+    if (typeof client === 'number') return client
+    const names = args.names.length > 0 ? args.names : null
+    const status = await firstOutcome(invocation, client, { names, timeoutMs: patienceMs(loaded) })
+    return report(invocation, status, names)
+  } finally {
+    leaving.abort()
+  }
 }
 
 async function bringOrSpawn(
   invocation: Invocation,
   loaded: LoadedSelection,
-  { watch }: { watch: boolean },
+  args: { watch: boolean; trust: boolean },
+  leaving: AbortSignal,
 ): Promise<ControlClient | number> {
   for (;;) {
-    const client = await bring(invocation, loaded, { watch })
+    const client = await bring(invocation, loaded, args, leaving)
     if (client !== 'gone') return client
-    if ((await spawnSupervisor(invocation, loaded, watch)) === 'started') return joinOwn(invocation, loaded)
+    const spawned = await spawnSupervisor(invocation, loaded, args.watch)
+    if (spawned === 'started') return joinOwn(invocation, loaded, leaving)
   }
 }
 
-async function joinOwn({ env, version }: Invocation, { place }: LoadedSelection): Promise<ControlClient> {
-  const client = await openControlClient({ place, env, version })
-  if (client) return client
-  throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
-}
-
-async function firstOutcome(
+async function joinOwn(
   invocation: Invocation,
-  client: ControlClient,
-  names: string[] | null,
-  timeoutMs: number,
-): Promise<Status> {
-  const leaving = new AbortController()
-  const timeout = setTimeout(() => leaving.abort(), timeoutMs)
-  try {
-    const events = await client.openEvents(leaving.signal)
-    const { json, quiet } = invocation.options
-    const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet } as const
-    const followed = await follow(invocation, () => client.status(), view)
-    const lost = (async () => {
-      for await (const event of events) followed.see(event)
-    })().catch(() => {})
-    await Promise.race([followed.settled, lost])
-    await followed.stop()
-    return await client.status()
-  } finally {
-    clearTimeout(timeout)
-    leaving.abort()
+  loaded: LoadedSelection,
+  leaving: AbortSignal,
+): Promise<ControlClient> {
+  const { env, version } = invocation
+  const { place } = loaded
+  const client = await openControlClient({ place, env, version })
+  if (client && canAsk(invocation)) await client.attend(leaving)
+  if (client) {
+    showFurther(invocation, (await client.status()).config.problems, loaded)
+    return client
   }
+  throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
 }
 
 /** The longest that one attempt may take through every hop, and time to spare. */

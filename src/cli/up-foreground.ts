@@ -11,14 +11,15 @@ import { follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { keepLog } from './keep-log.ts'
 import { checkLog } from './log-path.ts'
-import type { LoadedSelection } from './selection.ts'
+import { canAsk } from './questions.ts'
+import { type LoadedSelection, showFurther } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 
 export async function upForeground(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean },
+  args: { watch: boolean; trust: boolean },
 ): Promise<number> {
   const { env, version } = invocation
   for (;;) {
@@ -31,22 +32,32 @@ export async function upForeground(
 
 async function supervise(
   invocation: Invocation,
-  { selection, place }: LoadedSelection,
+  loaded: LoadedSelection,
   { watch }: { watch: boolean },
   server: ControlServer,
 ): Promise<number> {
   const { version, options } = invocation
+  const { selection, place } = loaded
   checkLog(invocation, place)
   const keeping = keepLog(place, { verbose: options.verbose, version })
   const early = new EarlyEvents()
   let supervisor: Supervisor | null = null
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
-    const starting = startSupervisor({ selection, watch, version, onEvent: early.push, log: keeping.log })
+    const expectsPerson = canAsk(invocation)
+    const starting = startSupervisor({
+      selection,
+      watch,
+      version,
+      onEvent: early.push,
+      log: keeping.log,
+      expectsPerson,
+    })
     const started = await Promise.race([starting, signals.first])
     if (typeof started === 'string') return signalExitCodes[started]
     supervisor = started
     await server.serve(supervisor)
+    if (!options.json) showFurther(invocation, supervisor.status().config.problems, loaded)
     return await stayUp(invocation, supervisor, early, { signals, lost: lostOf(server) })
   } finally {
     signals.stop()
@@ -61,11 +72,8 @@ async function stayUp(
   early: EarlyEvents,
   { signals, lost }: { signals: Signals; lost: Promise<'lost'> },
 ): Promise<number> {
-  const followed = await follow(
-    invocation,
-    async () => supervisor.status(),
-    foregroundView(invocation, false),
-  )
+  const leave = canAsk(invocation) ? supervisor.attend() : () => {}
+  const followed = await follow(invocation, supervisor, foregroundView(invocation, false))
   // A person sees the first look's outcome as progress; a script gets every event.
   if (!invocation.options.json)
     void followed.settled.then((status) => tellTroubles(invocation, troubledForwards(status, null)))
@@ -76,6 +84,7 @@ async function stayUp(
     lost,
     signals.first,
   ])
+  leave()
   await followed.stop()
   return end(invocation, supervisor, ending, signals)
 }

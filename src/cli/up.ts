@@ -1,15 +1,19 @@
 // `tunnels up`: makes what the file says so. Checks it, then joins the supervisor that runs for the project, or
 // becomes it, in the foreground or in the background.
 
+import { withTrust } from '../supervisor/selection.ts'
+import { agree } from './agree.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
-import { loadSelection } from './selection.ts'
+import { type LoadedSelection, loadSelection } from './selection.ts'
 
 export interface UpArguments {
   names: string[]
   detach: boolean
   watch: boolean
   dryRun: boolean
+  /** `--trust`. */
+  trust: boolean
 }
 
 export async function up(invocation: Invocation, args: UpArguments): Promise<number> {
@@ -18,12 +22,28 @@ export async function up(invocation: Invocation, args: UpArguments): Promise<num
     const { plan } = await import('./plan.ts')
     return plan(invocation, { names: args.names, detailedExitcode: false, asUp: true })
   }
-  const loaded = await loadSelection(invocation, names)
-  if (!loaded) return EXIT.usage
+  const read = await loadSelection(invocation, names)
+  if (!read) return EXIT.usage
+  const loaded = await withAgreement(invocation, read, args.trust)
+  if (typeof loaded === 'number') return loaded
   if (args.detach) {
     const { upDetached } = await import('./up-detached.ts')
     return upDetached(invocation, loaded, args)
   }
   const { upForeground } = await import('./up-foreground.ts')
   return upForeground(invocation, loaded, args)
+}
+
+/** Before anything is opened or run. An exit code where nobody agrees, which has then been told. */
+export async function withAgreement(
+  invocation: Invocation,
+  loaded: LoadedSelection,
+  trust: boolean,
+): Promise<LoadedSelection | number> {
+  const { project, selection, sources } = loaded
+  if (project.trust.length === 0) return loaded
+  const { waitingFor } = await import('../supervisor/load-wanted.ts')
+  const look = (trusted: readonly string[]) => waitingFor(project, withTrust(selection, trusted))
+  const trusted = await agree(invocation, look, { trust, sources })
+  return typeof trusted === 'number' ? trusted : { ...loaded, selection: withTrust(selection, trusted) }
 }

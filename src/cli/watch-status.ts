@@ -52,7 +52,7 @@ export async function watchStatus(
   }
 }
 
-/** Resolves when the supervisor ends; rejects when it cannot be asked. */
+/** Resolves when the supervisor ends; rejects when it cannot be asked, or has gone without a word. */
 async function watch(
   invocation: Invocation,
   client: ControlClient,
@@ -69,8 +69,9 @@ async function watch(
     if (!signal.aborted) show.status(latest)
   }
   return new Promise((resolve, reject) => {
+    // How it ended, the stream of events says.
     const isEnd = (error: unknown) => problemOf(error).code === 'NOT_RUNNING'
-    const failed = (error: unknown) => (isEnd(error) ? resolve(null) : reject(error))
+    const failed = (error: unknown) => (isEnd(error) ? undefined : reject(error))
     const lookSoon = inTurns(() => look().catch(failed), signal)
     const timer = show.ticks ? setInterval(lookSoon, TICK_MS) : undefined
     signal.addEventListener('abort', () => clearInterval(timer), { once: true })

@@ -59,7 +59,8 @@ function escapeDollars(value: Plain): Plain {
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, escapeDollars(child)]))
 }
 
-function formatHost(host: HostSpec, names: ReadonlyMap<string, string>): PlainMap {
+/** `names`: how the output calls hosts that are only named; absent: as they are. */
+export function formatHost(host: HostSpec, names: ReadonlyMap<string, string> = new Map()): PlainMap {
   const map: PlainMap = {}
   for (const [field, option] of Object.entries(hostOptions)) {
     const value = host[field as keyof typeof hostOptions]
@@ -80,7 +81,10 @@ function formatReconnect({ initialMs, maxMs, attempts }: Partial<Reconnect>): Pl
   }
 }
 
-function formatForward(forward: ForwardSpec, names: ReadonlyMap<string, string>): PlainMap {
+export function formatForward(
+  forward: ForwardSpec,
+  names: ReadonlyMap<string, string> = new Map(),
+): PlainMap {
   const { kind, via, listen, to, allowFrom, allowTo, auth, hostHeader, profiles, description } = forward
   return {
     via: names.get(via) ?? via,

@@ -8,14 +8,15 @@ import type { SourceFile } from './read.ts'
 import { repairText } from './repair.ts'
 import { salvage } from './salvage.ts'
 import { syntaxProblems } from './syntax.ts'
-import { findTraps, type Token, type Trap, trapProblems } from './traps.ts'
+import { findTraps, type Trap, trapProblems } from './traps.ts'
 import type { Result, Tree } from './tree.ts'
-import { type Composed, composeYaml, lexYaml } from './yaml.ts'
+import { type Composed, composeYaml, describeTokens, type Lexed, lexYaml } from './yaml.ts'
 
-/** People nest five levels; each level costs the library some stack. */
-const MAX_DEPTH = 64
-/** 256 KiB that people write have some 40,000; each costs the library up to two kilobytes. */
-const MAX_TOKENS = 50_000
+/**
+ * People nest five levels, and each costs the library some stack. 256 KiB that people write have some 40,000 tokens,
+ * and each costs the library up to two kilobytes.
+ */
+const LIMITS = { maxDepth: 64, maxTokens: 50_000 }
 /** With more of them than this the rest of the file is not looked at: nothing in it was meant as YAML. */
 const MAX_REPAIRS = 200
 /** Nobody reads more of one kind; the rest is counted. */
@@ -25,12 +26,13 @@ const MAX_PROBLEMS = 50
 export function parseDocument(source: SourceFile): Result<Tree> {
   const { path, text } = source
   const lines = measureLines(path, text)
-  const { tokens, isCut } = lexYaml(text, MAX_TOKENS)
-  const refused = refuse(tokens, isCut, lines)
+  const lexed = lexYaml(text, LIMITS)
+  const refused = refuse(lexed, lines)
   if (refused) return { value: emptyTree(lines), problems: [refused] }
 
-  const composed = composeYaml(tokens, text, MAX_DEPTH)
-  const traps = mayHaveTraps(tokens, composed) ? realTraps(findTraps(tokens, text), composed) : []
+  const composed = composeYaml(lexed.sources, text, LIMITS.maxDepth)
+  const mayHaveTraps = lexed.hasAlias || composed.complaints.length > 0
+  const traps = mayHaveTraps ? realTraps(findTraps(describeTokens(lexed.sources), text), composed) : []
   const trapped = atMost(MAX_PROBLEMS, trapProblems(traps, text, lines))
   const rest = traps.length === 0 ? read(composed, text, lines) : readRepaired(source, traps)
   return { value: rest.value, problems: [...trapped, ...atMost(MAX_PROBLEMS, rest.problems)] }
@@ -46,31 +48,13 @@ function atMost(count: number, problems: Problem[]): Problem[] {
   ]
 }
 
-function refuse(tokens: Token[], isCut: boolean, lines: Lines): Problem | null {
-  const tooDeep = findTooDeep(tokens)
-  if (tooDeep) {
-    const summary = `Lists and maps are nested more than ${MAX_DEPTH} levels deep here`
-    return { code: 'CONFIG_SYNTAX', summary, at: lines.position(tooDeep.offset) }
+function refuse({ isCut, tooDeepAt }: Lexed, lines: Lines): Problem | null {
+  if (tooDeepAt !== null) {
+    const summary = `Lists and maps are nested more than ${LIMITS.maxDepth} levels deep here`
+    return { code: 'CONFIG_SYNTAX', summary, at: lines.position(tooDeepAt) }
   }
   if (!isCut) return null
   return { code: 'CONFIG_SYNTAX', summary: 'The file holds far too many values', at: lines.position(0) }
-}
-
-/** Brackets, and `- - -` on one line: these nest without limit. Indentation cannot, within 256 KiB. */
-function findTooDeep(tokens: Token[]): Token | undefined {
-  let brackets = 0
-  let dashes = 0
-  return tokens.find(({ type }) => {
-    if (type === 'flow-seq-start' || type === 'flow-map-start') brackets++
-    if (type === 'flow-seq-end' || type === 'flow-map-end') brackets--
-    if (type === 'seq-item-ind' || type === 'explicit-key-ind') dashes++
-    if (type === 'newline') dashes = 0
-    return brackets + dashes > MAX_DEPTH
-  })
-}
-
-function mayHaveTraps(tokens: Token[], { complaints }: Composed): boolean {
-  return complaints.length > 0 || tokens.some(({ type }) => type === 'alias')
 }
 
 /** Brackets, tabs and reserved characters can be good YAML; only where it is not are they traps. */
@@ -81,8 +65,8 @@ function realTraps(traps: Trap[], { complaints }: Composed): Trap[] {
 function readRepaired({ path, text }: SourceFile, traps: Trap[]): Result<Tree> {
   if (traps.length > MAX_REPAIRS) return { value: emptyTree(measureLines(path, text)), problems: [] }
   const repaired = repairText(text, traps)
-  const { tokens } = lexYaml(repaired.text, MAX_TOKENS)
-  const composed = composeYaml(tokens, repaired.text, MAX_DEPTH)
+  const { sources } = lexYaml(repaired.text, LIMITS)
+  const composed = composeYaml(sources, repaired.text, LIMITS.maxDepth)
   const lines = measureLines(path, text, repaired.original)
   const isGuess = traps.some(({ kind }) => kind === 'tab') && composed.complaints.length > 0
   return isGuess ? { value: emptyTree(lines), problems: [] } : read(composed, repaired.text, lines)

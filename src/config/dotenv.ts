@@ -11,7 +11,11 @@ export interface EnvFileOptions {
   mustExist?: boolean
   /** The environment: what a value may refer to, and what a bare NAME takes over. */
   lookup?: Lookup
+  /** Is told each variable of which a value of the file is made: `A=${B}x` makes A of B. */
+  onUse?: OnUse
 }
+
+type OnUse = (name: string, used: string) => void
 
 /** Never rejects. Lines that are no assignment are problems at their line; the others count. */
 export async function readEnvFile(
@@ -19,18 +23,22 @@ export async function readEnvFile(
   options: EnvFileOptions = {},
 ): Promise<Result<Record<string, string>>> {
   const source = await readSource(path)
-  if (source.value) return parseEnv(source.value, options.lookup ?? (() => undefined))
+  if (source.value) return parseEnv(source.value, options.lookup ?? (() => undefined), options.onUse)
   const isAbsent = source.problems.some(({ code }) => code === 'CONFIG_NOT_FOUND')
   return { value: emptyRecord(), problems: isAbsent && !options.mustExist ? [] : source.problems }
 }
 
 /** A variable may refer to the environment and to those above it; the environment wins, as in Compose. */
-export function parseEnv(source: SourceFile, lookup: Lookup): Result<Record<string, string>> {
+export function parseEnv(
+  source: SourceFile,
+  lookup: Lookup,
+  onUse: OnUse = () => {},
+): Result<Record<string, string>> {
   const value = emptyRecord()
   const problems: Problem[] = []
   const known: Lookup = (name) => lookup(name) ?? (Object.hasOwn(value, name) ? value[name] : undefined)
   for (const statement of statements(source.text)) {
-    const problem = assign(statement, value, known)
+    const problem = assign(statement, value, known, onUse)
     if (problem) problems.push(atLine(problem, source.path, statement.line))
     if (problems.length === MAX_PROBLEMS) break
   }
@@ -82,10 +90,19 @@ function closingQuote(text: string, quote: string): number {
   return -1
 }
 
-function assign(statement: Statement, values: Record<string, string>, known: Lookup): Problem | null {
+function assign(
+  statement: Statement,
+  values: Record<string, string>,
+  lookup: Lookup,
+  onUse: OnUse,
+): Problem | null {
   const [, name, rest] = /^(?:export\s+)?(\w[\w.-]*)\s*(?:[=:]\s*([\s\S]*))?$/.exec(statement.text) ?? []
   if (name === undefined) {
     return syntax('This line is no variable', 'Write NAME=value')
+  }
+  const known: Lookup = (used) => {
+    onUse(name, used)
+    return lookup(used)
   }
   if (rest === undefined) return inherit(name, values, known)
   const value = parseValue(rest, known)

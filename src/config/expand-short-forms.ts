@@ -4,6 +4,7 @@
 
 import type { Problem } from '../model/problem.ts'
 import { maskVariables, splitDestination } from './destination.ts'
+import { countCharacters } from './lines.ts'
 import { type Refused, refused } from './parsed.ts'
 import { type LongForm, type Piece, parseShortForm } from './short-form.ts'
 import {
@@ -35,7 +36,7 @@ interface Expansion {
 export function expandShortForms(tree: Tree, isLater: boolean): Result<Tree> {
   const expansion: Expansion = { places: new Map(tree.places), problems: [], isLater }
   if (!isMap(tree.value)) return { value: tree, problems: [] }
-  const value = Object.assign(emptyMap(), tree.value)
+  const value = emptyMap(tree.value)
   if (isMap(value.hosts))
     value.hosts = mapEntries(value.hosts, (name, host) => expandHost(expansion, name, host))
   if (isMap(value.forwards)) {
@@ -45,10 +46,11 @@ export function expandShortForms(tree: Tree, isLater: boolean): Result<Tree> {
 }
 
 function mapEntries(map: PlainMap, expand: (name: string, value: Plain) => Plain): PlainMap {
-  const entries = Object.entries(map).map(([name, value]) => {
-    return [name, name.startsWith('x-') ? value : expand(name, value)] as const
-  })
-  return Object.assign(emptyMap(), Object.fromEntries(entries))
+  const expanded = emptyMap()
+  for (const [name, value] of Object.entries(map)) {
+    expanded[name] = name.startsWith('x-') ? value : expand(name, value)
+  }
+  return expanded
 }
 
 function expandHost(expansion: Expansion, name: string, host: Plain): Plain {
@@ -90,7 +92,7 @@ function expandForward(expansion: Expansion, name: string, forward: Plain): Plai
 function withoutFlagKeys(expansion: Expansion, path: string, forward: PlainMap): PlainMap {
   const flags = Object.keys(forward).filter((key) => key.startsWith('-'))
   if (flags.length === 0) return forward
-  const copy = Object.assign(emptyMap(), forward)
+  const copy = emptyMap(forward)
   for (const flag of flags) {
     delete copy[flag]
     const place = expansion.places.get(path + pointer(flag))
@@ -148,11 +150,6 @@ function setPlace(expansion: Expansion, path: string, text: string, under: strin
   const exact = { file, line, column: column + quotes / 2 + before }
   const place = isExact ? { value: exact, span: Math.max(piece.length, 1) } : whole
   expansion.places.set(path + under, { value: place.value, span: place.span })
-}
-
-/** Columns count characters, not UTF-16 units. */
-function countCharacters(text: string): number {
-  return [...text].length
 }
 
 function complain(expansion: Expansion, path: string, complaint: Refused, severity?: 'warning'): void {

@@ -8,7 +8,16 @@ import { hostOptions } from './host.ts'
 import type { Base } from './local-path.ts'
 import { problemAt } from './reading.ts'
 import { openReferences, type References, resolveReference } from './references.ts'
-import { isMap, type Place, type Plain, type PlainMap, pointer, type Result, type Tree } from './tree.ts'
+import {
+  emptyMap,
+  isMap,
+  type Place,
+  type Plain,
+  type PlainMap,
+  pointer,
+  type Result,
+  type Tree,
+} from './tree.ts'
 
 interface Giving {
   tree: Tree
@@ -36,23 +45,20 @@ export function giveHostOptions(tree: Tree, base: Base, isBroken: (path: string)
   const giving: Giving = {
     tree,
     places: new Map(tree.places),
-    hosts: Object.assign(Object.create(null), declared),
+    hosts: emptyMap(declared),
     references: openReferences(Object.keys(declared)),
     base,
     isBroken,
     problems: [],
   }
   const via = defaultVia(root)
-  const rest = Object.entries(forwards).map(([name, forward]) => {
-    return [name, isMap(forward) ? giveOptionsOf(giving, name, forward, via) : forward] as const
-  })
-  const value = copyMap(root, { forwards: copyMap({}, Object.fromEntries(rest)) })
+  const rest = emptyMap()
+  for (const [name, forward] of Object.entries(forwards)) {
+    rest[name] = isMap(forward) ? giveOptionsOf(giving, name, forward, via) : forward
+  }
+  const value = emptyMap({ ...root, forwards: rest })
   if (Object.keys(giving.hosts).length > 0) value.hosts = giving.hosts
   return { value: { value, places: giving.places }, problems: giving.problems }
-}
-
-function copyMap(...maps: PlainMap[]): PlainMap {
-  return Object.assign(Object.create(null), ...maps)
 }
 
 function defaultVia(root: PlainMap): Plain | undefined {
@@ -62,8 +68,9 @@ function defaultVia(root: PlainMap): Plain | undefined {
 
 /** The forward without its options; its `via` names user and port, too, where no declared host can take them. */
 function giveOptionsOf(giving: Giving, name: string, forward: PlainMap, via: Plain | undefined): PlainMap {
+  if (!Object.hasOwn(forward, HOST_OPTIONS)) return forward
   const { [HOST_OPTIONS]: list, ...others } = forward
-  const rest = copyMap(others)
+  const rest = emptyMap(others)
   const destination = readDestination(rest.via ?? via ?? '')
   if (!Array.isArray(list) || !destination.ok) return rest
   const reference = resolveReference(destination.value, giving.references)
@@ -77,7 +84,7 @@ function giveOptionsOf(giving: Giving, name: string, forward: PlainMap, via: Pla
   for (const option of options.filter(({ key }) => key !== 'port' && key !== 'user')) {
     give(giving, name, host, option)
   }
-  return copyMap(rest, { via: host })
+  return emptyMap({ ...rest, via: host })
 }
 
 /** Repeated options become lists where ssh takes several, and known_hosts files are separated by blanks. */
@@ -114,7 +121,7 @@ function fold(giving: Giving, name: string, destination: Destination, options: G
 function give(giving: Giving, name: string, host: string, option: Given): void {
   const existing = isMap(giving.hosts[host]) ? giving.hosts[host] : {}
   if (!Object.hasOwn(existing, option.key)) {
-    giving.hosts[host] = copyMap(existing, { [option.key]: option.value })
+    giving.hosts[host] = emptyMap({ ...existing, [option.key]: option.value })
     const place = giving.tree.places.get(option.place)
     if (place) giving.places.set(pointer('hosts', host, option.key), place)
   } else if (!isSame(giving, option.key, existing[option.key]!, option.value)) {

@@ -3,10 +3,11 @@
 import type { HostSpec, Reconnect } from '../model/project.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { parseHostKey } from './host-keys.ts'
-import { parseHostname, parseUser } from './hostname.ts'
+import { parseHostKeyAlias, parseHostname, parseUser } from './hostname.ts'
 import { type Base, parseFile, parseFiles } from './local-path.ts'
 import { type Parsed, parsed } from './parsed.ts'
 import { parsePort } from './port.ts'
+import { parseProxyCommand } from './proxy-command.ts'
 import { parseProxyJump } from './proxy-jump.ts'
 import { openSubsection, type Parse, read, type Section } from './reading.ts'
 import {
@@ -14,13 +15,14 @@ import {
   parseBoolean,
   parseCount,
   parseList,
-  parseText,
   parseVariableName,
   parseWord,
 } from './scalars.ts'
 import type { Plain } from './tree.ts'
 
-type Field = Exclude<keyof HostSpec, 'name' | 'at' | 'implicit' | 'reconnect'>
+/** What only the user's ssh configuration says has no key. */
+type Unwritten = 'hashKnownHosts' | 'numberOfPasswordPrompts'
+type Field = Exclude<keyof HostSpec, 'name' | 'at' | 'implicit' | 'reconnect' | Unwritten>
 
 interface Option<T> {
   key: string
@@ -43,14 +45,14 @@ export const hostOptions: { [F in Field]-?: Option<NonNullable<HostSpec[F]>> } =
     parse: parseProxyJump,
     format: (hops) => (hops.length > 0 ? hops : 'none'),
   },
-  proxyCommand: { key: 'proxy_command', parse: parseText },
+  proxyCommand: { key: 'proxy_command', parse: parseProxyCommand },
   strictHostKeyChecking: {
     key: 'strict_host_key_checking',
     parse: parseWord('ask', 'accept-new', 'yes', 'no'),
   },
   userKnownHostsFile: { key: 'user_known_hosts_file', parse: parseFiles },
   globalKnownHostsFile: { key: 'global_known_hosts_file', parse: parseFiles },
-  hostKeyAlias: { key: 'host_key_alias', parse: parseHostname },
+  hostKeyAlias: { key: 'host_key_alias', parse: parseHostKeyAlias },
   connectTimeoutMs: { key: 'connect_timeout', parse: parseDuration, format: formatDuration },
   serverAliveIntervalMs: { key: 'server_alive_interval', parse: parseDuration, format: formatDuration },
   serverAliveCountMax: { key: 'server_alive_count_max', parse: parseCount(0) },

@@ -26,6 +26,19 @@ export function hostnameComplaint(text: string): string | null {
   return HOSTNAME.test(text) ? null : ' of letters, digits, dots and dashes'
 }
 
+/**
+ * HostKeyAlias of ssh_config(5): any name, port and brackets included. Not what sshd(8) reads as a pattern, a mark or a
+ * comment in known_hosts: a new key would be written down for other hosts, too.
+ */
+export function parseHostKeyAlias(value: Plain): Parsed<string> {
+  const text = String(value)
+  if (text === '' || /[\s\p{C}]/u.test(text))
+    return refused('must be a name without blanks or control characters')
+  if (/^[-|#@]|[*?!,]/.test(text))
+    return refused('must be a name, no pattern: without * ? ! and commas, and not beginning with - | # or @')
+  return parsed(text)
+}
+
 export function parseUser(value: Plain): Parsed<string> {
   const text = String(value)
   if (text === '' || text.startsWith('-'))

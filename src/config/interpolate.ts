@@ -2,6 +2,7 @@
 // and a value never becomes structure: what it holds is text, whatever it looks like.
 
 import type { Position, Problem } from '../model/problem.ts'
+import { countCharacters } from './lines.ts'
 import { emptyMap, formatPointer, type Place, type Plain, pointer, type Tree } from './tree.ts'
 import { fillTemplate, type Lookup, type Missing, namesIn, type Part, parseTemplate } from './variable.ts'
 
@@ -12,45 +13,75 @@ export interface Interpolated {
   unset: ReadonlySet<Problem>
   /** Every name that the tree mentions, sorted. */
   variables: string[]
+  /** By pointer: the variables whose values, not empty ones, are part of what stands there now. */
+  reached: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** A string with a problem keeps what could be filled in of it. Places stay those of the text as written. */
 export function interpolateTree(tree: Tree, lookup: Lookup): Interpolated {
-  const run: Run = { lookup, places: tree.places, problems: [], unset: new Set(), variables: new Set() }
-  const value = interpolate(run, tree.value, '')
+  const { places } = tree
+  const run: Run = {
+    lookup,
+    places,
+    keys: [],
+    problems: [],
+    unset: new Set(),
+    variables: new Set(),
+    reached: new Map(),
+  }
+  const value = interpolate(run, tree.value)
   return {
-    value: { value, places: tree.places },
+    value: { value, places },
     problems: run.problems,
     unset: run.unset,
     variables: [...run.variables].sort(),
+    reached: run.reached,
   }
 }
 
 interface Run {
   lookup: Lookup
   places: ReadonlyMap<string, Place>
+  /** The way to the value at hand; it becomes a pointer only where something is wrong. */
+  keys: (string | number)[]
   problems: Problem[]
   unset: Set<Problem>
   variables: Set<string>
+  reached: Map<string, ReadonlySet<string>>
 }
 
-function interpolate(run: Run, value: Plain, path: string): Plain {
-  if (typeof value === 'string') return interpolateText(run, value, path)
-  if (Array.isArray(value)) return value.map((item, index) => interpolate(run, item, path + pointer(index)))
+function interpolate(run: Run, value: Plain): Plain {
+  if (typeof value === 'string') return interpolateText(run, value)
+  if (Array.isArray(value)) return value.map((item, index) => within(run, index, item))
   if (typeof value !== 'object' || value === null) return value
   const result = emptyMap()
   for (const [key, child] of Object.entries(value)) {
-    result[key] = key.startsWith('x-') ? child : interpolate(run, child, path + pointer(key))
+    result[key] = key.startsWith('x-') ? child : within(run, key, child)
   }
   return result
 }
 
-function interpolateText(run: Run, text: string, path: string): string {
+function within(run: Run, key: string | number, child: Plain): Plain {
+  run.keys.push(key)
+  const result = interpolate(run, child)
+  run.keys.pop()
+  return result
+}
+
+function interpolateText(run: Run, text: string): string {
   if (!text.includes('$')) return text
   const parts: Part[] = parseTemplate(text)
   for (const name of namesIn(parts)) run.variables.add(name)
   const missing: Missing[] = []
-  const filled = fillTemplate(parts, run.lookup, missing)
+  const reached = new Set<string>()
+  const lookup: Lookup = (name) => {
+    const value = run.lookup(name)
+    if (value) reached.add(name)
+    return value
+  }
+  const filled = fillTemplate(parts, lookup, missing)
+  const path = pointer(...run.keys)
+  if (reached.size > 0) run.reached.set(path, reached)
   for (const one of missing) {
     const problem = describe(one, text, path, run.places.get(path))
     run.problems.push(problem)
@@ -99,8 +130,4 @@ function pointAt(missing: Missing, text: string, { value, span }: Place): { at: 
     at: { ...value, column: value.column + before },
     span: countCharacters(text.slice(missing.start, missing.end)),
   }
-}
-
-function countCharacters(text: string): number {
-  return [...text].length
 }

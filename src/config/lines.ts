@@ -16,20 +16,26 @@ export function measureLines(
   original: (offset: number) => number = (offset) => offset,
 ): Lines {
   const starts = lineStarts(text)
+  const lineOf = lineFinder(starts)
   const countCharacters = characterCounter(text)
   return {
     position(offset) {
       const place = Math.min(original(offset), text.length)
-      const line = lastAtOrBefore(starts, place)
+      const line = lineOf(place)
       return { file, line: line + 1, column: countCharacters(starts[line]!, place) + 1 }
     },
     span(start, end) {
       const from = Math.min(original(start), text.length)
-      const next = starts[lastAtOrBefore(starts, from) + 1] ?? text.length
+      const next = starts[lineOf(from) + 1] ?? text.length
       const to = trimEnd(text, from, Math.min(original(end), next))
       return Math.max(1, countCharacters(from, to))
     },
   }
+}
+
+/** Columns count characters, not UTF-16 units. */
+export function countCharacters(text: string): number {
+  return [...text].length
 }
 
 function lineStarts(text: string): number[] {
@@ -52,7 +58,17 @@ function characterCounter(text: string): (from: number, to: number) => number {
   return (from, to) => before[to]! - before[from]!
 }
 
-function lastAtOrBefore(starts: number[], offset: number): number {
+/** Those who ask go through the text in order: it is mostly the line of the last answer. */
+function lineFinder(starts: readonly number[]): (offset: number) => number {
+  let last = 0
+  return (offset) => {
+    const isSame = starts[last]! <= offset && offset < (starts[last + 1] ?? Number.POSITIVE_INFINITY)
+    if (!isSame) last = lastAtOrBefore(starts, offset)
+    return last
+  }
+}
+
+function lastAtOrBefore(starts: readonly number[], offset: number): number {
   let low = 0
   let high = starts.length - 1
   while (low < high) {

@@ -1,7 +1,7 @@
 // Listen addresses: what follows `local`, `remote` and `dynamic`, as the bind addresses of ssh(1).
 
 import { isIP } from 'node:net'
-import type { Bind, ListenSpec, SocketAddress } from '../model/address.ts'
+import { type Bind, isWildcard, type ListenSpec, type SocketAddress } from '../model/address.ts'
 import { hostnameComplaint } from './hostname.ts'
 import { type Base, parseSocketPath } from './local-path.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
@@ -61,4 +61,12 @@ export function listenSockets(listen: ListenSpec): SocketAddress[] {
 function bindHosts(bind: Bind): string[] {
   if (bind === 'loopback') return ['127.0.0.1', '::1']
   return bind === 'any' ? ['::'] : [bind.address]
+}
+
+/** In whatever spelling: `[0::0]` and `[::ffff:0.0.0.0]`, too. */
+export function isEveryInterface(bind: Bind): boolean {
+  if (typeof bind === 'string') return bind === 'any'
+  const address = bind.address.replace(/%.*$/, '')
+  if (isIP(address) !== 6) return isWildcard(address)
+  return ['[::]', '[::ffff:0:0]'].includes(new URL(`http://[${address}]`).hostname)
 }

@@ -10,9 +10,11 @@ import { readEnvFile } from './dotenv.ts'
 import { expandShortForms } from './expand-short-forms.ts'
 import { findFiles } from './find.ts'
 import { makeProject } from './make-project.ts'
+import type { Written } from './origins.ts'
 import { readSource, type SourceFile } from './read.ts'
 import { problemAt } from './reading.ts'
 import { isMap, type Tree } from './tree.ts'
+import { traceVariables } from './variable-origins.ts'
 
 export interface LoadOptions {
   /** What `-f` names; empty: look for the file. */
@@ -42,6 +44,8 @@ export interface LoadResult {
   folder: string | null
   /** The environment over the `.env` file: where secrets that the file names are looked up. */
   environment: Readonly<Record<string, string | undefined>>
+  /** Where everything stands; null where there is no project. */
+  written: Written | null
 }
 
 /** Never rejects for what files hold or lack. */
@@ -54,14 +58,19 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const environment = environmentOf(dotenv.values, options.env)
   const problems = [...found.problems, ...parsed.problems, ...dotenv.problems]
   const sources = new Map([...parsed.sources, ...dotenv.sources].map(({ path, text }) => [path, text]))
-  const result = { sources, files, folder, environment }
+  const result = { sources, files, folder, environment, written: null }
   if (parsed.trees.length === 0) return { ...result, project: null, problems: sorted(problems, files) }
 
-  const made = makeProject(parsed.trees, { ...options, environment, files, folder })
+  const lookup = (name: string) => (Object.hasOwn(options.env, name) ? options.env[name] : undefined)
+  const originsOf = traceVariables(lookup, dotenv.uses)
+  const making = { ...options, environment, files, folder, originsOf, mentioned: [...dotenv.uses.values()] }
+  const made = makeProject(parsed.trees, making)
   const seen = withoutEchoes([...problems, ...made.problems])
   const all = sorted(seen.some(isError) ? seen : [...seen, ...missForwards(parsed.trees)], files)
   if (all.some(isError)) return { ...result, project: null, problems: all }
-  return { ...result, project: { ...made.project, warnings: all }, problems: all }
+  const sourceOf = (name: string) => (lookup(name) === undefined ? dotenv.path : 'environment')
+  const written = { ...made.written, sourceOf }
+  return { ...result, project: { ...made.project, warnings: all }, problems: all, written }
 }
 
 /** A file that was emptied, or is only half written, must not read as "close everything". */
@@ -72,7 +81,8 @@ function missForwards(trees: readonly Tree[]): Problem[] {
 }
 
 function failed(problems: Problem[], { env }: LoadOptions): LoadResult {
-  return { project: null, problems, sources: new Map(), files: [], folder: null, environment: env }
+  const nothing = { sources: new Map(), files: [], folder: null, written: null }
+  return { ...nothing, project: null, problems, environment: env }
 }
 
 async function parseFiles(files: string[], input: string | undefined) {
@@ -92,10 +102,12 @@ async function parseFiles(files: string[], input: string | undefined) {
 async function loadDotenv({ envFile, cwd, env }: LoadOptions, folder: string) {
   const path = envFile === undefined ? join(folder, '.env') : resolve(cwd, envFile)
   const lookup = (name: string) => (Object.hasOwn(env, name) ? env[name] : undefined)
-  const { value, problems } = await readEnvFile(path, { mustExist: envFile !== undefined, lookup })
+  const uses = new Map<string, Set<string>>()
+  const onUse = (name: string, used: string) => uses.set(name, (uses.get(name) ?? new Set()).add(used))
+  const { value, problems } = await readEnvFile(path, { mustExist: envFile !== undefined, lookup, onUse })
   const source = problems.length > 0 ? (await readSource(path)).value : null
   const sources: SourceFile[] = source ? [source] : []
-  return { values: value, problems, sources }
+  return { path, values: value, problems, sources, uses }
 }
 
 /** The environment wins. Without a prototype, so that a variable named `constructor` is as unset as others. */

@@ -12,11 +12,14 @@ import { type Interpolated, interpolateTree } from './interpolate.ts'
 import { mergeTrees } from './merge.ts'
 import { type Normalized, normalize } from './normalize.ts'
 import { refuseNotYet } from './not-yet.ts'
+import type { Written } from './origins.ts'
 import { normalizeName, parseProjectName } from './project-name.ts'
 import { openSection, type Reading, read } from './reading.ts'
 import { checkSecrets } from './secrets.ts'
 import { formatPointer, type Tree } from './tree.ts'
+import { findTrustParts } from './trust-parts.ts'
 import { addDoubts, validateTree } from './validate.ts'
+import type { OriginsOf } from './variable-origins.ts'
 import { warnAbout, warnUnused } from './warnings.ts'
 
 export interface Making {
@@ -26,12 +29,22 @@ export interface Making {
   projectName?: string
   /** What variables are looked up in, and HOME. */
   environment: Readonly<Record<string, string | undefined>>
+  /** What a variable's value is made of. */
+  originsOf: OriginsOf
+  /** Variables that the `.env` file is made of. */
+  mentioned: Iterable<ReadonlySet<string>>
   files: string[]
   folder: string
 }
 
+export interface Made {
+  project: Project
+  problems: Problem[]
+  written: Pick<Written, 'places' | 'reached'>
+}
+
 /** `trees`: one a file, short forms expanded. The project is the best that could be made of them. */
-export function makeProject(trees: Tree[], making: Making): { project: Project; problems: Problem[] } {
+export function makeProject(trees: Tree[], making: Making): Made {
   const { environment } = making
   const merged = mergeTrees(trees)
   const filled = interpolateTree(merged, (name) => environment[name])
@@ -50,18 +63,30 @@ export function makeProject(trees: Tree[], making: Making): { project: Project; 
   })
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])
   const chosen = forwards.filter((forward) => selected.has(forward.name))
-  checkSecrets(reading, chosen, environment)
+  const used = hostsOf(normalized, selected)
+  const reached = [...normalized.hosts.values()].filter((host) => used.has(host.name))
+  checkSecrets(reading, { forwards: chosen, hosts: reached }, environment)
   checkTogether(reading, normalized, chosen)
   const project = {
     name,
     folder: making.folder,
     files: making.files,
     hosts: normalized.hosts,
+    hostDefaults: normalized.hostDefaults,
     forwards: new Map(forwards.map((forward) => [forward.name, forward])),
-    variables: variablesOf(filled.variables, forwards, normalized.hosts),
+    variables: variablesOf(
+      [...filled.variables, ...[...making.mentioned].flatMap((names) => [...names])],
+      forwards,
+      normalized.hosts,
+    ),
+    trust: findTrustParts(reading, normalized, { reached: filled.reached, originsOf: making.originsOf }),
     warnings: [],
   }
-  return { project, problems: [...softenUnselected(filled, normalized, selected), ...reading.problems] }
+  return {
+    project,
+    problems: [...softenUnselected(filled, normalized, selected), ...reading.problems],
+    written: { places: reading.tree.places, reached: filled.reached },
+  }
 }
 
 function checkTogether(reading: Reading, normalized: Normalized, chosen: ForwardSpec[]): void {

@@ -8,26 +8,40 @@ import { emptyMap, isMap, type Place, type Plain, type PlainMap, pointer, type T
  * else has the place that won. A null in the first file stays, for the schema to judge, but for two kinds: a
  * section without content is left out, and a host without content is declared: `{}`.
  */
-export function mergeTrees(trees: Tree[]): Tree {
-  const places = new Map<string, Place>()
-  const first = { value: emptyMap(), places: new Map(), isFirst: true }
-  const merged = trees.reduce<Layer>((below, tree, index) => {
-    const above = { value: tree.value, places: tree.places, isFirst: index === 0 }
-    return { ...above, value: mergeValue(below.value, above, '', places) ?? emptyMap() }
-  }, first)
-  return { value: merged.value, places }
+export function mergeTrees([first, ...later]: Tree[]): Tree {
+  const places = new Map(first!.places)
+  const settled = settleFirst(first!.value, places)
+  const value = later.reduce((below, above) => mergeValue(below, above, '', places) ?? emptyMap(), settled)
+  return { value, places }
 }
 
-interface Layer {
-  value: Plain
-  places: ReadonlyMap<string, Place>
-  isFirst: boolean
+/** Nothing is copied of it but the maps that change: with one file, which is the rule, that is all there is to do. */
+function settleFirst(value: Plain, places: Map<string, Place>): Plain {
+  if (!isMap(value)) return value
+  const root = withoutEmpty(value, ['hosts', 'forwards', 'defaults'], '', places)
+  if (isMap(root.defaults))
+    root.defaults = withoutEmpty(root.defaults, ['hosts', 'forwards'], '/defaults', places)
+  if (isMap(root.hosts)) {
+    root.hosts = emptyMap(root.hosts)
+    for (const [name, host] of Object.entries(root.hosts)) root.hosts[name] = host ?? emptyMap()
+  }
+  return root
+}
+
+/** Empty when everything below them is commented out: as good as absent. */
+function withoutEmpty(map: PlainMap, sections: string[], path: string, places: Map<string, Place>): PlainMap {
+  const rest = emptyMap(map)
+  for (const key of sections.filter((name) => Object.hasOwn(map, name) && map[name] === null)) {
+    delete rest[key]
+    places.delete(path + pointer(key))
+  }
+  return rest
 }
 
 /** Undefined: nothing is left of it. */
 function mergeValue(
   below: Plain | undefined,
-  above: Layer,
+  above: Tree,
   path: string,
   places: Map<string, Place>,
 ): Plain | undefined {
@@ -46,7 +60,7 @@ function mergeValue(
 
 function mergeNull(
   below: Plain | undefined,
-  above: Layer,
+  above: Tree,
   path: string,
   places: Map<string, Place>,
 ): Plain | undefined {
@@ -54,16 +68,9 @@ function mergeNull(
     place(above, path, places)
     return emptyMap()
   }
-  if (above.isFirst && !SECTIONS.has(path)) {
-    place(above, path, places)
-    return null
-  }
   forget(places, path, below)
   return undefined
 }
-
-/** Empty when everything below them is commented out: as good as absent. */
-const SECTIONS = new Set(['', '/hosts', '/forwards', '/defaults', '/defaults/hosts', '/defaults/forwards'])
 
 function isHost(path: string): boolean {
   return /^\/hosts\/[^/]+$/.test(path)
@@ -71,11 +78,11 @@ function isHost(path: string): boolean {
 
 function mergeMaps(
   below: PlainMap,
-  above: Layer & { value: PlainMap },
+  above: Tree & { value: PlainMap },
   path: string,
   places: Map<string, Place>,
 ): PlainMap {
-  const merged = Object.assign(emptyMap(), below)
+  const merged = emptyMap(below)
   for (const [key, value] of Object.entries(above.value)) {
     const entry = mergeValue(below[key], { ...above, value }, path + pointer(key), places)
     if (entry === undefined) delete merged[key]
@@ -85,13 +92,13 @@ function mergeMaps(
 }
 
 /** A list, with the places of everything in it; a scalar likewise. */
-function copy(layer: Layer, path: string, places: Map<string, Place>): Plain {
+function copy(layer: Tree, path: string, places: Map<string, Place>): Plain {
   place(layer, path, places)
   for (const [key, value] of childrenOf(layer.value)) copy({ ...layer, value }, path + pointer(key), places)
   return layer.value
 }
 
-function place(layer: Layer, path: string, places: Map<string, Place>): void {
+function place(layer: Tree, path: string, places: Map<string, Place>): void {
   const found = layer.places.get(path)
   if (found) places.set(path, found)
 }

@@ -71,7 +71,12 @@ function resolveAliases(building: Building, root: SyntaxNode): void {
   const visit = (node: SyntaxNode): void => {
     if (node.anchor !== undefined) anchors.set(node.anchor, node)
     if (node.kind === 'list') node.items.forEach(visit)
-    if (node.kind === 'map') for (const { key, value } of node.pairs) [key, value].forEach(visit)
+    if (node.kind === 'map') {
+      for (const { key, value } of node.pairs) {
+        visit(key)
+        visit(value)
+      }
+    }
     if (node.kind !== 'alias') return
     const target = anchors.get(node.name)
     if (target) building.targets.set(node, target)
@@ -134,6 +139,7 @@ function convertMap(building: Building, map: MapNode, path: string): PlainMap {
 /** The map's own keys win over merged ones wherever `<<` stands; of several merged maps the first wins. */
 function collectEntries(building: Building, map: MapNode): Map<string, Pair> {
   const own = ownEntries(building, map)
+  if (!map.pairs.some(({ key }) => isMergeKey(key))) return own
   const entries = new Map<string, Pair>()
   for (const [name, pair] of own) {
     if (!isMergeKey(pair.key)) entries.set(name, pair)
@@ -219,9 +225,9 @@ function notAMap(building: Building, root: SyntaxNode): Problem {
 
 /** Where nothing is written, the key is what a person can look at. */
 function placeOfEntry(building: Building, key: SyntaxNode, value: SyntaxNode): Place {
-  const keyPlace = placeOf(building, key)
-  const valuePlace = isEmpty(value) ? keyPlace : placeOf(building, value)
-  return { key: keyPlace.value, keySpan: keyPlace.span, value: valuePlace.value, span: valuePlace.span }
+  const keySpan = building.lines.span(key.start, key.end)
+  const at = building.lines.position(key.start)
+  return { key: at, keySpan, ...(isEmpty(value) ? { value: at, span: keySpan } : placeOf(building, value)) }
 }
 
 function placeOf({ lines }: Building, node: SyntaxNode): Place {

@@ -5,6 +5,7 @@ import type { HostSpec } from '../model/project.ts'
 import { type Destination, parseDestination } from './destination.ts'
 import { type ForwardDraft, readForward } from './forward.ts'
 import { readHost } from './host.ts'
+import { checkWay, skipsDefaultWay } from './proxy-command.ts'
 import { parseProxyJump } from './proxy-jump.ts'
 import { find, openSection, type Reading, report, type Section, valueAt } from './reading.ts'
 import { openReferences, type References, resolveReference } from './references.ts'
@@ -12,6 +13,7 @@ import { isMap, pointer } from './tree.ts'
 
 export interface Normalized {
   hosts: Map<string, HostSpec>
+  hostDefaults: Omit<HostSpec, 'name'>
   forwards: Map<string, ForwardDraft>
 }
 
@@ -34,7 +36,13 @@ export function normalize(reading: Reading): Normalized {
     hosts.set(name, host)
     queue.push(...(host.proxyJump ?? []))
   }
-  return { hosts, forwards }
+  return { hosts, hostDefaults: readDefaults(reading), forwards }
+}
+
+/** Whose way the ssh configuration says is on nobody's of the file. */
+function readDefaults(reading: Reading): Omit<HostSpec, 'name'> {
+  const skipped = ['hostname', 'proxy_jump', 'proxy_command']
+  return readHost(openSection(reading, '/defaults/hosts'), (key) => skipped.includes(key))
 }
 
 function jumpsOf(hosts: Map<string, HostSpec>): string[] {
@@ -48,7 +56,9 @@ function namesIn(reading: Reading, path: string): string[] {
 
 function readDeclared(reading: Reading, name: string, references: References): HostSpec {
   const section = openSection(reading, pointer('hosts', name), '/defaults/hosts')
-  const host: HostSpec = { name, ...readHost(section, skipsOwnJump(reading, name, section)) }
+  const skipsJump = skipsOwnJump(reading, name, section)
+  const skipsWay = skipsDefaultWay(section)
+  const host: HostSpec = { name, ...readHost(section, (key) => skipsJump(key) || skipsWay(key)) }
   const at = reading.tree.places.get(pointer('hosts', name))?.key
   if (at) host.at = at
   return withJumps(section, host, references)
@@ -63,7 +73,9 @@ function readImplicit(
 ): HostSpec {
   const section = openSection(reading, pointer('hosts', name), '/defaults/hosts')
   const skipsJump = skipsOwnJump(reading, name, section)
-  const skip = (key: string) => key === 'hostname' || Object.hasOwn(destination, key) || skipsJump(key)
+  const skipsWay = skipsDefaultWay(section)
+  const isSaid = (key: string) => key === 'hostname' || Object.hasOwn(destination, key)
+  const skip = (key: string) => isSaid(key) || skipsJump(key) || skipsWay(key)
   return withJumps(section, { name, implicit: true, ...readHost(section, skip), ...destination }, references)
 }
 
@@ -78,6 +90,7 @@ function skipsOwnJump(reading: Reading, name: string, section: Section): (key: s
 
 function withJumps(section: Section, host: HostSpec, references: References): HostSpec {
   const { reading } = section
+  checkWay(reading, host)
   const path = find(section, 'proxy_jump')?.path
   for (const [index, hop] of (host.proxyJump ?? []).entries()) {
     const reference = resolveReference(parseDestination(hop)!, references)

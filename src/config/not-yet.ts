@@ -1,53 +1,32 @@
-// Keys and values that the language has and this version cannot honour yet: refused where they are written,
+// Keys that the language has and this version cannot honour yet: refused where they are written,
 // never ignored.
 
 import { type Reading, report, valueAt } from './reading.ts'
 import { isMap, type Plain, pointer } from './tree.ts'
 
-type Missing = Record<string, (value: Plain) => boolean>
-
-const always = () => true
-
-const HOST: Missing = {
-  proxy_command: always,
-  certificate_file: always,
-  strict_host_key_checking: (value) => value === 'accept-new' || value === 'no',
-  password_env: always,
-  passphrase_env: always,
-  connect: (value) => value === 'on_demand',
-  disconnect_after: always,
-  ssh_config: (value) => !/^(false|no)$/i.test(String(value)),
-}
+type Missing = Record<string, true>
 
 const FORWARD: Missing = {
-  idle_timeout: (value) => String(value) !== '0',
-  healthcheck: always,
-  gateway: always,
-  env: always,
-  env_prefix: always,
+  healthcheck: true,
+  gateway: true,
+  env: true,
+  env_prefix: true,
 }
 
 export function refuseNotYet(reading: Reading): void {
-  refuseIn(reading, '/defaults/hosts', HOST)
-  refuseIn(reading, '/defaults/forwards', FORWARD)
-  for (const [section, missing] of [
-    ['/hosts', HOST],
-    ['/forwards', FORWARD],
-  ] as const) {
-    const entries = valueAt(reading.tree.value, section)
-    for (const name of isMap(entries) ? Object.keys(entries) : []) {
-      if (!name.startsWith('x-')) refuseIn(reading, section + pointer(name), missing)
-    }
+  const defaults = '/defaults/forwards'
+  refuseIn(reading, valueAt(reading.tree.value, defaults), defaults)
+  const entries = valueAt(reading.tree.value, '/forwards')
+  for (const [name, value] of isMap(entries) ? Object.entries(entries) : []) {
+    if (!name.startsWith('x-')) refuseIn(reading, value, `/forwards${pointer(name)}`)
   }
 }
 
-function refuseIn(reading: Reading, path: string, missing: Missing): void {
-  const map = valueAt(reading.tree.value, path)
+function refuseIn(reading: Reading, map: Plain | undefined, path: string): void {
   if (!isMap(map)) return
-  for (const [key, value] of Object.entries(map)) {
-    if (!Object.hasOwn(missing, key) || !missing[key]!(value)) continue
-    const complaint = missing[key] === always ? 'is not built yet' : `cannot have this value yet`
+  for (const key of Object.keys(map)) {
+    if (!Object.hasOwn(FORWARD, key)) continue
     const hint = 'It is part of the language, and a later version will have it'
-    report(reading, path + pointer(key), { complaint, hint }, 'CONFIG_NOT_YET', 'key')
+    report(reading, path + pointer(key), { complaint: 'is not built yet', hint }, 'CONFIG_NOT_YET', 'key')
   }
 }

@@ -1,7 +1,7 @@
 // One file's bytes become text, or a problem that says why not. Bounded: a wrong path may be a disk image.
 
 import { isUtf8 } from 'node:buffer'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileRead, readBounded } from '../files/bounded-read.ts'
 import type { Problem } from '../model/problem.ts'
 import type { Result } from './tree.ts'
 
@@ -20,7 +20,7 @@ export async function readSource(
 ): Promise<Result<SourceFile | null>> {
   const read = path === '-' ? await readInput(input) : await readFileBytes(path)
   if ('code' in read) return { value: null, problems: [read] }
-  const problem = tooBig(path, read) ?? notText(path, read)
+  const problem = notText(path, read)
   if (problem) return { value: null, problems: [problem] }
   return { value: { path, text: new TextDecoder().decode(read) }, problems: [] }
 }
@@ -32,55 +32,28 @@ async function readInput(input: AsyncIterable<Uint8Array | string>): Promise<Buf
     for await (const chunk of input) {
       chunks.push(Buffer.from(chunk as Uint8Array))
       bytes += chunks.at(-1)!.length
-      if (bytes > MAX_FILE_BYTES) break
+      if (bytes > MAX_FILE_BYTES) return tooBig('-')
     }
   } catch (error) {
-    return unreadable('-', error)
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    return unreadable('-', { kind: 'unreadable', why: `could not be read (${code})` })
   }
   return Buffer.concat(chunks)
 }
 
 async function readFileBytes(path: string): Promise<Buffer | Problem> {
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(path, 'r')
-    return await readBounded(handle)
-  } catch (error) {
-    return unreadable(path, error)
-  } finally {
-    await handle?.close()
-  }
+  const read = await readBounded(path, MAX_FILE_BYTES)
+  if (read.kind !== 'read') return unreadable(path, read)
+  return read.isCut ? tooBig(path) : read.bytes
 }
 
-/** The size that stat gives means nothing for a pipe (`-f <(generate)`), so it is the reading that is bounded. */
-async function readBounded(handle: FileHandle): Promise<Buffer> {
-  const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
-  let bytes = 0
-  while (bytes < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, bytes, buffer.length - bytes, null)
-    if (bytesRead === 0) break
-    bytes += bytesRead
-  }
-  return buffer.subarray(0, bytes)
-}
-
-function unreadable(path: string, error: unknown): Problem {
-  const errno = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-  if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+function unreadable(path: string, read: Exclude<FileRead, { kind: 'read' }>): Problem {
+  if (read.kind === 'missing')
     return { code: 'CONFIG_NOT_FOUND', summary: `There is no file ${formatPath(path)}` }
-  }
-  const reasons: Record<string, string> = {
-    EISDIR: 'is a folder, not a file',
-    EACCES: 'may not be read by this user',
-    EPERM: 'may not be read by this user',
-    ELOOP: 'is a symbolic link that leads back to itself',
-  }
-  const reason = Object.hasOwn(reasons, errno) ? reasons[errno] : `could not be read (${errno})`
-  return { code: 'CONFIG_UNREADABLE', summary: `${formatPath(path)} ${reason}` }
+  return { code: 'CONFIG_UNREADABLE', summary: `${formatPath(path)} ${read.why}` }
 }
 
-function tooBig(path: string, bytes: Buffer): Problem | null {
-  if (bytes.length <= MAX_FILE_BYTES) return null
+function tooBig(path: string): Problem {
   return { code: 'CONFIG_UNREADABLE', summary: `${formatPath(path)} is larger than 256 KiB and was not read` }
 }
 

@@ -1,21 +1,39 @@
-// `password_env` names a variable that holds a secret. One that is not set, or empty, would leave a door open to
-// whoever sends an empty password: for a selected forward it is a problem, as any unset variable.
+// `password_env` and `passphrase_env` name a variable that holds a secret. One that is not set, or empty, would leave a
+// door open to whoever sends an empty password: for what is selected it is a problem, as any unset variable.
 
-import type { ForwardSpec } from '../model/project.ts'
+import type { ForwardSpec, HostSpec } from '../model/project.ts'
 import { type Reading, report } from './reading.ts'
 import { pointer } from './tree.ts'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** `hosts`: those that the forwards need, jumps included. */
 export function checkSecrets(
   reading: Reading,
-  forwards: Iterable<ForwardSpec>,
-  environment: Readonly<Record<string, string | undefined>>,
+  { forwards, hosts }: { forwards: Iterable<ForwardSpec>; hosts: Iterable<HostSpec> },
+  environment: Environment,
 ): void {
   for (const { name, auth } of forwards) {
-    if (!auth || environment[auth.passwordEnv]) continue
-    const complaint = `names ${auth.passwordEnv}, which is ${environment[auth.passwordEnv] === '' ? 'empty' : 'not set'}`
-    const hint = `Set ${auth.passwordEnv} in the environment or in .env`
-    const own = pointer('forwards', name, 'auth', 'password_env')
-    const path = reading.tree.places.has(own) ? own : '/defaults/forwards/auth/password_env'
-    report(reading, path, { complaint, hint }, 'CONFIG_VARIABLE')
+    if (auth) checkSecret(reading, ['forwards', name, 'auth', 'password_env'], auth.passwordEnv, environment)
   }
+  for (const { name, passwordEnv, passphraseEnv } of hosts) {
+    checkSecret(reading, ['hosts', name, 'password_env'], passwordEnv, environment)
+    checkSecret(reading, ['hosts', name, 'passphrase_env'], passphraseEnv, environment)
+  }
+}
+
+/** `keys`: where it stands, unless the defaults have it. */
+function checkSecret(
+  reading: Reading,
+  keys: string[],
+  variable: string | undefined,
+  environment: Environment,
+): void {
+  if (variable === undefined || environment[variable]) return
+  const complaint = `names ${variable}, which is ${environment[variable] === '' ? 'empty' : 'not set'}`
+  const hint = `Set ${variable} in the environment or in .env`
+  const own = pointer(...keys)
+  const [section = '', , ...rest] = keys
+  const path = reading.tree.places.has(own) ? own : pointer('defaults', section, ...rest)
+  report(reading, path, { complaint, hint }, 'CONFIG_VARIABLE')
 }

@@ -31,13 +31,24 @@ export function isMap(value: Plain | undefined): value is PlainMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Without a prototype, so that a key named `constructor` is as absent as others. */
-export function emptyMap(): PlainMap {
-  return Object.create(null) as PlainMap
+/** Inherits nothing, so that a key named `constructor` is as absent as others. `from` is copied, one level deep. */
+export function emptyMap(from?: PlainMap): PlainMap {
+  const map = new (Empty as unknown as new () => PlainMap)()
+  return from ? Object.assign(map, from) : map
 }
 
+/** V8 makes a hash table of each `Object.create(null)`; these share their shapes, and a file is thousands of them. */
+function Empty() {}
+Empty.prototype = Object.freeze(Object.create(null))
+
 export function pointer(...keys: (string | number)[]): string {
-  return keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+  let path = ''
+  for (const key of keys) path += `/${escapeKey(String(key))}`
+  return path
+}
+
+function escapeKey(key: string): string {
+  return /[~/]/.test(key) ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key
 }
 
 /** `forwards.postgres.to`, for people. */

@@ -16,10 +16,11 @@ export function warnAbout(
   const lowest = lowestFreePort()
   for (const forward of forwards) {
     warnOpenToAll(reading, forward)
+    warnNeverIdle(reading, forward, hosts)
     warnPrivileged(reading, forward, lowest)
     warnNearlyDeclared(reading, forward, hosts)
   }
-  warnSecrets(reading, reading.raw.value, '')
+  warnSecrets(reading, reading.raw.value, [])
 }
 
 function warnOpenToAll(reading: Reading, forward: ForwardSpec): void {
@@ -33,6 +34,23 @@ function warnOpenToAll(reading: Reading, forward: ForwardSpec): void {
     const summary = `forwards.${forward.name} lets clients on ${forward.via} reach everything that this machine reaches`
     warn(reading, path, summary, 'Say with allow_to what may be reached')
   }
+}
+
+/** Who says it of all hosts knows that some will not; who says it of this one may wonder. */
+function warnNeverIdle(
+  reading: Reading,
+  { name, kind, via }: ForwardSpec,
+  hosts: ReadonlyMap<string, HostSpec>,
+): void {
+  const path = pointer('hosts', via, 'connect')
+  if (kind !== 'remote' || hosts.get(via)?.connect !== 'on_demand' || !reading.tree.places.has(path)) return
+  const summary = `hosts.${via} stays connected although it is on_demand: forwards.${name} listens on it`
+  warn(
+    reading,
+    path,
+    summary,
+    'A remote forward needs the connection all the time; give it a host of its own',
+  )
 }
 
 function isOpen(listen: ListenSpec): boolean {
@@ -75,12 +93,17 @@ const SECRETS = [
   /\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abps]-[A-Za-z0-9-]{10,}|glpat-[\w-]{20})/,
 ]
 
-/** Looks at what was written, before variables were filled in. */
-function warnSecrets(reading: Reading, value: Plain, path: string): void {
+/** Looks at what was written, before variables were filled in. `keys`: the way to the value. */
+function warnSecrets(reading: Reading, value: Plain, keys: string[]): void {
   if (typeof value === 'string' && SECRETS.some((secret) => secret.test(value))) {
+    const path = pointer(...keys)
     const summary = `${formatPointer(path)} looks as if it holds a secret`
     warn(reading, path, summary, 'Keep it in an environment variable or in .env, and name the variable here')
   }
   if (typeof value !== 'object' || value === null) return
-  for (const [key, child] of Object.entries(value)) warnSecrets(reading, child, path + pointer(key))
+  for (const [key, child] of Object.entries(value)) {
+    keys.push(key)
+    warnSecrets(reading, child, keys)
+    keys.pop()
+  }
 }

@@ -19,24 +19,75 @@ import type { SyntaxComplaint } from './syntax.ts'
 import type { Token } from './traps.ts'
 import type { Plain } from './tree.ts'
 
-/** `isCut`: the text has more than `maxTokens` tokens, blanks and comments not counted, and is not read to its end. */
-export function lexYaml(text: string, maxTokens: number): { tokens: Token[]; isCut: boolean } {
-  const tokens: Token[] = []
-  let offset = 0
-  let counted = 0
-  for (const source of new Lexer().lex(text)) {
-    const type = tokens.at(-1)?.type === 'scalar-mark' ? 'scalar' : tokenType(source)
-    tokens.push({ type, source, offset })
-    if (!MARKS.has(type)) offset += source.length
-    if (!MARKS.has(type) && !BLANKS.has(type) && ++counted > maxTokens) return { tokens, isCut: true }
-  }
-  return { tokens, isCut: false }
+/** What the lexer gives, one string a token: ten for each line that people write, so nothing more is made of them. */
+export interface Lexed {
+  sources: string[]
+  /** The text has more than `maxTokens` tokens, blanks and comments not counted, and is not read to its end. */
+  isCut: boolean
+  /** Offset of the first token that nests deeper than `maxDepth`; null: none. */
+  tooDeepAt: number | null
+  hasAlias: boolean
 }
 
-const BLANKS = new Set(['space', 'newline', 'comment'])
+export function lexYaml(
+  text: string,
+  { maxTokens, maxDepth }: { maxTokens: number; maxDepth: number },
+): Lexed {
+  const lexed: Lexed = { sources: [], isCut: false, tooDeepAt: null, hasAlias: false }
+  const nesting: Nesting = { brackets: 0, dashes: 0 }
+  let offset = 0
+  let counted = 0
+  let isScalar = false
+  for (const source of new Lexer().lex(text)) {
+    lexed.sources.push(source)
+    const isMark = MARKS.has(source)
+    if (!isScalar && nest(nesting, source) > maxDepth) lexed.tooDeepAt ??= offset
+    if (!isScalar && source[0] === '*') lexed.hasAlias = true
+    if (!isMark) offset += source.length
+    if (!isMark && (isScalar || !isBlank(source)) && ++counted > maxTokens) return { ...lexed, isCut: true }
+    isScalar = source === SCALAR_MARK
+  }
+  return lexed
+}
+
+interface Nesting {
+  brackets: number
+  dashes: number
+}
+
+/** Brackets, and `- - -` on one line: these nest without limit. Indentation cannot, within 256 KiB. */
+function nest(nesting: Nesting, source: string): number {
+  if (source === '[' || source === '{') nesting.brackets++
+  else if (source === ']' || source === '}') nesting.brackets--
+  else if (source === '-' || source === '?') nesting.dashes++
+  else if (isNewline(source)) nesting.dashes = 0
+  return nesting.brackets + nesting.dashes
+}
+
+function isBlank(source: string): boolean {
+  return isNewline(source) || source[0] === ' ' || source[0] === '\t' || source[0] === '#'
+}
+
+function isNewline(source: string): boolean {
+  return source === '\n' || source === '\r\n' || source === ''
+}
+
+const SCALAR_MARK = '\x1f'
 
 /** Characters that the lexer puts between the tokens, and that stand nowhere in the text. */
-const MARKS = new Set(['scalar-mark', 'doc-mode', 'flow-error-end'])
+const MARKS = new Set([SCALAR_MARK, '\x02', '\x18'])
+
+/** With what each is and where it stands. */
+export function describeTokens(sources: readonly string[]): Token[] {
+  const tokens: Token[] = []
+  let offset = 0
+  for (const source of sources) {
+    const isScalar = tokens.at(-1)?.type === 'scalar-mark'
+    tokens.push({ type: isScalar ? 'scalar' : tokenType(source), source, offset })
+    if (isScalar || !MARKS.has(source)) offset += source.length
+  }
+  return tokens
+}
 
 function tokenType(source: string): string {
   const type = CST.tokenType(source)
@@ -50,7 +101,7 @@ export interface Composed {
 }
 
 /** Recurses as deep as brackets and dashes nest: bound them first. Maps deeper than `maxDepth` are complained of. */
-export function composeYaml(tokens: Token[], text: string, maxDepth: number): Composed {
+export function composeYaml(sources: readonly string[], text: string, maxDepth: number): Composed {
   // merge keys are ours (nodes.ts), and the library's own check for duplicates takes quadratic time
   const composer = new Composer({
     version: '1.2',
@@ -58,7 +109,7 @@ export function composeYaml(tokens: Token[], text: string, maxDepth: number): Co
     uniqueKeys: false,
     resolveKnownTags: false,
   })
-  const documents = withoutStacks(() => [...composer.compose(parse(tokens), true, text.length)])
+  const documents = withoutStacks(() => [...composer.compose(parse(sources), true, text.length)])
   const complaints = documents.flatMap(complaintsOf).filter((one) => !isBlankLine(one, text))
   complaints.push(...documents.slice(1).map(complainOfSecond))
   return { root: toSyntax(documents[0]!.contents, 0, maxDepth, complaints), complaints }
@@ -75,9 +126,9 @@ function withoutStacks<T>(body: () => T): T {
   }
 }
 
-function* parse(tokens: Token[]): Generator<CST.Token> {
+function* parse(sources: readonly string[]): Generator<CST.Token> {
   const parser = new Parser()
-  for (const { source } of tokens) yield* parser.next(source)
+  for (const source of sources) yield* parser.next(source)
   yield* parser.end()
 }
 

@@ -6,10 +6,12 @@ import { createInterface } from 'node:readline'
 import { ProblemError } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
+import { brokenOff } from './broken-off.ts'
 import { findHolder, type LockHolder } from './lock.ts'
 import { formatLogsRequest } from './log-stream.ts'
 import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
 import {
+  type AnswerRequest,
   type DownRequest,
   type ErrorAnswer,
   type Event,
@@ -21,6 +23,8 @@ import {
   type ReconcileAnswer,
   type ReconcileRequest,
   type RestartRequest,
+  type TrustAnswer,
+  type TrustRequest,
 } from './protocol.ts'
 
 /** Every call rejects with a ProblemError: NOT_RUNNING, SUPERVISOR_UNREACHABLE, or what the supervisor found wrong. */
@@ -33,12 +37,17 @@ export interface ControlClient {
   healthz(): Promise<void>
   status(): Promise<Status>
   plan(request?: PlanRequest): Promise<PlanJson>
+  trust(request?: TrustRequest): Promise<TrustAnswer>
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
   down(request?: DownRequest): Promise<void>
   restart(request?: RestartRequest): Promise<ReconcileAnswer>
-  /** Resolves once the stream is open, so that nothing later is missed. */
+  /** A person is here to answer prompts until `signal` fires. */
+  attend(signal: AbortSignal): Promise<void>
+  /** To a prompt of the status; null: no answer. */
+  answer(request: AnswerRequest): Promise<void>
+  /** Resolves once the stream is open, so that nothing later is missed. Reading rejects when it breaks off. */
   openEvents(signal: AbortSignal, request?: EventsRequest): Promise<AsyncIterable<Event>>
-  /** Ends with the log, with `follow` when the supervisor does or when the signal fires. */
+  /** Ends with the log, with `follow` when the supervisor does or when the signal fires. Reading rejects when it breaks off. */
   openLogs(request: LogsRequest, signal: AbortSignal): Promise<AsyncIterable<LogLine>>
 }
 
@@ -62,25 +71,38 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
   const ask = <T>(call: string, body: object | undefined, timeoutMs: number) =>
     askJson<T>({ holder, version, call, body, timeoutMs })
   const stream = (call: string, signal: AbortSignal) => openStream(holder, version, call, signal)
+  const healthz = async () => void (await ask('GET /healthz', undefined, QUICK_MS))
+  /** One that does not even say that it lives is not waited for: it answers that whatever it does. */
+  const work = async <T>(call: string, body: object | undefined, timeoutMs = WORK_MS) => {
+    await healthz()
+    return ask<T>(call, body, timeoutMs)
+  }
   const other = holder.info?.version
   return {
     pid: holder.info?.pid ?? null,
     socket: holder.socket,
     otherVersion: other && other !== version ? other : null,
-    healthz: async () => {
-      await ask('GET /healthz', undefined, QUICK_MS)
-    },
+    healthz,
     status: () => ask('GET /v1/status', undefined, QUICK_MS),
-    plan: (body) => ask(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body, WORK_MS),
-    reconcile: (body = {}) => ask('POST /v1/reconcile', body, WORK_MS),
-    restart: (body = {}) => ask('POST /v1/restart', body, WORK_MS),
+    plan: (body) => work(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body),
+    trust: (body) => work(body ? 'POST /v1/trust' : 'GET /v1/trust', body),
+    reconcile: (body = {}) => work('POST /v1/reconcile', body),
+    restart: (body = {}) => work('POST /v1/restart', body),
     down: async (body = {}) => {
-      await ask('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
+      await work('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
+    },
+    answer: async (body) => {
+      await ask('POST /v1/answer', body, QUICK_MS)
+    },
+    attend: async (signal) => {
+      const events = await stream('GET /v1/events?prompts=true', signal)
+      // Nobody reads them here, and a stream that is not read is cut off.
+      events.on('error', () => {}).resume()
     },
     openEvents: async (signal, { connections = false } = {}) =>
-      readLines<Event>(await stream(`GET /v1/events?connections=${connections}`, signal)),
+      readLines<Event>(await stream(`GET /v1/events?connections=${connections}`, signal), holder, signal),
     openLogs: async (request, signal) =>
-      readLines<LogLine>(await stream(`GET /v1/logs?${formatLogsRequest(request)}`, signal)),
+      readLines<LogLine>(await stream(`GET /v1/logs?${formatLogsRequest(request)}`, signal), holder, signal),
   }
 }
 
@@ -150,19 +172,27 @@ async function readText(response: IncomingMessage): Promise<string> {
   return text
 }
 
-/** Ends with the stream, however that ends: one that breaks off is a supervisor that is gone. */
-async function* readLines<Line>(response: IncomingMessage): AsyncGenerator<Line> {
+/** Ends with the stream, or when the signal fires. Rejects when it breaks off before its end: who wrote it is gone. */
+async function* readLines<Line extends { event: string }>(
+  response: IncomingMessage,
+  { socket, info }: LockHolder,
+  signal: AbortSignal,
+): AsyncGenerator<Line> {
   const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
   response.on('error', () => lines.close())
+  let isOver = false
   try {
     for await (const text of lines) {
       const line = parseLine<Line>(text)
-      if (line === null) return
+      if (line === null) break
+      isOver = line.event === 'end'
       yield line
     }
   } catch {
     // Broken off.
   }
+  if (isOver || response.complete || signal.aborted) return
+  throw new ProblemError(await brokenOff({ socket, pid: info?.pid ?? null }))
 }
 
 /** Null for half a line: nobody is there any more to write the rest of it. */

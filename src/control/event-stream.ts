@@ -6,10 +6,10 @@ import type { Control, Event, EventsRequest } from './protocol.ts'
 
 const BACKLOG_BYTES = 1024 * 1024
 
-/** Writes until the client leaves or `closing` fires; the last line of an orderly stream is an `end` event. */
+/** Writes until the client leaves or `closing` fires, and with `prompts` counts it as a person until then; the last line of an orderly stream is an `end` event. */
 export function streamEvents(
   control: Control,
-  { connections = false }: EventsRequest,
+  { connections = false, prompts = false }: EventsRequest,
   response: ServerResponse,
   closing: AbortSignal,
 ): void {
@@ -22,10 +22,12 @@ export function streamEvents(
     else if (response.writableLength > BACKLOG_BYTES) response.destroy()
   }
   const stop = control.watchEvents(send)
+  const leave = prompts ? control.attend() : () => {}
   const onClosing = () => send({ time: new Date().toISOString(), event: 'end' })
   closing.addEventListener('abort', onClosing, { once: true })
   response.once('close', () => {
     stop()
+    leave()
     closing.removeEventListener('abort', onClosing)
   })
   response.flushHeaders()

@@ -12,8 +12,8 @@ export interface HeldLock {
   /** Resolves when the lock was gone and another supervisor has taken it; `server` is then closed. */
   readonly lost: Promise<void>
   writeInfo(info: LockInfo): Promise<void>
-  /** Lets the next one in, and looks no more. Never rejects. */
-  release(): Promise<void>
+  /** Lets the next one in, and looks no more. At once: see {@link ProjectLock.release}. Never throws. */
+  release(): void
 }
 
 export interface HoldOptions {
@@ -39,6 +39,7 @@ class Holding implements HeldLock {
   #lock: ProjectLock
   #info: LockInfo
   #looking: Promise<void> | null = null
+  #isReleased = false
   #lose!: () => void
 
   constructor(server: Server, options: HoldOptions, lock: ProjectLock) {
@@ -61,10 +62,10 @@ class Holding implements HeldLock {
     await this.#lock.writeInfo(info)
   }
 
-  async release(): Promise<void> {
+  release(): void {
+    this.#isReleased = true
     clearInterval(this.#timer)
-    await this.#looking
-    await this.#lock.release()
+    this.#lock.release()
   }
 
   #startLook(): void {
@@ -78,6 +79,7 @@ class Holding implements HeldLock {
 
   async #look(): Promise<void> {
     const missing = await this.#lock.missing()
+    if (this.#isReleased) return
     if (missing === 'info') await this.#lock.writeInfo(this.#info)
     if (missing === 'socket') await this.#takeAgain()
   }
@@ -85,10 +87,12 @@ class Holding implements HeldLock {
   /** Connections that are open live on: only what listens is made anew. */
   async #takeAgain(): Promise<void> {
     await openRuntimeDir(this.#options.env)
+    if (this.#isReleased) return
     this.#server.close()
     const lock = await takeLock(this.#options.place, this.#server, this.#info)
     if (lock) {
       this.#lock = lock
+      if (this.#isReleased) lock.release()
       return
     }
     clearInterval(this.#timer)

@@ -4,22 +4,12 @@
 // used again, so anybody may remove it at any time: no pid is compared, no clock is read, nothing is renewed.
 
 import { once } from 'node:events'
-import {
-  chmod,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  unlink,
-  writeFile,
-} from 'node:fs/promises'
+import { rmdirSync, unlinkSync } from 'node:fs'
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
+import { unwritableRuntime } from '../model/state-folder.ts'
 import { lockDirOf, type ProjectPlace } from './paths.ts'
 
 /** What stands beside the socket, so that a project can be found by its name from anywhere. */
@@ -36,11 +26,15 @@ export interface LockInfo {
 export interface ProjectLock {
   /** Path of the listening socket. */
   readonly socket: string
+  /** Rejects with a ProblemError. */
   writeInfo(info: LockInfo): Promise<void>
   /** What somebody has removed. Never rejects. */
   missing(): Promise<'socket' | 'info' | null>
-  /** Lets the next one in. The server stays with the caller, to answer what it already has and to close. Never rejects. */
-  release(): Promise<void>
+  /**
+   * Lets the next one in, before it returns: whoever ends must not wait for a thread that a hanging disk holds. The
+   * server stays with the caller, to answer what it already has and to close. Never throws.
+   */
+  release(): void
 }
 
 export interface LockHolder {
@@ -57,7 +51,7 @@ const ABANDONED_SOCKET_MS = 1_000
 
 /**
  * Makes `server` listen as the project's one supervisor; null when another one is alive (the server is then
- * closed). The runtime folder exists.
+ * closed). The runtime folder exists. Rejects with a ProblemError, and leaves nothing, when that cannot be written.
  */
 export async function takeLock(
   place: ProjectPlace,
@@ -67,14 +61,28 @@ export async function takeLock(
   const lockDir = lockDirOf(place)
   const name = process.getBuiltinModule('node:crypto').randomBytes(4).toString('hex')
   const ownDir = `${lockDir}.${name}`
-  await removeAbandoned(place)
-  await prepare(ownDir, name, server, info)
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (await moveInto(ownDir, lockDir)) return lockIn(lockDir, name)
-    if (!(await removeDead(lockDir))) return withdraw(ownDir, server)
+  await sweepAbandoned(place.runtimeDir)
+  try {
+    await prepare(ownDir, name, server, info)
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (await moveInto(ownDir, lockDir)) return lockIn(place.runtimeDir, lockDir, name)
+      if (!(await removeDead(lockDir))) return await withdraw(ownDir, server)
+    }
+  } catch (error) {
+    await withdraw(ownDir, server)
+    throw new ProblemError(unwritableRuntime(place.runtimeDir, error))
   }
   await withdraw(ownDir, server)
   throw new ProblemError({ code: 'INTERNAL', summary: `The lock ${lockDir} could not be taken` })
+}
+
+/** Removes what processes left that were killed in the moment between making their folder and moving it into place. */
+export async function sweepAbandoned(runtimeDir: string): Promise<void> {
+  const names = await readdir(runtimeDir).catch(() => [])
+  for (const name of names.filter((name) => /^[0-9a-f]{12}\.[0-9a-f]{8}$/.test(name))) {
+    const path = join(runtimeDir, name)
+    if (await isAbandoned(path)) await rm(path, { recursive: true, force: true }).catch(() => {})
+  }
 }
 
 /** Who holds the project's lock, dead or alive; null when nobody does. */
@@ -125,24 +133,35 @@ async function moveInto(ownDir: string, lockDir: string): Promise<boolean> {
   }
 }
 
-function lockIn(lockDir: string, name: string): ProjectLock {
+function lockIn(runtimeDir: string, lockDir: string, name: string): ProjectLock {
   const socket = join(lockDir, `${name}.sock`)
   const info = join(lockDir, infoName(socket))
   return {
     socket,
     writeInfo: async (value) => {
-      await writeFile(`${info}.new`, JSON.stringify(value), { mode: 0o600 })
-      await rename(`${info}.new`, info)
+      try {
+        await writeFile(`${info}.new`, JSON.stringify(value), { mode: 0o600 })
+        await rename(`${info}.new`, info)
+      } catch (error) {
+        throw new ProblemError(unwritableRuntime(runtimeDir, error))
+      }
     },
     missing: async () => {
       if (await isGone(socket)) return 'socket'
       return (await isGone(info)) ? 'info' : null
     },
-    release: async () => {
-      for (const path of [socket, info, `${info}.new`]) await unlink(path).catch(() => {})
-      await rmdir(lockDir).catch(() => {})
+    release: () => {
+      for (const path of [socket, info, `${info}.new`]) tryTo(() => unlinkSync(path))
+      tryTo(() => rmdirSync(lockDir))
     },
   }
+}
+
+/** Gone already, or the next one is in it. */
+function tryTo(remove: () => void): void {
+  try {
+    remove()
+  } catch {}
 }
 
 async function isGone(path: string): Promise<boolean> {
@@ -154,7 +173,7 @@ async function isGone(path: string): Promise<boolean> {
 
 async function withdraw(ownDir: string, server: Server): Promise<null> {
   server.close()
-  await rm(ownDir, { recursive: true, force: true })
+  await rm(ownDir, { recursive: true, force: true }).catch(() => {})
   return null
 }
 
@@ -165,15 +184,6 @@ async function removeDead(lockDir: string): Promise<boolean> {
     if (await isAlive(join(lockDir, name))) return false
   for (const name of names) await unlink(join(lockDir, name)).catch(() => {})
   return true
-}
-
-/** What a process left that was killed in the moment between making its folder and moving it into place. */
-async function removeAbandoned(place: ProjectPlace): Promise<void> {
-  const names = await readdir(place.runtimeDir).catch(() => [])
-  for (const name of names.filter((name) => name.startsWith(`${place.id}.`))) {
-    const path = join(place.runtimeDir, name)
-    if (await isAbandoned(path)) await rm(path, { recursive: true, force: true })
-  }
 }
 
 async function isAbandoned(ownDir: string): Promise<boolean> {

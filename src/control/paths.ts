@@ -1,10 +1,12 @@
 // Which project is meant, and where its socket and its state live on this machine. A project is the real path
 // of its first file's folder and that file's base name (and `-p`): nothing here reads the file itself.
 
-import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
+import { reasonOf } from '../model/state-folder.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -53,17 +55,38 @@ export function lockDirOf(place: ProjectPlace): string {
   return join(place.runtimeDir, place.id)
 }
 
+/** `shared`: anybody may have made it first. Throws a ProblemError (USAGE) where TUNNELS_RUNTIME_DIR is relative. */
 export function runtimeDirOf(env: Environment): { path: string; shared: boolean } {
-  if (env.TUNNELS_RUNTIME_DIR) return { path: resolve(env.TUNNELS_RUNTIME_DIR), shared: false }
-  if (env.XDG_RUNTIME_DIR) return { path: resolve(env.XDG_RUNTIME_DIR, 'tunnels'), shared: false }
+  const own = absoluteIn(env, 'TUNNELS_RUNTIME_DIR')
+  if (own) return { path: own, shared: false }
+  const xdg = xdgFolder(env.XDG_RUNTIME_DIR)
+  if (xdg) return { path: resolve(xdg, 'tunnels'), shared: false }
   return { path: join(tmpdir(), `tunnels-${userInfo().uid}`), shared: true }
 }
 
-/** Folder that holds every project's state folder. */
+/** Folder that holds every project's state folder. Throws a ProblemError (USAGE) where TUNNELS_STATE_DIR is relative. */
 export function stateHomeOf(env: Environment): string {
-  if (env.TUNNELS_STATE_DIR) return resolve(env.TUNNELS_STATE_DIR)
+  const own = absoluteIn(env, 'TUNNELS_STATE_DIR')
+  if (own) return own
   const home = env.HOME || homedir()
-  return join(env.XDG_STATE_HOME || join(home, '.local', 'state'), 'tunnels')
+  return join(xdgFolder(env.XDG_STATE_HOME) ?? join(home, '.local', 'state'), 'tunnels')
+}
+
+/** A relative one would be another folder, and so another supervisor, wherever somebody asks from. */
+function absoluteIn(env: Environment, name: string): string | null {
+  const path = env[name]
+  if (!path) return null
+  if (isAbsolute(path)) return resolve(path)
+  throw new ProblemError({
+    code: 'USAGE',
+    summary: `${name} is ${path}, which is no absolute path`,
+    hint: `Write it in full: ${resolve(path.replace(/^~(?=\/|$)/, homedir()))}`,
+  })
+}
+
+/** XDG Base Directory Specification: a relative path is invalid, and is ignored. */
+function xdgFolder(path: string | undefined): string | null {
+  return path && isAbsolute(path) ? path : null
 }
 
 /**
@@ -83,11 +106,10 @@ async function makeFolder(path: string): Promise<void> {
     const made = await mkdir(path, { recursive: true, mode: 0o700 })
     if (made) await chmod(path, 0o700)
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? ''
-    if (code === 'EEXIST') return // not a folder: the check says so
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return // not a folder: the check says so
     throw new ProblemError({
       code: 'LISTEN_FORBIDDEN',
-      summary: `The folder ${path} for the control socket cannot be made (${code})`,
+      summary: `The folder ${path} for the control socket cannot be made (${reasonOf(error)})`,
       hint: 'Set TUNNELS_RUNTIME_DIR to a folder of your own',
     })
   }
@@ -96,25 +118,28 @@ async function makeFolder(path: string): Promise<void> {
 /** False when it does not exist; rejects with a ProblemError when it is not safely ours. */
 export async function checkRuntimeDir(env: Environment): Promise<boolean> {
   const { path, shared } = runtimeDirOf(env)
-  const stat = await lstat(path).catch(() => null)
-  if (!stat) return false
-  const isOurs = stat.uid === userInfo().uid
-  // Below the temp folder anybody can be first; elsewhere a link is the user's own doing.
-  const isFolder = stat.isDirectory() || (!shared && stat.isSymbolicLink() && isOurs)
-  const isPrivate = stat.isSymbolicLink() || (stat.mode & (shared ? 0o077 : 0o022)) === 0
-  if (isOurs && isFolder && isPrivate) return true
+  const entry = await lstat(path).catch(() => null)
+  if (!entry) return false
+  // Below the temp folder anybody can be first; elsewhere a link is the user's own doing, and where it leads counts.
+  const target = entry.isSymbolicLink() && !shared ? await stat(path).catch(() => null) : entry
+  const reason = whyNot(entry, target, shared)
+  if (reason === null) return true
   throw new ProblemError({
     code: 'LISTEN_FORBIDDEN',
-    summary: `${path} cannot hold the control socket: ${whyNot(isOurs, isFolder)}`,
+    summary: `${path} cannot hold the control socket: ${reason}`,
     hint: shared
       ? 'Remove it, or set XDG_RUNTIME_DIR or TUNNELS_RUNTIME_DIR to a folder of your own'
       : 'Make it a folder of your own: chmod 700',
   })
 }
 
-function whyNot(isOurs: boolean, isFolder: boolean): string {
-  if (!isFolder) return 'it is not a folder'
-  return isOurs ? 'other users can open it' : 'it belongs to another user'
+/** Who can write to a folder can put a socket of theirs in the place of ours. */
+function whyNot(entry: Stats, target: Stats | null, shared: boolean): string | null {
+  if (!target?.isDirectory()) return 'it is not a folder'
+  const own = userInfo().uid
+  if (entry.uid !== own || target.uid !== own) return 'it belongs to another user'
+  if (shared && (target.mode & 0o077) !== 0) return 'other users can open it'
+  return (target.mode & 0o022) !== 0 ? 'other users can write to it' : null
 }
 
 function checkSocketLength(runtimeDir: string): void {

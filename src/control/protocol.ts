@@ -3,7 +3,9 @@
 
 import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
+import type { Prompt } from '../model/prompt.ts'
 import type { Status } from '../model/status.ts'
+import type { TrustItem } from '../model/trust.ts'
 import type { PlanJson } from '../plan/plan.ts'
 
 /** Bumped when an older side could misread a newer one; sent as `tunnels-protocol` by both. */
@@ -13,6 +15,8 @@ export const PROTOCOL_VERSION = 1
 export interface Selection {
   /** Absolute paths, in merge order. */
   files: string[]
+  /** They were looked for, not named: an override beside the first one counts. */
+  found?: boolean
   /** What `-` among the files read; absent where there is none. */
   input?: string
   envFile: string | null
@@ -26,11 +30,15 @@ export interface Selection {
   /** The variables that the files mention, and the few that every host needs. Never logged. */
   environment: Record<string, string>
   projectName: string | null
+  /** Hashes of the parts of the files that somebody has just agreed to; absent: of none. */
+  trusted?: string[]
 }
 
 /** POST /v1/reconcile: `selection` replaces what is held, but names are added to those selected; absent: look again. */
 export interface ReconcileRequest {
   selection?: Selection
+  /** Hashes of the parts of the files that somebody has just agreed to; they are remembered. */
+  trusted?: string[]
 }
 
 /** The answer to reconcile, down NAME and restart: what was done at once. What becomes of it are events. */
@@ -48,6 +56,26 @@ export interface DownRequest {
 /** POST /v1/restart. */
 export interface RestartRequest {
   names?: string[]
+  /** As in {@link ReconcileRequest}. */
+  trusted?: string[]
+}
+
+/** POST /v1/answer: to each field of a prompt, in order; null: no answer. The answers are never told to anybody. */
+export interface AnswerRequest {
+  id: string
+  answers: string[] | null
+}
+
+/** GET /v1/trust: with the running selection. POST /v1/trust: what an `up` with another one would have to ask. */
+export interface TrustRequest {
+  selection?: Selection
+  /** As in {@link ReconcileRequest}, but not remembered. */
+  trusted?: string[]
+}
+
+/** The parts of the files, as they are now, that nobody has agreed to yet. */
+export interface TrustAnswer {
+  waiting: TrustItem[]
 }
 
 /** GET /v1/plan: with the running selection. POST /v1/plan: what `up` would do with another one. */
@@ -69,7 +97,17 @@ export type Event =
   | { time: string; event: 'config'; state: Status['config']['state']; problems: Problem[] }
   | { time: string; event: 'problem'; what: 'host' | 'forward'; name: string; problem: Problem }
   | ConnectionEvent
+  | PromptEvent
   | { time: string; event: 'end' }
+
+/** `prompt`: what the host asks now; null: nothing any more. */
+export interface PromptEvent {
+  time: string
+  event: 'prompt'
+  what: 'host'
+  name: string
+  prompt: Prompt | null
+}
 
 /** `untold`: that many more came to nothing since the last line about them, and were only counted. */
 export type ConnectionEvent = {
@@ -85,11 +123,12 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** One line of the log, of `GET /v1/logs` and of `logs --json`: an event, or what only a log can tell. */
 export type LogLine = { level: LogLevel } & (Event | LogEvent)
 
-/** `lost`: the disk did not keep up. `output`: what something else wrote to the supervisor's stderr. */
+/** `lost`: the disk did not keep up. `removed`: the log was, and begins anew. `output`: what something else wrote to the supervisor's stderr. */
 export type LogEvent =
   | { time: string; event: 'start'; pid: number; version: string }
   | { time: string; event: 'crash'; problem: Problem }
   | { time: string; event: 'lost'; lines: number }
+  | { time: string; event: 'removed'; pid: number }
   | { time: string; event: 'output'; text: string }
 
 /** GET /v1/logs?lines=100&since=2026-03-01T11:55:00.000Z&name=web&level=debug&follow=true: all of them may be absent. */
@@ -106,9 +145,13 @@ export interface LogsRequest {
   follow: boolean
 }
 
-/** GET /v1/events?connections=true: each connection, too. */
+/**
+ * GET /v1/events?connections=true&prompts=true. `connections`: each connection, too. `prompts`: a person is at the
+ * other end, for as long as the stream lives, and answers what hosts ask.
+ */
 export interface EventsRequest {
   connections?: boolean
+  prompts?: boolean
 }
 
 /** Any answer that is not 2xx. */
@@ -120,9 +163,14 @@ export interface ErrorAnswer {
 export interface Control {
   status(): Status
   plan(request: PlanRequest): Promise<PlanJson>
+  trust(request: TrustRequest): Promise<TrustAnswer>
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>
   down(request: DownRequest): Promise<void>
   restart(request: RestartRequest): Promise<ReconcileAnswer>
+  /** Somebody is there to answer prompts until the returned function is called. */
+  attend(): () => void
+  /** Rejects with USAGE when the question is not open, or has another number of fields. */
+  answer(request: AnswerRequest): Promise<void>
   /** Returns its stop. Listeners are called in order, never after the stop. */
   watchEvents(listener: (event: Event) => void): () => void
   /**

@@ -1,7 +1,14 @@
 // What a client may ask for, checked before anybody acts on it: the socket is the owner's alone, but the owner may
 // have another version, or curl.
 
-import type { DownRequest, PlanRequest, Selection } from './protocol.ts'
+import type {
+  AnswerRequest,
+  DownRequest,
+  PlanRequest,
+  ReconcileRequest,
+  RestartRequest,
+  Selection,
+} from './protocol.ts'
 import { RefusedRequest } from './request-body.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -21,6 +28,7 @@ const isMap: Check = (value) => typeof value === 'object' && value !== null && !
 
 const selection: Readonly<Record<keyof Selection, Check>> = {
   files: areTexts,
+  found: orAbsent((value) => typeof value === 'boolean'),
   input: orAbsent(isText),
   envFile: orNull(isText),
   profiles: areTexts,
@@ -29,33 +37,81 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
   stopped: areTexts,
   environment: (value) => isMap(value) && areTexts(Object.values(value as Body)),
   projectName: orNull(isText),
+  trusted: orAbsent(areTexts),
 }
 
-/** The body of `plan` and `reconcile`. Throws a RefusedRequest (400). */
+/** The body of `reconcile` and `trust`. Throws a RefusedRequest (400). */
+export function readReconcile(body: Body): ReconcileRequest {
+  refuseUnknown(body, ['selection', 'trusted'])
+  const { selection } = body
+  return { ...readSelection({ ...(selection !== undefined && { selection }) }), ...readTrusted(body) }
+}
+
+/** The body of `restart`. Throws a RefusedRequest (400). */
+export function readRestart(body: Body): RestartRequest {
+  refuseUnknown(body, ['names', 'trusted'])
+  return { ...readNames(body), ...readTrusted(body) }
+}
+
+function readTrusted({ trusted }: Body): { trusted?: string[] } {
+  if (trusted === undefined) return {}
+  if (!areTexts(trusted)) throw refuse('trusted')
+  return { trusted: trusted as string[] }
+}
+
+/** The body of `plan`. Throws a RefusedRequest (400). */
 export function readSelection(body: Body): PlanRequest {
+  refuseUnknown(body, ['selection'])
   if (body.selection === undefined) return {}
   if (!isMap(body.selection)) throw refuse('selection')
   const given = body.selection as Body
+  refuseUnknown(given, Object.keys(selection), 'selection.')
   for (const [key, check] of Object.entries(selection)) {
     if (!check(given[key])) throw refuse(`selection.${key}`)
   }
   return { selection: given as unknown as Selection }
 }
 
-/** The body of `down` and `restart`. Throws a RefusedRequest (400). */
-export function readNames({ names, drainMs }: Body): DownRequest {
-  if (names !== undefined && !areTexts(names)) throw refuse('names')
+/** The body of `down`. Throws a RefusedRequest (400). */
+export function readDown(body: Body): DownRequest {
+  refuseUnknown(body, ['names', 'drainMs'])
+  const { drainMs } = body
   const isDuration = typeof drainMs === 'number' && Number.isFinite(drainMs) && drainMs >= 0
   if (drainMs !== undefined && !isDuration) throw refuse('drainMs')
-  return {
-    ...(names !== undefined && { names: names as string[] }),
-    ...(drainMs !== undefined && { drainMs: drainMs as number }),
-  }
+  return { ...readNames(body), ...(drainMs !== undefined && { drainMs: drainMs as number }) }
+}
+
+function readNames({ names }: Body): { names?: string[] } {
+  if (names === undefined) return {}
+  if (!areTexts(names)) throw refuse('names')
+  return { names: names as string[] }
+}
+
+/** `{ "name": ["web"] }` would close everything, not web. */
+function refuseUnknown(body: Body, known: readonly string[], above = ''): void {
+  const unknown = Object.keys(body).find((key) => !known.includes(key))
+  if (unknown !== undefined) throw noGood(`there is no ${above}${unknown}`)
+}
+
+/** No person types more, and no server asks for more at once. */
+const MOST_ANSWERS = 64
+const LONGEST_ANSWER = 16 * 1024
+
+/** The body of `answer`. Throws a RefusedRequest (400) that says nothing of what was in it. */
+export function readAnswer(body: Body): AnswerRequest {
+  refuseUnknown(body, ['id', 'answers'])
+  const { id, answers } = body
+  if (!isText(id)) throw refuse('id')
+  const isBounded = (given: string[]) =>
+    given.length <= MOST_ANSWERS && given.every(({ length }) => length <= LONGEST_ANSWER)
+  if (answers !== null && !(areTexts(answers) && isBounded(answers as string[]))) throw refuse('answers')
+  return { id: id as string, answers: answers as string[] | null }
 }
 
 function refuse(key: string): RefusedRequest {
-  return new RefusedRequest(400, {
-    code: 'USAGE',
-    summary: `The request is no good: ${key} is not what it should be`,
-  })
+  return noGood(`${key} is not what it should be`)
+}
+
+function noGood(reason: string): RefusedRequest {
+  return new RefusedRequest(400, { code: 'USAGE', summary: `The request is no good: ${reason}` })
 }

@@ -11,7 +11,7 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readNames, readSelection } from './request.ts'
+import { readAnswer, readDown, readReconcile, readRestart, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -60,26 +60,43 @@ const routes: Readonly<Record<string, Route>> = {
     session.answer(response, 200, await (await session.control).plan({})),
   'POST /v1/plan': async (session, { request, response }) =>
     session.answer(response, 200, await (await session.control).plan(readSelection(await readBody(request)))),
+  'GET /v1/trust': async (session, { response }) =>
+    session.answer(response, 200, await (await session.control).trust({})),
+  'POST /v1/trust': async (session, { request, response }) =>
+    session.answer(
+      response,
+      200,
+      await (await session.control).trust(readReconcile(await readBody(request))),
+    ),
   'POST /v1/reconcile': async (session, { request, response }) =>
     session.answer(
       response,
       200,
-      await (await session.control).reconcile(readSelection(await readBody(request))),
+      await (await session.control).reconcile(readReconcile(await readBody(request))),
     ),
   'POST /v1/restart': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).restart(readNames(await readBody(request)))),
+    session.answer(
+      response,
+      200,
+      await (await session.control).restart(readRestart(await readBody(request))),
+    ),
+  'POST /v1/answer': async (session, { request, response }) => {
+    await (await session.control).answer(readAnswer(await readBody(request)))
+    session.answer(response, 200, {})
+  },
   'POST /v1/down': async (session, { request, response }) => {
-    const body = readNames(await readBody(request))
+    const body = readDown(await readBody(request))
     await (await session.control).down(body)
     // The next `up` may begin as soon as this is answered: the lock is free before.
-    if (!body.names) await session.release()
+    if (!body.names) session.release()
     session.answer(response, 200, {})
   },
   'GET /v1/events': async (session, { query, response }) => {
     const control = await session.control
     session.beginLines(response)
-    const connections = query.get('connections') === 'true'
-    streamEvents(control, { connections }, response, session.closing)
+    const isOn = (key: string) => query.get(key) === 'true'
+    const asked = { connections: isOn('connections'), prompts: isOn('prompts') }
+    streamEvents(control, asked, response, session.closing)
   },
   'GET /v1/logs': async (session, { query, response }) => {
     const [control, asked] = [await session.control, parseLogsRequest(query)]
@@ -149,14 +166,14 @@ class ControlSession implements ControlServer {
     await this.#lock?.writeInfo(this.#info(control.status().project))
   }
 
-  async release(): Promise<void> {
-    await this.#lock?.release()
+  release(): void {
+    this.#lock?.release()
   }
 
   async close(problem: Problem = ENDING): Promise<void> {
     this.#refuse(new ProblemError(problem))
     this.#closing.abort()
-    await this.release()
+    this.release()
     const timer = setTimeout(() => this.#server.closeAllConnections(), GOODBYE_MS)
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     clearTimeout(timer)
@@ -240,7 +257,9 @@ const ENDING: Problem = {
 /** The caller's mistake is 400, an end 503, anything else ours. */
 function answerFor(error: unknown): [number, ErrorAnswer] {
   const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
-  const isCallers = problems.every(({ code }) => code === 'USAGE' || code.startsWith('CONFIG_'))
+  const isCallers = problems.every(
+    ({ code }) => code === 'USAGE' || code === 'UNTRUSTED' || code.startsWith('CONFIG_'),
+  )
   const isEnd = problems.some(({ code }) => code === 'NOT_RUNNING')
   return [isCallers ? 400 : isEnd ? 503 : 500, { problems }]
 }

@@ -7,6 +7,7 @@ import { openControlServer } from '../control/server.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { ForwardStatus } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
+import { loadWanted } from '../supervisor/load-wanted.ts'
 import { startSupervisor } from '../supervisor/supervisor.ts'
 
 export interface Running {
@@ -24,7 +25,8 @@ export async function startRunning(file: string, version: string): Promise<Runni
   const server = await openControlServer({ place, env: process.env, version })
   if (!server) throw new ProblemError({ code: 'INTERNAL', summary: `${file} runs already` })
   try {
-    const supervisor = await startSupervisor({ selection: selectAll(file), watch: true, version })
+    const selection = await trustOwn(selectAll(file))
+    const supervisor = await startSupervisor({ selection, watch: true, version, remembersTrust: false })
     await server.serve(supervisor)
     const stop = async () => {
       await supervisor.down({}).finally(() => server.close())
@@ -47,6 +49,12 @@ function selectAll(file: string): Selection {
     environment: {},
     projectName: null,
   }
+}
+
+/** Who wrote the file knows what it does; and nothing of it is left behind. */
+async function trustOwn(selection: Selection): Promise<Selection> {
+  const { trust } = await loadWanted(selection, { untrusted: 'leave out' })
+  return { ...selection, trusted: trust.waiting.map(({ hash }) => hash) }
 }
 
 /** Rejects when one of them cannot open by itself, and with what is wrong when `signal` fires first. */

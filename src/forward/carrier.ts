@@ -4,6 +4,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { DialTarget, ListenSpec, Originator } from '../model/address.ts'
+import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 
 /**
@@ -54,8 +55,12 @@ export interface Carrier {
   readonly closed: AbortSignal
   /** Last measured round trip; null before the first. */
   readonly rttMs: number | null
+  /** What a person should know of it, although it is open; null: nothing. */
+  readonly warning: Problem | null
   /** Takes what can change on an open connection (keepalive, connect_timeout) from a new spec. */
   update(host: WantedHost): void
+  /** This machine slept, or its network is another: asks at once whether the other end is still there. */
+  networkChanged?(): void
   /** Ends it and everything on it at once. */
   close(): void
 }

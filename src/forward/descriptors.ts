@@ -8,6 +8,9 @@ import type { Problem } from '../model/problem.ts'
 /** For the control socket, the log, files that are read again and SSH connections that are made anew. */
 const RESERVED = 48
 
+/** What listens leaves these to what comes in. */
+const RESERVED_FOR_CONNECTIONS = 48
+
 /** Looking costs the more the more is open. */
 const LOOK_EVERY_MS = 50
 
@@ -20,21 +23,26 @@ let pending = 0
 let lookedAt = Number.NEGATIVE_INFINITY
 
 /**
- * To be asked once for each connection that is about to be opened. Null: there is room, and the caller calls
+ * To be asked once for each connection or listener that is about to be opened. Null: there is room, and the caller calls
  * `descriptorSettled` once, when it is open or has failed. Those that are refused are to be closed at once.
  */
-export function descriptorProblem(): Problem | null {
+export function descriptorProblem(what: 'connection' | 'listener' = 'connection'): Problem | null {
   limit ??= findLimit()
-  if (!hasRoom(limit) || seen === 0) lookAgain()
-  if (hasRoom(limit)) {
+  const reserved = RESERVED + (what === 'listener' ? RESERVED_FOR_CONNECTIONS : 0)
+  const usable = limit - reserved
+  if (!hasRoom(usable) || seen === 0) lookAgain()
+  if (hasRoom(usable)) {
     since += 1
     pending += 1
     return null
   }
   return {
     code: 'LIMIT_REACHED',
-    summary: `This process may have ${limit} files and connections open, and they are in use`,
-    hint: 'Close some connections, or raise the limit where tunnels is started (ulimit -n)',
+    summary: `No room for another ${what}: this process may have ${limit} files and connections open, and keeps ${reserved} of them for ${what === 'listener' ? 'connections and itself' : 'itself'}`,
+    hint:
+      what === 'listener'
+        ? 'Raise the limit where tunnels is started (ulimit -n), or have fewer forwards'
+        : 'Close some connections, or raise the limit where tunnels is started (ulimit -n)',
   }
 }
 
@@ -42,8 +50,8 @@ export function descriptorSettled(): void {
   pending -= 1
 }
 
-function hasRoom(of: number): boolean {
-  return seen + since + 1 < of - RESERVED
+function hasRoom(usable: number): boolean {
+  return seen + since + 1 < usable
 }
 
 function lookAgain(): void {

@@ -5,9 +5,10 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { formatSocketAddress, type SocketAddress } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Incoming } from './carrier.ts'
+import { descriptorProblem, descriptorSettled } from './descriptors.ts'
 import { explainListenError } from './listen-problem.ts'
 import { openLocalSocket, socketOptions } from './local-socket.ts'
-import { placeUnixSocket } from './unix-place.ts'
+import { placeUnixSocket, type UnixPlace } from './unix-place.ts'
 
 export interface LocalListener {
   /** What is really bound: with the port that port 0 became. */
@@ -25,8 +26,27 @@ export interface UnixSocketOptions {
   project?: string
 }
 
-/** `socket` is for Unix sockets only. Rejects with a ProblemError: PORT_IN_USE, LISTEN_FORBIDDEN or LISTEN_FAILED. */
+const lookMs = 1_000
+
+/**
+ * `socket` is for Unix sockets only. Rejects with a ProblemError: PORT_IN_USE, LISTEN_FORBIDDEN, LISTEN_FAILED or
+ * LIMIT_REACHED.
+ */
 export async function listenLocal(
+  address: SocketAddress,
+  socket: UnixSocketOptions,
+  onIncoming: (incoming: Incoming) => void,
+): Promise<LocalListener> {
+  const noRoom = descriptorProblem('listener')
+  if (noRoom) throw new ProblemError(noRoom)
+  try {
+    return await openListener(address, socket, onIncoming)
+  } finally {
+    descriptorSettled()
+  }
+}
+
+async function openListener(
   address: SocketAddress,
   socket: UnixSocketOptions,
   onIncoming: (incoming: Incoming) => void,
@@ -37,7 +57,7 @@ export async function listenLocal(
   try {
     if (address.kind === 'tcp') return listenerOf(server, await listenTcp(server, address))
     const place = await placeUnixSocket(address.path, socket, (path) => listen(server, { path }))
-    return listenerOf(server, address, place.remove)
+    return listenerOf(server, address, place)
   } catch (error) {
     server.close()
     throw error instanceof ProblemError ? error : await explainListenError(error, address)
@@ -76,18 +96,33 @@ function listen(server: Server, where: { host: string; port: number } | { path: 
   })
 }
 
-function listenerOf(server: Server, address: SocketAddress, remove = async () => {}): LocalListener {
+function listenerOf(server: Server, address: SocketAddress, place?: UnixPlace): LocalListener {
   const failed = new AbortController()
-  server.on('error', (error) => {
+  const fail = (detail: string) => {
     const summary = `${formatSocketAddress(address)} no longer listens`
-    failed.abort(new ProblemError({ code: 'LISTEN_FAILED', summary, detail: String(error) }))
-  })
+    failed.abort(new ProblemError({ code: 'LISTEN_FAILED', summary, detail }))
+  }
+  server.on('error', (error) => fail(String(error)))
+  const stopLooking = place && watchPlace(place, () => fail('Its file was taken away.'))
   const close = async () => {
+    stopLooking?.()
     // The callback of close() waits for open connections; the port is free as soon as it returns.
     server.close()
-    await remove()
+    await place?.remove()
   }
+  failed.signal.addEventListener('abort', () => void close())
   return { address, close, failed: failed.signal }
+}
+
+/** A socket whose file is gone cannot be reached, and nothing else tells. A look a second costs less than a watcher. */
+function watchPlace(place: UnixPlace, onGone: () => void): () => void {
+  const look = async () => {
+    if (await place.isThere()) return
+    clearInterval(timer)
+    onGone()
+  }
+  const timer = setInterval(() => void look(), lookMs)
+  return () => clearInterval(timer)
 }
 
 /** One for all: without a reason each would be an exception of its own, stack trace included. */

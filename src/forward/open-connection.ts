@@ -2,6 +2,7 @@
 // signal that ends all that belongs to it.
 
 import type { DialTarget, Originator } from '../model/address.ts'
+import type { Problem } from '../model/problem.ts'
 
 export interface ConnectionView {
   from: Originator
@@ -38,6 +39,9 @@ export class OpenConnection {
   #resolveEnded = () => {}
   #timer: NodeJS.Timeout | undefined
   #cutAtMs = Number.POSITIVE_INFINITY
+  #idleTimer: NodeJS.Timeout | undefined
+  #movedAtMs = 0
+  #endReason: Problem | null = null
 
   /** `whole`: the forward's own count, kept along with this one's. */
   constructor(from: Originator, drainMs: number, direction: 'local' | 'remote', whole: Bytes) {
@@ -64,8 +68,25 @@ export class OpenConnection {
     this.#count(this.#direction === 'local' ? 'in' : 'out', bytes)
   }
 
+  /** Why it was ended from here although both sides would have gone on; null: it was not. */
+  get endReason(): Problem | null {
+    return this.#endReason
+  }
+
   cut(): void {
     this.#controller.abort()
+  }
+
+  /** From now on it is cut when nothing has moved for `ms`, in whichever direction; 0: never. */
+  cutWhenIdle(ms: number): void {
+    if (ms <= 0) return
+    this.#movedAtMs = performance.now()
+    const look = () => {
+      const restMs = this.#movedAtMs + ms - performance.now()
+      if (restMs > 0) this.#idleTimer = setTimeout(look, Math.ceil(restMs))
+      else this.#cutIdle(ms)
+    }
+    this.#idleTimer = setTimeout(look, ms)
   }
 
   /** Of several deadlines the earliest counts. */
@@ -81,6 +102,7 @@ export class OpenConnection {
 
   end(): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#idleTimer)
     this.#resolveEnded()
   }
 
@@ -94,7 +116,14 @@ export class OpenConnection {
     }
   }
 
+  #cutIdle(ms: number): void {
+    const summary = `Nothing moved on it for ${ms / 1000} s (idle_timeout)`
+    this.#endReason = { code: 'LIMIT_REACHED', summary }
+    this.cut()
+  }
+
   #count(way: keyof Bytes, bytes: number): void {
+    if (this.#idleTimer) this.#movedAtMs = performance.now()
     this.bytes[way] += bytes
     this.#whole[way] += bytes
   }

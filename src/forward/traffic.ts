@@ -11,6 +11,7 @@ import type { Dial, Incoming } from './carrier.ts'
 import { carry, type Outcome } from './carry.ts'
 import { connectionNews, refusalNews } from './connection-news.ts'
 import { descriptorProblem, descriptorSettled } from './descriptors.ts'
+import { once } from './once.ts'
 import { type ConnectionView, OpenConnection } from './open-connection.ts'
 import type { SocksAuth } from './socks-handshake.ts'
 
@@ -23,6 +24,8 @@ export interface Route {
   auth: SocksAuth | null
   hostHeader: string | null
   maxConnections: number
+  /** A connection on which nothing moves for this long, once its target was reached, is cut; 0: never. */
+  idleTimeoutMs: number
   /** How long connections may go on after the route has changed; 0 cuts them at once. */
   drainMs: number
 }
@@ -78,8 +81,10 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     open.add(connection)
     onChange()
     const settle = once(descriptorSettled)
+    const { idleTimeoutMs } = route
     const reached = () => {
       settle()
+      connection.cutWhenIdle(idleTimeoutMs)
       if (problem?.code !== 'LIMIT_REACHED') problem = null
       onConnection(connectionNews('opened', connection))
       onChange()
@@ -132,14 +137,6 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
   }
 }
 
-function once(action: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (!isDone) action()
-    isDone = true
-  }
-}
-
 function whyRefused(incoming: Incoming, route: Route, open: number): Problem | null {
   if (route.allowFrom && !route.allowFrom(incoming.from.address)) return notAllowed
   if (open < route.maxConnections) return descriptorProblem()
@@ -150,7 +147,7 @@ function whyRefused(incoming: Incoming, route: Route, open: number): Problem | n
 const notAllowed: Problem = { code: 'FORWARD_PROHIBITED', summary: 'Not in allow_from' }
 
 function newsOf(connection: OpenConnection, outcome: Outcome): ConnectionNews {
-  if (outcome.kind === 'ended') return connectionNews('closed', connection)
+  if (outcome.kind === 'ended') return connectionNews('closed', connection, connection.endReason)
   return connectionNews(outcome.kind, connection, outcome.problem ?? null)
 }
 

@@ -15,15 +15,21 @@ interface PlaceOptions {
   project?: string
 }
 
+export interface UnixPlace {
+  isThere: () => Promise<boolean>
+  remove: () => Promise<void>
+}
+
 /**
- * Calls `bind` with the path at which to listen. `remove` takes the file away if it is still ours; it never rejects.
+ * Calls `bind` with the path at which to listen. `remove` takes the file away if it is still ours, `isThere` tells whether
+ * it is; neither rejects.
  * Rejects with a ProblemError, or with the system's error for what is not special to socket files.
  */
 export async function placeUnixSocket(
   path: string,
   options: PlaceOptions,
   bind: (path: string) => Promise<void>,
-): Promise<{ remove: () => Promise<void> }> {
+): Promise<UnixPlace> {
   const tooLong = checkUnixPath(path)
   if (tooLong) throw problem('LISTEN_FAILED', `Cannot listen on ${path}: ${tooLong}`)
   const folder = dirname(path)
@@ -36,7 +42,7 @@ export async function placeUnixSocket(
     await chmod(born, options.mode)
     const { ino, dev } = await lstat(born)
     await moveIn(born, path, options.replace)
-    return { remove: () => removeIfSame(path, ino, dev) }
+    return { isThere: () => isSame(path, ino, dev), remove: () => removeIfSame(path, ino, dev) }
   } finally {
     await rm(hidden, { recursive: true, force: true })
   }
@@ -139,8 +145,12 @@ function justTaken(path: string): ProblemError {
 }
 
 async function removeIfSame(path: string, ino: number, dev: number): Promise<void> {
+  if (await isSame(path, ino, dev)) await unlink(path).catch(() => {})
+}
+
+async function isSame(path: string, ino: number, dev: number): Promise<boolean> {
   const now = await lstat(path).catch(() => null)
-  if (now?.ino === ino && now.dev === dev) await unlink(path).catch(() => {})
+  return now?.ino === ino && now.dev === dev
 }
 
 function problem(code: ProblemCode, summary: string, more: Partial<Problem> = {}): ProblemError {

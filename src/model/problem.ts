@@ -12,6 +12,7 @@ export type ProblemCode =
   | 'CONFIG_CONFLICT'
   | 'CONFIG_VARIABLE'
   | 'CONFIG_NOT_YET'
+  | 'CONFIG_SSH'
   | 'CONFIG_WARNING'
   | 'USAGE'
   // this machine
@@ -34,6 +35,7 @@ export type ProblemCode =
   // what a host does for us
   | 'FORWARD_PROHIBITED'
   | 'REMOTE_PORT_IN_USE'
+  | 'REMOTE_BIND_DIFFERS'
   | 'TARGET_REFUSED'
   | 'TARGET_UNRESOLVED'
   | 'TARGET_UNREACHABLE'
@@ -83,8 +85,21 @@ export class ProblemError extends Error {
 /** The problem inside an error; anything unexpected is `INTERNAL` with its message as detail. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError && error.problems[0]) return error.problems[0]
+  if (isOutOfFiles(error)) return outOfFiles
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 'INTERNAL', summary: 'Something unexpected went wrong inside tunnels', detail }
+}
+
+/** Met anywhere: whatever opens a file or a socket may be the one too many. */
+function isOutOfFiles(error: unknown): boolean {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException
+  return code === 'EMFILE' || code === 'ENFILE'
+}
+
+const outOfFiles: Problem = {
+  code: 'LIMIT_REACHED',
+  summary: 'Too many files are open: this process, or this machine, may have no more',
+  hint: 'Raise the limit where tunnels is started (ulimit -n)',
 }
 
 export function isError(problem: Problem): boolean {

@@ -3,6 +3,7 @@
 
 import type { ListenSpec, Target } from './address.ts'
 import type { Position, Problem } from './problem.ts'
+import type { TrustPart } from './trust.ts'
 
 export interface Project {
   /** A label: `name:` or the folder's name, normalised. */
@@ -12,9 +13,13 @@ export interface Project {
   /** Absolute paths, in merge order. */
   files: string[]
   hosts: ReadonlyMap<string, HostSpec>
+  /** What a host starts from that only the ssh configuration names; without a way of its own. */
+  hostDefaults: Omit<HostSpec, 'name'>
   forwards: ReadonlyMap<string, ForwardSpec>
   /** Names of environment variables that the files mention, for the selection. */
   variables: string[]
+  /** What somebody has to agree to before it is done, of everything in the files, selected or not. */
+  trust: TrustPart[]
   warnings: Problem[]
 }
 
@@ -38,6 +43,10 @@ export interface HostSpec {
   strictHostKeyChecking?: 'ask' | 'accept-new' | 'yes' | 'no'
   userKnownHostsFile?: string[]
   globalKnownHostsFile?: string[]
+  /** HashKnownHosts of the user's ssh configuration; the file has no key for it. */
+  hashKnownHosts?: boolean
+  /** NumberOfPasswordPrompts likewise. */
+  numberOfPasswordPrompts?: number
   hostKeyAlias?: string
   connectTimeoutMs?: number
   /** 0: off. */

@@ -1,15 +1,30 @@
-// What is said when a project's state folder (log, remembered ports) cannot be made or written, whoever meets it.
+// What is said when a folder of ours (log and remembered ports, control socket) cannot be made or written, whoever
+// meets it.
 
 import type { Problem } from './problem.ts'
 
 /** `path`: the file that was to be written. `error`: of node:fs. */
 export function unwritableState(what: string, path: string, error: unknown): Problem {
-  const code = (error as NodeJS.ErrnoException).code ?? String(error)
   return {
     code: 'STATE_UNWRITABLE',
-    summary: `${what}: ${path} cannot be written (${reasons[code] ?? code})`,
+    summary: `${what}: ${path} cannot be written (${reasonOf(error)})`,
     hint: 'Set TUNNELS_STATE_DIR to a folder of your own',
   }
+}
+
+/** Of the folder for control sockets. */
+export function unwritableRuntime(path: string, error: unknown): Problem {
+  return {
+    code: 'STATE_UNWRITABLE',
+    summary: `The folder for the control socket ${path} cannot be written (${reasonOf(error)})`,
+    hint: 'Make room there, or set TUNNELS_RUNTIME_DIR to another folder of your own',
+  }
+}
+
+/** The code, and where it is known what it means. */
+export function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error)
+  return reasons[code] ?? code
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -18,6 +33,9 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'EROFS: the disk is read-only',
   ENOSPC: 'ENOSPC: the disk is full',
   EDQUOT: 'EDQUOT: the quota is used up',
+  EFBIG: 'EFBIG: a file may not be that large',
+  EMFILE: 'EMFILE: too many files are open',
+  ENFILE: 'ENFILE: too many files are open',
   EEXIST: 'EEXIST: a file is where a folder should be',
   ENOTDIR: 'ENOTDIR: a file is where a folder should be',
 }

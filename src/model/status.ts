@@ -1,6 +1,7 @@
 // What is true now: the value behind `tunnels status`, exactly as its JSON is printed (schema/status.schema.json).
 
 import type { Problem } from './problem.ts'
+import type { Prompt } from './prompt.ts'
 
 /**
  * opening → open ⇄ retrying (heals by itself), waiting (needs a person), failed (does not heal by itself),
@@ -35,13 +36,26 @@ export interface SupervisorStatus {
 
 export interface HostStatus {
   name: string
+  /** Of the connection that serves; of the one that is tried where none does. */
   endpoint: string
   state: State
   since: string
   rttMs: number | null
+  /** Connections made again that nobody asked for: after a loss, not for a change. */
   reconnects: number
   retryAt: string | null
   problem: Problem | null
+  /** What a person has to answer; absent: nothing. */
+  prompt?: Prompt
+  /** What takes the place of the connection that serves, once it can be made; absent: nothing. */
+  next?: NextConnection
+}
+
+/** `since`: of the change that asked for it. `problem` of its host says what keeps it. */
+export interface NextConnection {
+  endpoint: string
+  state: State
+  since: string
 }
 
 export interface ForwardStatus {

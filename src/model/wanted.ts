@@ -17,18 +17,28 @@ export interface WantedHost {
   hostname: string
   port: number
   user: string
+  /** What a person would type after `ssh`: the name that ssh_config is asked for, `%n` of its tokens. */
+  originalName: string
   /** Name of the wanted host that this one is reached through. */
   jump: string | null
+  /** ProxyCommand of ssh_config(5), tokens not expanded; null: none. */
+  proxyCommand: ProxyCommand | null
   identityFiles: string[]
   /** Only the identity files (and agent keys that match them) are offered. */
   identitiesOnly: boolean
   /** True when the identity files were named, not ssh's default list: a missing one is then worth a word. */
   identitiesNamed: boolean
+  certificateFiles: string[]
   /** Path of the agent's socket. */
   agent: string | null
+  /** What the variables of password_env and passphrase_env hold; never shown. */
+  password: string | null
+  passphrase: string | null
   strictHostKeyChecking: 'ask' | 'accept-new' | 'yes' | 'no'
   userKnownHostsFiles: string[]
   globalKnownHostsFiles: string[]
+  /** HashKnownHosts: names are written as hashes. */
+  hashKnownHosts: boolean
   hostKeyAlias: string | null
   hostKeys: string[] | null
   connectTimeoutMs: number
@@ -41,10 +51,21 @@ export interface WantedHost {
   hostKeyAlgorithms: string | null
   pubkeyAcceptedAlgorithms: string | null
   preferredAuthentications: string | null
+  /** How often a person is asked for a passphrase, a password, an answer. */
+  numberOfPasswordPrompts: number
   bindAddress: string | null
   bindInterface: string | null
   addressFamily: 'any' | 'inet' | 'inet6'
   reconnect: Reconnect
+  /** `on_demand`: connected while somebody uses it, and `disconnectAfterMs` longer (0: from then on). */
+  connect: 'always' | 'on_demand'
+  disconnectAfterMs: number
+}
+
+/** `environment`: all that the command gets of ours, without what the files' variables hold. */
+export interface ProxyCommand {
+  command: string
+  environment: Readonly<Record<string, string>>
 }
 
 interface WantedForwardBase {

@@ -8,8 +8,12 @@ import type { ForwardChange } from './plan.ts'
 const hostUpdates: ReadonlySet<string> = new Set<keyof WantedHost>([
   'reconnect',
   'connectTimeoutMs',
+  'hashKnownHosts',
+  'numberOfPasswordPrompts',
   'serverAliveIntervalMs',
   'serverAliveCountMax',
+  'connect',
+  'disconnectAfterMs',
 ])
 
 const forwardUpdates: Readonly<Record<string, ForwardChange>> = {
@@ -72,6 +76,10 @@ function differingFields(a: object, b: object): string[] {
 
 const hostWords: Readonly<Record<string, string>> = {
   jump: 'proxy_jump',
+  originalName: 'hostname',
+  certificateFiles: 'certificate_file',
+  password: 'password_env',
+  passphrase: 'passphrase_env',
   agent: 'identity_agent',
   identityFiles: 'identity_file',
   identitiesNamed: 'identity_file',

@@ -38,25 +38,42 @@ export function planListeners(running: Endpoint[], wanted: Endpoint[]): Listener
     (endpoint) => runningByKey.get(endpoint.key)?.properties !== endpoint.properties,
   )
   const leaving = running.filter((endpoint) => !isKept(endpoint))
-  const yields = opens.flatMap((next) =>
-    leaving
-      .filter((old) => overlaps(old, next))
-      .map((old) => ({
-        key: old.key,
-        to: next.key,
-        restore: old.forward === next.forward && old.key !== next.key,
-      })),
-  )
-  const yielded = new Set(yields.map((step) => step.key))
+  const neighbours = byPlace(leaving)
+  const yields = new Map<string, ListenerPlan['yields'][number]>()
+  for (const next of opens) {
+    const near = new Set(placesOf(next).flatMap((place) => neighbours.get(place) ?? []))
+    for (const old of [...near].filter((candidate) => overlaps(candidate, next))) {
+      const restore = old.forward === next.forward && old.key !== next.key
+      if (!yields.has(old.key)) yields.set(old.key, { key: old.key, to: next.key, restore })
+    }
+  }
   return {
-    yields: yields.filter((step, index) => yields.findIndex((other) => other.key === step.key) === index),
+    yields: [...yields.values()],
     handOvers: wanted.filter((next) => {
       const old = runningByKey.get(next.key)
       return old !== undefined && isKept(old) && old.forward !== next.forward
     }),
     opens,
-    closes: leaving.filter((old) => !yielded.has(old.key)),
+    closes: leaving.filter((old) => !yields.has(old.key)),
   }
+}
+
+function byPlace(endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
+  const places = new Map<string, Endpoint[]>()
+  for (const endpoint of endpoints) {
+    for (const place of placesOf(endpoint)) {
+      const there = places.get(place)
+      if (there) there.push(endpoint)
+      else places.set(place, [endpoint])
+    }
+  }
+  return places
+}
+
+/** Those that share none of them cannot overlap, so that not each of thousands is compared with each. */
+function placesOf({ key, local, remote }: Endpoint): string[] {
+  if (local) return [local.kind === 'tcp' ? `port ${local.port}` : key]
+  return remote === null ? [key] : [key, `remote ${remote}`]
 }
 
 /**

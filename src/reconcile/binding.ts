@@ -16,6 +16,11 @@ export interface Binding {
   owner: BindingOwner
   /** Starts to listen and goes on trying. Resolves after the first attempt on this machine; never rejects. */
   open(): Promise<void>
+  /**
+   * Tries again now, as `open`, unless it listens. A try that takes away for a moment what serves in its place is made
+   * only where somebody asked for it.
+   */
+  wake(isAsked: boolean): Promise<void>
   /** Stops listening and trying; open connections live on. It can be opened again. Never rejects. */
   close(): Promise<void>
 }
@@ -35,7 +40,14 @@ export abstract class OwnedBinding implements Binding {
 
   abstract get shown(): string | null
   abstract open(): Promise<void>
+  /** Something serves in its place, which each try interrupts. */
+  protected abstract get disturbs(): boolean
   abstract close(): Promise<void>
+
+  async wake(isAsked: boolean): Promise<void> {
+    const waitsItsTurn = !isAsked && this.state === 'retrying' && this.disturbs
+    if (this.state !== 'open' && !waitsItsTurn) await this.open()
+  }
 
   /** It may become so while something is awaited. */
   protected isClosed(): boolean {

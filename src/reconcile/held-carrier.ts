@@ -1,26 +1,31 @@
 // A carrier with its users counted, so that one that was replaced closes when its last connection has ended.
 
 import type { Carrier, Connection } from '../forward/carrier.ts'
+import { once } from '../forward/once.ts'
 
 export class HeldCarrier {
   readonly carrier: Carrier
+  /** When the last user let go, or it was made, by performance.now(); null while it has one. */
+  unusedSinceMs: number | null = performance.now()
+  readonly #onUse: () => void
   #holds = 0
   #retired = false
 
-  constructor(carrier: Carrier) {
+  /** `onUse`: called when it has users, or none any more. */
+  constructor(carrier: Carrier, onUse: () => void = () => {}) {
     this.carrier = carrier
+    this.#onUse = onUse
   }
 
   /** Keeps the carrier open until the returned function is called (more than once is harmless). */
   hold(): () => void {
     this.#holds += 1
-    let held = true
-    return () => {
-      if (!held) return
-      held = false
+    if (this.#holds === 1) this.#use(null)
+    return once(() => {
       this.#holds -= 1
+      if (this.#holds === 0) this.#use(performance.now())
       this.#closeWhenUnused()
-    }
+    })
   }
 
   /** Held for as long as the connection's stream lives. */
@@ -33,6 +38,11 @@ export class HeldCarrier {
   retire(): void {
     this.#retired = true
     this.#closeWhenUnused()
+  }
+
+  #use(unusedSinceMs: number | null): void {
+    this.unusedSinceMs = unusedSinceMs
+    this.#onUse()
   }
 
   #closeWhenUnused(): void {

@@ -3,54 +3,99 @@
 //
 //              ┌────────── lost, or failed and healing ──────────┐
 //   opening ──▶ open ──lost──▶ retrying ──▶ open                  │
-//      └──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
+//      ├──failed──▶ retrying | waiting | failed ──wake, reopen──▶ opening
+//      └──asks──▶ waiting, with a prompt ──answered──▶ opening
 //
-// With a new spec while open: `current` serves on until the attempt succeeds; it never comes back on the old spec.
+// On demand it is idle while nobody wants it: idle ──use──▶ opening, open ──unused──▶ idle, retrying ──nobody waits──▶
+// idle with its problem. What does not heal by itself rests as ever: a client that tries again is no reason to show a
+// server a refused key again.
+//
+// With a new spec while open: `current` serves on until the attempt succeeds, and `next` goes through these states
+// instead; it never comes back on the old spec.
 
 import type { Duplex } from 'node:stream'
 import type { Carrier, Dial } from '../forward/carrier.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
-import type { HostStatus, State } from '../model/status.ts'
+import type { Ask, Prompt } from '../model/prompt.ts'
+import type { HostStatus, NextConnection, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
-import { afterFailure } from './backoff.ts'
+import { type AfterFailure, afterFailure } from './backoff.ts'
+import { Demand } from './demand.ts'
 import { HeldCarrier } from './held-carrier.ts'
 import { behindJump, throughJump, waitForJump } from './jump.ts'
+import type { Prompts } from './prompts.ts'
 import { Waiting } from './waiting.ts'
 
 /** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
 export type Connect = (
   host: WantedHost,
-  options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; signal: AbortSignal },
+  options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; ask?: Ask; signal: AbortSignal },
 ) => Promise<Carrier>
 
-type Serving = { held: HeldCarrier; generation: number }
+/** What every host of a supervisor has in common. */
+export interface Surroundings {
+  connect: Connect
+  onChange: () => void
+  prompts: Prompts
+}
+
+type Serving = { held: HeldCarrier; generation: number; endpoint: string }
+
+/** What becomes of the attempt at a new spec, while a connection of an older one serves. */
+interface Next {
+  since: Date
+  state: State
+  problem: Problem | null
+}
+
+/** A connection that served this long was a good one. */
+const steadyMs = 2_000
+
+interface Rest {
+  after: AfterFailure
+  retryAt: Date | null
+  problem: Problem
+}
 
 export class HostSlot {
   #spec: WantedHost
   #jump: HostSlot | null
   readonly #connect: Connect
   readonly #onChange: () => void
+  readonly #prompts: Prompts
+  #prompt: Prompt | null = null
   #generation = 0
   #serving: Serving | null = null
   #state: State = 'opening'
   #since = new Date()
   #problem: Problem | null = null
+  #next: Next | null = null
   #retryAt: Date | null = null
-  #connected = 0
+  /** Connections that took the place of a lost one of the same spec: nobody asked for them. */
+  #reconnects = 0
+  #servedGeneration: number | null = null
   #attempts = 0
-  #downSince = Date.now()
-  #isAtRest = false
+  #downSince = performance.now()
+  /** Connections in a row that were lost as soon as they were there. */
+  #shortLived = 0
+  #resting: Rest | null = null
+  /** Somebody asked for a try: it is made although nobody uses the host. */
+  #isOwed = false
+  #isBehindJump = false
+  #unusedTimer: NodeJS.Timeout | undefined
+  readonly #demand = new Demand(() => this.#demandChanged())
   /** Ends the attempt or the rest that is under way, so that the loop looks again. */
   #turn = new AbortController()
   readonly #end = new AbortController()
   readonly #waiting = new Waiting<HeldCarrier>()
   readonly #watchers = new Set<() => void>()
 
-  constructor(spec: WantedHost, jump: HostSlot | null, connect: Connect, onChange: () => void) {
+  constructor(spec: WantedHost, jump: HostSlot | null, surroundings: Surroundings) {
     this.#spec = spec
     this.#jump = jump
-    this.#connect = connect
-    this.#onChange = onChange
+    this.#connect = surroundings.connect
+    this.#onChange = surroundings.onChange
+    this.#prompts = surroundings.prompts
     void this.#run()
   }
 
@@ -67,11 +112,17 @@ export class HostSlot {
   }
 
   get problem(): Problem | null {
-    return this.#problem
+    return this.#next?.problem ?? this.#problem
+  }
+
+  /** A person is being asked: with the answer it goes on. */
+  get isAsking(): boolean {
+    return this.#prompt !== null
   }
 
   /** It does not come back without somebody's doing. */
   get isGivenUp(): boolean {
+    if (this.isAsking) return false
     return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
   }
 
@@ -79,6 +130,7 @@ export class HostSlot {
   update(spec: WantedHost): void {
     this.#spec = spec
     this.#serving?.held.carrier.update(spec)
+    this.#demandChanged()
   }
 
   /** Make before break: the connection that is open serves until one with the new spec is. */
@@ -87,6 +139,8 @@ export class HostSlot {
     this.#jump = jump
     this.#attempts = 0
     this.#generation += 1
+    if (this.#serving) this.#next = { since: new Date(), state: 'opening', problem: null }
+    if (!this.#isNeeded) this.#enter('idle', null)
     this.#nextTurn()
   }
 
@@ -95,17 +149,26 @@ export class HostSlot {
    * way goes on.
    */
   wake(): boolean {
-    if (!this.#isAtRest) return false
+    if (!this.#resting) return false
+    this.#isOwed = this.isGivenUp
     this.#attempts = 0
     this.#nextTurn()
     return true
+  }
+
+  /** This machine slept, or its network is another: what failed before says nothing of now. */
+  surroundingsChanged(): void {
+    this.current?.carrier.networkChanged?.()
+    if (this.#retryAt) this.wake()
   }
 
   /** It connects no more. What is open stays until its last user lets go, or is cut at once. */
   retire(atOnce: boolean): void {
     this.#end.abort()
     this.#turn.abort()
+    clearTimeout(this.#unusedTimer)
     this.#waiting.fail({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
+    this.#next = null
     this.#enter('closed', null)
     if (atOnce) this.current?.carrier.close()
     else this.current?.retire()
@@ -118,7 +181,17 @@ export class HostSlot {
   async carrier(signal: AbortSignal, newest = false): Promise<HeldCarrier> {
     if (this.#serving && (!newest || this.#serving.generation === this.#generation)) return this.#serving.held
     if (this.isGivenUp) throw new ProblemError(this.#unavailable())
-    return this.#waiting.wait(signal, this.#spec.connectTimeoutMs, () => this.#unavailable())
+    const leave = this.#demand.take()
+    try {
+      return await this.#waiting.wait(signal, this.#spec.connectTimeoutMs, () => this.#unavailable())
+    } finally {
+      leave()
+    }
+  }
+
+  /** Until the returned function is called it is connected all the time, on demand too. */
+  need(): () => void {
+    return this.#demand.take()
   }
 
   /** Dials through this host. The connection holds its carrier for as long as it lives. */
@@ -141,14 +214,28 @@ export class HostSlot {
   status(): HostStatus {
     return {
       name: this.#spec.name,
-      endpoint: formatEndpoint(this.#spec),
+      endpoint: this.#serving?.endpoint ?? formatEndpoint(this.#spec),
       state: this.#state,
       since: this.#since.toISOString(),
       rttMs: this.current?.carrier.rttMs ?? null,
-      reconnects: Math.max(0, this.#connected - 1),
+      reconnects: this.#reconnects,
       retryAt: this.#retryAt?.toISOString() ?? null,
-      problem: this.#problem,
+      problem: this.#next?.problem ? this.#stillGoes(this.#next.problem) : this.#problem,
+      ...(this.#prompt && { prompt: this.#prompt }),
+      ...(this.#next && { next: this.#nextStatus(this.#next) }),
     }
+  }
+
+  #stillGoes(problem: Problem): Problem {
+    const { name } = this.#spec
+    return {
+      ...problem,
+      summary: `${name} still goes through ${this.#serving!.endpoint}: ${problem.summary}`,
+    }
+  }
+
+  #nextStatus({ since, state }: Next): NextConnection {
+    return { endpoint: formatEndpoint(this.#spec), state, since: since.toISOString() }
   }
 
   async #run(): Promise<void> {
@@ -156,7 +243,8 @@ export class HostSlot {
       this.#turn = new AbortController()
       const { signal } = this.#turn
       try {
-        if (this.#serving?.generation === this.#generation)
+        if (!this.#isNeeded) await this.#idle(signal)
+        else if (this.#serving?.generation === this.#generation)
           await untilClosed(this.#serving.held.carrier, signal)
         else await this.#attempt(this.#generation, signal)
       } catch (error) {
@@ -166,21 +254,97 @@ export class HostSlot {
   }
 
   async #attempt(generation: number, signal: AbortSignal): Promise<void> {
-    const jump = this.#jump
-    const held = jump && (await waitForJump(jump, signal, () => this.#tellOfJump(jump)))
-    if (!this.#serving && this.#state !== 'retrying') this.#enter('opening', this.#problem)
-    const through = held && { openStream: throughJump(held, this.#spec) }
-    const carrier = await this.#connect(this.#spec, { ...through, signal })
-    if (signal.aborted) carrier.close()
-    else this.#serve({ held: new HeldCarrier(carrier), generation })
+    if (this.#state === 'idle') this.#enter('opening', this.#problem)
+    const stopNeeding = this.#jump?.need()
+    try {
+      const held = this.#jump && (await this.#waitFor(this.#jump, signal))
+      if (this.#way !== 'retrying') this.#become('opening')
+      const through = held && { openStream: throughJump(held, this.#spec) }
+      const endpoint = formatEndpoint(this.#spec)
+      const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
+      if (signal.aborted) carrier.close()
+      else this.#serve({ held: new HeldCarrier(carrier, () => this.#lookAtUse()), generation, endpoint })
+    } finally {
+      stopNeeding?.()
+    }
+  }
+
+  async #waitFor(jump: HostSlot, signal: AbortSignal): Promise<HeldCarrier> {
+    this.#isBehindJump = true
+    try {
+      return await waitForJump(jump, signal, () => this.#tellOfJump(jump))
+    } finally {
+      this.#isBehindJump = false
+    }
+  }
+
+  /** Until somebody wants it. */
+  async #idle(signal: AbortSignal): Promise<void> {
+    this.#enter('idle', this.#problem)
+    this.#notifyWatchers()
+    await aborted(signal)
+    this.#downSince = performance.now()
+  }
+
+  get #isNeeded(): boolean {
+    if (this.#spec.connect === 'always' || this.#isOwed) return true
+    return this.#demand.isThere || this.#serving !== null
+  }
+
+  #demandChanged(): void {
+    if (this.#end.signal.aborted) return
+    this.#lookAtUse()
+    if (this.#resting) this.#showRest(this.#resting)
+    else if (this.#isNeeded ? this.#state === 'idle' : this.#isBehindJump) this.#turn.abort()
+  }
+
+  /** On demand: lets a connection go that nobody has used for disconnect_after. */
+  #lookAtUse(): void {
+    clearTimeout(this.#unusedTimer)
+    const { connect, disconnectAfterMs } = this.#spec
+    const unusedSinceMs = this.current?.unusedSinceMs ?? null
+    if (connect === 'always' || disconnectAfterMs === 0 || this.#demand.isThere) return
+    if (unusedSinceMs === null || this.#end.signal.aborted) return
+    const restMs = Math.max(0, unusedSinceMs + disconnectAfterMs - performance.now())
+    this.#unusedTimer = setTimeout(() => this.#disconnect(), Math.ceil(restMs))
+  }
+
+  #disconnect(): void {
+    const unused = this.current
+    this.#serving = null
+    this.#next = null
+    this.#enter('idle', null)
+    unused?.retire()
+    this.#servedGeneration = null
+    this.#notifyWatchers()
+    this.#turn.abort()
+  }
+
+  /** The host waits for the answer; what serves meanwhile goes on. */
+  readonly #ask: Ask = async (question, signal) => {
+    const asked = this.#prompts.ask(this.#spec.name, question, signal)
+    if (!asked) return null
+    const before = this.#way
+    this.#prompt = asked.prompt
+    this.#become('waiting')
+    this.#notifyWatchers()
+    try {
+      return await asked.answers
+    } finally {
+      this.#prompt = null
+      if (this.#way === 'waiting') this.#become(before)
+      else this.#onChange()
+      this.#notifyWatchers()
+    }
   }
 
   /** What fails there is ours at once, not only when we have waited long enough. */
   #tellOfJump(jump: HostSlot): void {
+    // Its question is not ours: we are on our way, as it is.
+    if (jump.isAsking && !jump.current) return
     if (jump.current && jump.state === 'open' && !jump.problem) return
     const problem = behindJump(this.#spec, jump.spec, jump.#unavailable())
-    if (this.#serving) return this.#setProblem(problem)
-    this.#enter(jump.state === 'open' ? 'retrying' : jump.state, problem)
+    this.#become(jump.#way === 'open' ? 'retrying' : jump.#way, problem)
     if (this.isGivenUp) this.#waiting.fail(problem)
     this.#notifyWatchers()
   }
@@ -189,56 +353,103 @@ export class HostSlot {
     const previous = this.#serving
     const { closed } = next.held.carrier
     closed.throwIfAborted()
+    const servedFrom = performance.now()
     this.#serving = next
-    this.#connected += 1
+    this.#next = null
+    if (this.#servedGeneration === next.generation) this.#reconnects += 1
+    this.#servedGeneration = next.generation
     this.#attempts = 0
-    closed.addEventListener('abort', () => this.#lost(next, problemOf(closed.reason)), { once: true })
-    this.#enter('open', null)
+    this.#isOwed = false
+    const lost = () => {
+      if (this.#serving === next) this.#countShortLived(performance.now() - servedFrom)
+      this.#lost(next, problemOf(closed.reason))
+    }
+    closed.addEventListener('abort', lost, { once: true })
+    this.#enter('open', next.held.carrier.warning)
     this.#waiting.serve(next.held)
     this.#notifyWatchers()
     previous?.held.retire()
+    this.#lookAtUse()
+  }
+
+  /** A server that takes us and drops us is asked less and less often; one such loss is bad luck. */
+  #countShortLived(servedMs: number): void {
+    this.#shortLived = servedMs < steadyMs ? this.#shortLived + 1 : 0
+    this.#attempts = Math.max(0, this.#shortLived - 1)
   }
 
   #lost(serving: Serving, problem: Problem): void {
     if (this.#serving !== serving) return
+    const next = this.#next
     this.#serving = null
-    this.#downSince = Date.now()
-    if (this.#state !== 'closed') this.#enter('retrying', problem)
+    this.#next = null
+    this.#downSince = performance.now()
+    const state = !next || next.state === 'opening' ? 'retrying' : next.state
+    if (!this.#isNeeded) this.#lostOnDemand(serving, problem)
+    else if (this.#state !== 'closed') this.#enter(state, next?.problem ?? problem)
     this.#notifyWatchers()
+  }
+
+  /** A server may end what nobody uses (UnusedConnectionTimeout of sshd_config(5)): that is no trouble. */
+  #lostOnDemand({ held }: Serving, problem: Problem): void {
+    const isUnused = held.unusedSinceMs !== null
+    if (this.#state !== 'closed') this.#enter('idle', isUnused ? null : problem)
+    this.#servedGeneration = null
+    if (isUnused) this.#turn.abort()
   }
 
   /** A loss is followed by a rest too: a server that drops us at once is not hammered. */
   async #rest(problem: Problem, signal: AbortSignal): Promise<void> {
     this.#attempts += 1
-    const failure = { code: problem.code, attempts: this.#attempts, downMs: Date.now() - this.#downSince }
-    const next = afterFailure(failure, this.#spec.reconnect, Math.random)
-    this.#retryAt = next.state === 'retrying' ? new Date(Date.now() + next.delayMs) : null
-    if (this.#serving) this.#setProblem(problem)
-    else this.#enter(next.state, problem)
-    if (next.state !== 'retrying') this.#waiting.fail(this.#unavailable())
+    const failure = {
+      code: problem.code,
+      attempts: this.#attempts,
+      downMs: performance.now() - this.#downSince,
+    }
+    const after = afterFailure(failure, this.#spec.reconnect, Math.random)
+    const delayMs = after.state === 'retrying' ? after.delayMs : undefined
+    this.#isOwed = false
+    this.#resting = { after, retryAt: delayMs === undefined ? null : new Date(Date.now() + delayMs), problem }
+    this.#showRest(this.#resting)
+    if (after.state !== 'retrying') this.#waiting.fail(this.#unavailable())
     this.#notifyWatchers()
-    this.#isAtRest = true
-    await aborted(signal, next.state === 'retrying' ? next.delayMs : undefined)
-    this.#isAtRest = false
+    await aborted(signal, delayMs)
+    this.#resting = null
     this.#retryAt = null
+    if (!this.#isNeeded) this.#attempts = 0
+  }
+
+  /** While nobody waits for the next try it is idle, and no try comes. */
+  #showRest({ after: { state }, retryAt, problem }: Rest): void {
+    const isIdle = state === 'retrying' && !this.#isNeeded
+    this.#retryAt = isIdle ? null : retryAt
+    this.#become(isIdle ? 'idle' : state, problem)
   }
 
   #unavailable(): Problem {
     const summary = `The host ${this.#spec.name} is not connected`
-    return this.#problem ?? { code: 'HOST_TIMEOUT', summary }
+    return this.problem ?? { code: 'HOST_TIMEOUT', summary }
   }
 
   #nextTurn(): void {
     this.#turn.abort()
-    if (!this.#serving && !this.#end.signal.aborted) this.#enter('opening', this.#problem)
+    const isOnTheWay = this.#next !== null || !this.#serving
+    if (isOnTheWay && this.#isNeeded && !this.#end.signal.aborted) this.#become('opening')
   }
 
   #notifyWatchers(): void {
     for (const watcher of [...this.#watchers]) watcher()
   }
 
-  #setProblem(problem: Problem): void {
-    this.#problem = problem
+  /** The state of what is on its way, where something is. */
+  get #way(): State {
+    return this.#next?.state ?? this.#state
+  }
+
+  /** Also the host, unless a connection of an older spec serves. `problem`: absent: as before. */
+  #become(state: State, problem?: Problem): void {
+    if (!this.#next) return this.#enter(state, problem ?? this.#problem)
+    this.#next = { ...this.#next, state, problem: problem ?? this.#next.problem }
     this.#onChange()
   }
 

@@ -51,6 +51,10 @@ export class LocalBinding extends OwnedBinding {
     })
   }
 
+  protected override get disturbs(): boolean {
+    return this.#gaveWay.some(({ restore }) => restore)
+  }
+
   async #attempt(): Promise<void> {
     if (this.isClosed() || this.#listener) return
     await closeAll(this.#gaveWay)
@@ -79,7 +83,7 @@ export class LocalBinding extends OwnedBinding {
     const heals = problem.code !== 'LISTEN_FORBIDDEN'
     this.enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
-    const delayMs = this.#gaveWay.some(({ restore }) => restore) ? retryOverOthersMs : retryMs
+    const delayMs = this.disturbs ? retryOverOthersMs : retryMs
     // Several attempts may have been asked for before the first one failed.
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.inTurn(() => this.#attempt()), delayMs)

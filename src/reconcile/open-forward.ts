@@ -11,7 +11,7 @@ import { type Endpoint, overlaps } from '../plan/listeners.ts'
 import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
 import type { Binding, BindingOwner } from './binding.ts'
-import { forwardState } from './forward-state.ts'
+import { type ForwardState, forwardState } from './forward-state.ts'
 import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
 import { routeOf } from './route.ts'
@@ -104,8 +104,13 @@ export class OpenForward implements BindingOwner {
     this.#predecessors.push(binding)
   }
 
-  owns(key: string): boolean {
-    return this.bindings.has(key) || this.#predecessors.some(({ endpoint }) => endpoint.key === key)
+  /** Of its listeners, those included that only stand in for others. */
+  keys(): string[] {
+    return [...this.bindings.keys(), ...this.#predecessors.map(({ endpoint }) => endpoint.key)]
+  }
+
+  get hasStandIns(): boolean {
+    return this.#predecessors.length > 0
   }
 
   /** Listeners of before that cannot be open beside a new one. */
@@ -133,9 +138,8 @@ export class OpenForward implements BindingOwner {
   }
 
   /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
-  async wake(): Promise<void> {
-    const resting = [...this.bindings.values()].filter(({ state }) => state !== 'open')
-    await Promise.all(resting.map((binding) => binding.open()))
+  async wake(isAsked: boolean): Promise<void> {
+    await Promise.all([...this.bindings.values()].map((binding) => binding.wake(isAsked)))
   }
 
   openConnections(): OpenConnection[] {
@@ -168,19 +172,29 @@ export class OpenForward implements BindingOwner {
     }
   }
 
-  #currentState() {
-    if (this.#isClosing) return { state: 'draining' as const, problem: null }
-    return forwardState(this.#next?.slot ?? this.#slot, [...this.bindings.values()])
+  #currentState(): ForwardState {
+    if (this.#isClosing) return { state: 'draining', problem: null }
+    const { state, problem } = forwardState(this.#next?.slot ?? this.#slot, [...this.bindings.values()])
+    const isOfListener = [...this.bindings.values()].some((binding) => binding.problem === problem)
+    const bound = this.#boundListeners()
+    if (!problem || !isOfListener || bound.length === 0) return { state, problem }
+    // It says what does not listen, while something does.
+    const meanwhile = `Until then it listens on ${bound.join(' and ')}`
+    return { state, problem: { ...problem, detail: [problem.detail, meanwhile].filter(Boolean).join('\n') } }
   }
 
   /** While a forward waits for its port, what it asked for is the better answer than nothing. */
   #shownListeners(): string[] {
     if (this.#isClosing) return []
-    const bindings = [...this.bindings.values(), ...this.#predecessors]
-    const bound = bindings.flatMap((binding) => binding.shown ?? [])
+    const bound = this.#boundListeners()
     if (bound.length > 0) return bound
     const { listen } = this.#spec
     return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatListenSpec(listen)]
+  }
+
+  #boundListeners(): string[] {
+    const bindings = [...this.bindings.values(), ...this.#predecessors]
+    return bindings.flatMap((binding) => binding.shown ?? [])
   }
 
   #setRoute(spec: WantedForward, changed: readonly ForwardChange[]): void {
@@ -189,11 +203,11 @@ export class OpenForward implements BindingOwner {
     for (const change of changed) if (change !== 'listen') this.#traffic.setRoute(route, change)
   }
 
-  /** New connections go the new way once its host is open, or when the old one can carry them no more. */
+  /** New connections go the new way once its host is open or idle, or when the old one can carry them no more. */
   #moveTo(slot: HostSlot, changed: readonly ForwardChange[]): void {
     const letGo = this.#slot.current?.hold()
     const move = () => {
-      if (!slot.current && this.#slot.current) return
+      if (!slot.current && slot.state !== 'idle' && this.#slot.current) return
       this.#stopWaitingForHost()
       this.#watchHost(slot)
       this.#setRoute(this.#spec, changed)

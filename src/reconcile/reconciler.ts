@@ -13,6 +13,7 @@ import type { Binding, GaveWay } from './binding.ts'
 import { type Connect, HostSlot } from './host-slot.ts'
 import { LocalBinding } from './local-binding.ts'
 import { OpenForward } from './open-forward.ts'
+import { Prompts } from './prompts.ts'
 import { RemoteBinding } from './remote-binding.ts'
 
 /** How long `close` waits for hosts to confirm that they no longer listen, and have passed on what they had. */
@@ -23,6 +24,8 @@ export class Reconciler {
   readonly #forwards = new Map<string, OpenForward>()
   /** Removed, with connections that drain. */
   readonly #leaving = new Set<OpenForward>()
+  /** What its hosts ask, and who is there to be asked. */
+  readonly prompts = new Prompts()
   readonly #connect: Connect
   readonly #onChange: () => void
   readonly #onConnection: (forward: string, news: ConnectionNews) => void
@@ -59,6 +62,9 @@ export class Reconciler {
     const endpoints = [...wanted.forwards.values()].flatMap((forward) => endpointsOf(forward, wanted.hosts))
     const run: Run = {
       endpoints: new Map(endpoints.map((endpoint) => [endpoint.key, endpoint])),
+      replaced: new Set(endpoints.map(({ forward }) => forward)),
+      owners: this.#owners(),
+      standIns: new Set([...this.#forwards.values()].filter((forward) => forward.hasStandIns)),
       gaveWay: new Map(),
       drainMs,
       opening: [],
@@ -69,15 +75,15 @@ export class Reconciler {
   }
 
   /**
-   * Tries again now whatever rests of these forwards, and the hosts that they need. Resolves when this machine's
-   * own sockets were tried once; never rejects.
+   * Tries again now whatever rests of these forwards, and the hosts that they need. `isAsked`: by somebody, not by a
+   * look at the files. Resolves when this machine's own sockets were tried once; never rejects.
    */
-  async wake(names: Iterable<string>): Promise<void> {
+  async wake(names: Iterable<string>, isAsked: boolean): Promise<void> {
     const opening: Promise<void>[] = []
     for (const name of names) {
       const forward = this.#forwards.get(name)
       if (!forward) continue
-      opening.push(forward.wake())
+      opening.push(forward.wake(isAsked))
       for (let slot = this.#hosts.get(forward.spec.via); slot; ) {
         slot.wake()
         slot = slot.spec.jump === null ? undefined : this.#hosts.get(slot.spec.jump)
@@ -89,6 +95,11 @@ export class Reconciler {
   /** Tries a host again now, if it rests; false when it does not. */
   wakeHost(name: string): boolean {
     return this.#hosts.get(name)?.wake() ?? false
+  }
+
+  /** This machine slept, or its network is another. */
+  surroundingsChanged(): void {
+    for (const slot of this.#hosts.values()) slot.surroundingsChanged()
   }
 
   hosts(): HostStatus[] {
@@ -108,7 +119,10 @@ export class Reconciler {
     for (const slot of slots) slot.retire(false)
     await Promise.race([Promise.all(slots.map(untilGone)), delay(cancelMs, undefined, { ref: false })])
     for (const slot of slots) slot.retire(true)
-    await closed
+    await Promise.race([closed, delay(cancelMs, undefined, { ref: false })])
+    // What gave way may have been given back by an attempt that was under way.
+    const again = Promise.all(forwards.map((forward) => forward.close(0)))
+    await Promise.race([again, delay(cancelMs, undefined, { ref: false })])
     this.#forwards.clear()
     this.#hosts.clear()
   }
@@ -118,7 +132,11 @@ export class Reconciler {
       case 'open-host':
         this.#hosts.set(
           step.host.name,
-          new HostSlot(step.host, this.#jumpOf(step.host.jump), this.#connect, this.#onChange),
+          new HostSlot(step.host, this.#jumpOf(step.host.jump), {
+            connect: this.#connect,
+            onChange: this.#onChange,
+            prompts: this.prompts,
+          }),
         )
         return
       case 'update-host':
@@ -156,10 +174,10 @@ export class Reconciler {
   }
 
   #yieldListener(step: Extract<Step, { do: 'yield-listener' }>, run: Run): void {
-    const owner = this.#ownerOf(step.key)
+    const owner = run.owners.get(step.key)
     const binding = owner?.giveUp(step.key)
     if (!owner || !binding) return
-    if (step.restore) owner.keepUntilReplaced(binding)
+    if (step.restore) keepUntilReplaced(owner, binding, run)
     const others = run.gaveWay.get(step.to) ?? []
     run.gaveWay.set(step.to, [...others, { binding, restore: step.restore }])
   }
@@ -167,30 +185,20 @@ export class Reconciler {
   /** One that listens already, for whatever reason, is taken over and never closes. */
   #openListener(key: string, name: string, run: Run): void {
     const forward = this.#forward(name)
-    const existing = this.#ownerOf(key)?.giveUp(key)
+    const existing = run.owners.get(key)?.giveUp(key)
     const binding = existing ?? this.#createBinding(run.endpoints.get(key)!, forward, run)
     binding.owner = forward
     forward.bindings.set(key, binding)
+    run.owners.set(key, forward)
     if (!existing) run.opening.push(binding.open())
   }
 
   #createBinding(endpoint: Endpoint, forward: OpenForward, run: Run): Binding {
-    const gaveWay = [...(run.gaveWay.get(endpoint.key) ?? []), ...this.#clearTheWay(endpoint, forward)]
+    const gaveWay = [...(run.gaveWay.get(endpoint.key) ?? []), ...clearTheWay(endpoint, forward, run)]
     const { spec } = forward
     if (spec.kind === 'remote')
       return new RemoteBinding(endpoint, spec, this.#host(spec.via), forward, gaveWay)
     return new LocalBinding({ ...endpoint, local: endpoint.local! }, spec.socket, forward, gaveWay)
-  }
-
-  /** Listeners that only stand in for others are in no snapshot, so no plan tells them to yield. */
-  #clearTheWay(endpoint: Endpoint, forward: OpenForward): GaveWay[] {
-    return [...this.#forwards.values()].flatMap((other) =>
-      other.predecessorsInTheWayOf(endpoint).map((binding) => {
-        const restore = other === forward
-        if (!restore) other.giveUp(binding.endpoint.key)
-        return { binding, restore }
-      }),
-    )
   }
 
   /** A listener whose forward got others instead serves until they are open. */
@@ -198,8 +206,7 @@ export class Reconciler {
     const owner = this.#forwards.get(step.forward)
     const binding = owner?.giveUp(step.key)
     if (!owner || !binding) return
-    const isReplaced = [...run.endpoints.values()].some((endpoint) => endpoint.forward === step.forward)
-    if (isReplaced) owner.keepUntilReplaced(binding)
+    if (run.replaced.has(step.forward)) keepUntilReplaced(owner, binding, run)
     else void binding.close()
   }
 
@@ -213,8 +220,10 @@ export class Reconciler {
     })
   }
 
-  #ownerOf(key: string): OpenForward | undefined {
-    return [...this.#forwards.values()].find((forward) => forward.owns(key))
+  /** Who has which listener, whether it is theirs or only stands in for others. */
+  #owners(): Map<string, OpenForward> {
+    const forwards = [...this.#forwards.values()]
+    return new Map(forwards.flatMap((forward) => forward.keys().map((key) => [key, forward] as const)))
   }
 
   #jumpOf(name: string | null): HostSlot | null {
@@ -233,9 +242,31 @@ export class Reconciler {
 /** What one application of a plan has to remember from step to step. */
 interface Run {
   endpoints: ReadonlyMap<string, Endpoint>
+  /** Forwards that will have listeners. */
+  replaced: ReadonlySet<string>
+  /** Of each listener that there is, new ones included; one that its owner gave up may still stand here. */
+  owners: Map<string, OpenForward>
+  /** Those with listeners that only stand in for others. */
+  standIns: Set<OpenForward>
   gaveWay: Map<string, GaveWay[]>
   drainMs: number | undefined
   opening: Promise<void>[]
+}
+
+function keepUntilReplaced(owner: OpenForward, binding: Binding, run: Run): void {
+  owner.keepUntilReplaced(binding)
+  run.standIns.add(owner)
+}
+
+/** Listeners that only stand in for others are in no snapshot, so no plan tells them to yield. */
+function clearTheWay(endpoint: Endpoint, forward: OpenForward, run: Run): GaveWay[] {
+  return [...run.standIns].flatMap((other) =>
+    other.predecessorsInTheWayOf(endpoint).map((binding) => {
+      const restore = other === forward
+      if (!restore) other.giveUp(binding.endpoint.key)
+      return { binding, restore }
+    }),
+  )
 }
 
 async function untilGone({ current }: HostSlot): Promise<void> {

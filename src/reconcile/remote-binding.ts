@@ -25,6 +25,7 @@ export class RemoteBinding extends OwnedBinding {
   #listen: ListenSpec
   #listening: Listening | null = null
   #stopWatching: (() => void) | null = null
+  #stopNeeding: (() => void) | null = null
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -49,6 +50,7 @@ export class RemoteBinding extends OwnedBinding {
   override async open(): Promise<void> {
     this.enter('opening', null)
     this.#stopWatching ??= this.#slot.watch(() => this.#lookAgain())
+    this.#stopNeeding ??= this.#slot.need()
     this.#lookAgain()
   }
 
@@ -58,6 +60,13 @@ export class RemoteBinding extends OwnedBinding {
     this.#stopWatching = null
     this.enter('closed', null)
     await this.inTurn(() => this.#cancel())
+    if (!this.isClosed()) return
+    this.#stopNeeding?.()
+    this.#stopNeeding = null
+  }
+
+  protected override get disturbs(): boolean {
+    return this.#listening !== null || this.#gaveWay.some(({ restore }) => restore)
   }
 
   #lookAgain(): void {
@@ -105,10 +114,9 @@ export class RemoteBinding extends OwnedBinding {
     const heals = problem.code !== 'FORWARD_PROHIBITED'
     this.enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
-    const disturbs = this.#listening !== null || this.#gaveWay.some(({ restore }) => restore)
     // Several attempts may have been asked for before the first one failed.
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#lookAgain(), disturbs ? retryOverOthersMs : retryMs)
+    this.#timer = setTimeout(() => this.#lookAgain(), this.disturbs ? retryOverOthersMs : retryMs)
   }
 
   async #cancel(): Promise<void> {

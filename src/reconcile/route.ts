@@ -18,6 +18,7 @@ export function routeOf(spec: WantedForward, slot: HostSlot): Route {
     auth: spec.auth,
     hostHeader: spec.hostHeader,
     maxConnections: spec.maxConnections,
+    idleTimeoutMs: spec.idleTimeoutMs,
     drainMs: spec.drainMs,
   }
 }

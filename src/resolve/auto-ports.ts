@@ -2,11 +2,15 @@
 // in the state folder that holds them.
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
+import { readBounded } from '../files/bounded-read.ts'
 import { ProblemError } from '../model/problem.ts'
 import { unwritableState } from '../model/state-folder.ts'
+
+/** A name and a number for each of more forwards than a file can hold. */
+const MAX_BYTES = 4 * 1024 * 1024
 
 export type AutoPorts = ReadonlyMap<string, number>
 
@@ -26,8 +30,10 @@ export async function chooseAutoPorts(file: string, forwards: readonly string[])
 
 /** Unreadable or damaged counts as empty: the ports are then chosen anew. */
 async function readPorts(file: string): Promise<Record<string, number>> {
+  const read = await readBounded(file, MAX_BYTES)
+  if (read.kind !== 'read') return {}
   try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
+    const value: unknown = JSON.parse(read.bytes.toString('utf8'))
     if (typeof value !== 'object' || value === null) return {}
     return Object.fromEntries(Object.entries(value).filter(([, port]) => isPort(port)))
   } catch {

@@ -1,68 +1,68 @@
-// Which SSH connections the selected forwards need, and everything that each needs to be made: what the file
-// leaves open is filled with ssh's own defaults. A host that is reached in two ways is two connections.
+// Which SSH connections the selected forwards need, and everything that each needs to be made: what the file leaves
+// open is filled from the ssh configuration, and then with ssh's own defaults.
 
+import { hostname as localHostname } from 'node:os'
 import { join } from 'node:path'
+import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { HostSpec, Project } from '../model/project.ts'
-import type { WantedHost } from '../model/wanted.ts'
+import type { ProxyCommand, WantedHost } from '../model/wanted.ts'
+import { commandEnvironment } from './command-environment.ts'
+import { gatherHosts, type KnownHost, type LookingUp } from './gather-hosts.ts'
+import { findWays, type Way } from './jumps.ts'
+import { expandFile, type TokenValues } from './tokens.ts'
 
-export interface Surroundings {
-  /** The caller's environment, as the selection holds it. */
+export interface Surroundings extends LookingUp {
+  /** The caller's environment over what .env adds: where secrets that the file names are looked up. */
   environment: Readonly<Record<string, string | undefined>>
-  home: string
   user: string
 }
 
-/** Every host that `destinations` need, jumps included, by name. The file's own check has refused loops. */
-export function resolveHosts(
-  project: Project,
-  destinations: Iterable<string>,
-  surroundings: Surroundings,
-): Map<string, WantedHost> {
-  const hosts = new Map<string, WantedHost>()
-  for (const destination of destinations) addHost(destination, null)
-  return hosts
-
-  /** `behind`: the host that the way leads through, where the way there says so; null: as the host itself says. */
-  function addHost(destination: string, behind: string | null): string {
-    const spec = project.hosts.get(destination) ?? { name: destination }
-    const name = behind === null ? spec.name : `${spec.name} via ${behind}`
-    if (hosts.has(name)) return name
-    const jump = behind ?? addJumps(spec.proxyJump ?? [])
-    hosts.set(name, { ...fillIn(spec, surroundings), name, jump })
-    return name
-  }
-
-  /**
-   * ProxyJump of ssh_config(5): the first hop is reached as it says itself, each further one through the one
-   * before. A hop that would go that way anyway is shared under its own name.
-   */
-  function addJumps(jumps: readonly string[]): string | null {
-    let behind: string | null = null
-    for (const jump of jumps) {
-      const own = project.hosts.get(jump)?.proxyJump ?? []
-      const isOwnWay = behind === null || (own.length === 1 && own[0] === behind)
-      behind = addHost(jump, isOwnWay ? null : behind)
-    }
-    return behind
-  }
+export interface ResolvedHosts {
+  hosts: Map<string, WantedHost>
+  /** What the file and the ssh configuration say of each, for those who ask where a value comes from. */
+  known: ReadonlyMap<string, KnownHost>
+  warnings: Problem[]
 }
 
-function fillIn(spec: HostSpec, surroundings: Surroundings): Omit<WantedHost, 'name' | 'jump'> {
+/**
+ * Every host that `destinations` need, jumps included, by name. Rejects with a ProblemError that holds everything that
+ * is wrong (CONFIG_SSH, CONFIG_REFERENCE), or with the signal's reason.
+ */
+export async function resolveHosts(
+  project: Project,
+  destinations: readonly string[],
+  surroundings: Surroundings,
+): Promise<ResolvedHosts> {
+  const { hosts, problems } = await gatherHosts(project, destinations, surroundings)
+  if (problems.some(isError)) throw new ProblemError(problems.filter(isError))
+  const ways = findWays(hosts, destinations)
+  const wanted = [...ways.values()].map((way) => fillIn(way, surroundings))
+  return { hosts: new Map(wanted.map((host) => [host.name, host])), known: hosts, warnings: problems }
+}
+
+function fillIn(way: Way, surroundings: Surroundings): WantedHost {
+  const { own, spec } = way.known
   const ssh = join(surroundings.home, '.ssh')
+  const { environment } = surroundings
   return {
-    hostname: spec.hostname ?? spec.name,
+    name: way.name,
+    jump: way.jump,
+    hostname: spec.hostname!,
+    originalName: own.hostname ?? own.name,
     port: spec.port ?? 22,
     user: spec.user ?? surroundings.user,
-    identityFiles: spec.identityFile ?? defaultIdentities.map((file) => join(ssh, file)),
+    proxyCommand: way.jump === null ? proxyCommandOf(spec, surroundings) : null,
+    ...filesOf(way.known, surroundings),
     identitiesOnly: spec.identitiesOnly ?? false,
-    identitiesNamed: spec.identityFile !== undefined,
-    agent: agentSocket(spec.identityAgent, surroundings),
+    password: own.passwordEnv === undefined ? null : environment[own.passwordEnv] || null,
+    passphrase: own.passphraseEnv === undefined ? null : environment[own.passphraseEnv] || null,
     strictHostKeyChecking: spec.strictHostKeyChecking ?? 'ask',
     userKnownHostsFiles: spec.userKnownHostsFile ?? [join(ssh, 'known_hosts'), join(ssh, 'known_hosts2')],
     globalKnownHostsFiles: spec.globalKnownHostsFile ?? [
       '/etc/ssh/ssh_known_hosts',
       '/etc/ssh/ssh_known_hosts2',
     ],
+    hashKnownHosts: spec.hashKnownHosts ?? false,
     hostKeyAlias: spec.hostKeyAlias ?? null,
     hostKeys: spec.hostKeys ?? null,
     connectTimeoutMs: spec.connectTimeoutMs || 10_000,
@@ -75,19 +75,82 @@ function fillIn(spec: HostSpec, surroundings: Surroundings): Omit<WantedHost, 'n
     hostKeyAlgorithms: spec.hostKeyAlgorithms ?? null,
     pubkeyAcceptedAlgorithms: spec.pubkeyAcceptedAlgorithms ?? null,
     preferredAuthentications: spec.preferredAuthentications ?? null,
+    numberOfPasswordPrompts: spec.numberOfPasswordPrompts ?? 3,
     bindAddress: spec.bindAddress ?? null,
     bindInterface: spec.bindInterface ?? null,
     addressFamily: spec.addressFamily ?? 'any',
     reconnect: { initialMs: 500, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY, ...spec.reconnect },
+    connect: spec.connect ?? 'always',
+    disconnectAfterMs: spec.disconnectAfterMs ?? 300_000,
   }
+}
+
+/** The way to a host leads through another one, or through a command. */
+function proxyCommandOf({ proxyCommand }: HostSpec, { caller }: Surroundings): ProxyCommand | null {
+  if (proxyCommand === undefined || /^none$/i.test(proxyCommand)) return null
+  return { command: proxyCommand, environment: commandEnvironment(caller) }
 }
 
 /** IdentityFile of ssh_config(5). */
 const defaultIdentities = ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk']
 
-/** IdentityAgent of ssh_config(5): a path, `none`, `SSH_AUTH_SOCK` or `$VARIABLE`. */
-function agentSocket(agent: string | undefined, { environment }: Surroundings): string | null {
+function filesOf(
+  { own, spec, settings }: KnownHost,
+  surroundings: Surroundings,
+): Pick<WantedHost, 'identityFiles' | 'identitiesNamed' | 'certificateFiles' | 'agent'> {
+  const values = tokenValues(spec, own, surroundings)
+  const expand = (keyword: string) => (text: string) => expandSetting(keyword, text, own, values)
+  const ssh = join(surroundings.home, '.ssh')
+  return {
+    identityFiles:
+      own.identityFile ??
+      settings.set.identityFile?.map(expand('IdentityFile')) ??
+      defaultIdentities.map((file) => join(ssh, file)),
+    identitiesNamed: spec.identityFile !== undefined,
+    certificateFiles:
+      own.certificateFile ?? settings.set.certificateFile?.map(expand('CertificateFile')) ?? [],
+    agent: agentSocket(own, settings.set.identityAgent, surroundings),
+  }
+}
+
+function tokenValues(spec: HostSpec, own: HostSpec, surroundings: Surroundings): TokenValues {
+  const lastHop = /^(?:.*@)?\[?(.*?)\]?(?::\d+)?$/.exec(spec.proxyJump?.at(-1) ?? '')
+  return {
+    home: surroundings.home,
+    userId: process.getuid?.() ?? 0,
+    localUser: surroundings.user,
+    localHostname: localHostname(),
+    hostname: spec.hostname!,
+    originalName: own.hostname ?? own.name,
+    hostKeyAlias: spec.hostKeyAlias ?? null,
+    port: spec.port ?? 22,
+    user: spec.user ?? surroundings.user,
+    jump: lastHop?.[1] ?? '',
+    variables: { ...surroundings.variables, ...surroundings.caller },
+  }
+}
+
+function expandSetting(keyword: string, text: string, { name, at }: HostSpec, values: TokenValues): string {
+  const expanded = expandFile(text, values)
+  if ('path' in expanded) return expanded.path
+  throw new ProblemError({
+    code: 'CONFIG_SSH',
+    summary: `The ${keyword} ${text} of your ssh configuration for ${name} has ${expanded.unknown}, which is not known here`,
+    path: `hosts.${name}`,
+    ...(at && { at }),
+  })
+}
+
+/**
+ * IdentityAgent of ssh_config(5): a path, `none`, `SSH_AUTH_SOCK` or `$VARIABLE`. Only a variable that the file itself
+ * names may come from .env: whoever writes that file would else be the agent.
+ */
+function agentSocket(own: HostSpec, setting: string | undefined, surroundings: Surroundings): string | null {
+  const { caller, environment, variables } = surroundings
+  const agent = own.identityAgent ?? setting
   if (agent === 'none') return null
-  if (agent === undefined || agent === 'SSH_AUTH_SOCK') return environment.SSH_AUTH_SOCK || null
-  return agent.startsWith('$') ? environment[agent.replace(/^\$\{?|\}$/g, '')] || null : agent
+  if (agent === undefined || agent === 'SSH_AUTH_SOCK') return caller.SSH_AUTH_SOCK || null
+  if (!agent.startsWith('$')) return agent
+  const name = agent.replace(/^\$\{?|\}$/g, '')
+  return (own.identityAgent ? environment[name] : (caller[name] ?? variables[name])) || null
 }

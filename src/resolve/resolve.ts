@@ -3,23 +3,32 @@
 
 import { networkInterfaces } from 'node:os'
 import type { ListenSpec, SocketAddress } from '../model/address.ts'
+import type { Problem } from '../model/problem.ts'
 import type { ForwardSpec, Project } from '../model/project.ts'
 import type { Wanted, WantedForward } from '../model/wanted.ts'
 import { type AutoPorts, chooseAutoPorts } from './auto-ports.ts'
+import type { KnownHost } from './gather-hosts.ts'
 import { resolveHosts, type Surroundings } from './hosts.ts'
 
-/** `autoPortsFile`: where this project's chosen ports are remembered. */
+export interface Resolved {
+  wanted: Wanted
+  /** What the file and the ssh configuration say of each host. */
+  hosts: ReadonlyMap<string, KnownHost>
+  warnings: Problem[]
+}
+
+/**
+ * `autoPortsFile`: where this project's chosen ports are remembered. Rejects with a ProblemError that holds everything
+ * that is wrong, or with the signal's reason.
+ */
 export async function resolve(
   project: Project,
   selected: ReadonlySet<string>,
   surroundings: Surroundings & { autoPortsFile: string },
-): Promise<Wanted> {
+): Promise<Resolved> {
   const specs = [...project.forwards.values()].filter((spec) => selected.has(spec.name))
-  const hosts = resolveHosts(
-    project,
-    specs.map((spec) => spec.via),
-    surroundings,
-  )
+  const destinations = specs.map((spec) => spec.via)
+  const { hosts, known, warnings } = await resolveHosts(project, destinations, surroundings)
   const ports = await chooseAutoPorts(
     surroundings.autoPortsFile,
     specs.filter(needsPort).map((spec) => spec.name),
@@ -28,11 +37,12 @@ export async function resolve(
   const forwards = specs.map((spec) =>
     toWanted(spec, ports, hasIpv6, { ...surroundings, folder: project.folder }),
   )
-  return {
+  const wanted = {
     hosts,
     forwards: new Map(forwards.map((forward) => [forward.name, forward])),
     deselected: new Set([...project.forwards.keys()].filter((name) => !selected.has(name))),
   }
+  return { wanted, hosts: known, warnings }
 }
 
 function toWanted(

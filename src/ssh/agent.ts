@@ -1,81 +1,89 @@
-// The ssh-agent at a socket: which keys it holds, and signatures by them, each bounded in time. A silent or
-// missing agent is a note, never a failure, as with ssh.
+// The ssh-agent at a socket (draft-ietf-sshm-ssh-agent): which keys it holds, and signatures by them. Spoken here and
+// not by ssh2, which drops certificates and hardware keys. All of it is bounded; a silent agent is a note, never a failure.
 
-import type { Duplex } from 'node:stream'
-import ssh2, { type ParsedKey } from 'ssh2'
-
-/** A hash that an RSA signature may use; null for other keys. */
-export type SignatureHash = 'sha256' | 'sha512' | null
+import { createConnection } from 'node:net'
+import { BlobReader, blobString, uint32 } from './blob.ts'
+import { type PublicKey, publicKeyOf } from './public-key.ts'
 
 export interface AgentKeys {
-  keys: ParsedKey[]
+  keys: PublicKey[]
   /** Why there are none. */
   note: string | null
 }
 
-/** Never rejects; an agent that answers later than that is as good as none. Keys of kinds that ssh2 cannot read (certificates, hardware) are left out. */
+/** Never rejects; an agent that answers later than that is as good as none. */
 export async function listAgentKeys(socketPath: string, timeoutMs: number): Promise<AgentKeys> {
-  const agent = new BoundedAgent(socketPath, AbortSignal.timeout(timeoutMs))
   try {
-    return { keys: await agent.list(), note: null }
+    const answer = await ask(socketPath, Buffer.of(REQUEST_IDENTITIES), AbortSignal.timeout(timeoutMs))
+    return { keys: readIdentities(answer), note: null }
   } catch {
     return { keys: [], note: `The agent at ${socketPath} does not answer.` }
   }
 }
 
-/** The signature as the agent made it, without its algorithm. Rejects when the agent refuses or `signal` fires. */
-export function signWithAgent(
+/**
+ * The whole signature blob. `algorithm` is what it has to be (an agent may need telling, and may not listen).
+ * Rejects when the agent refuses or `signal` fires.
+ */
+export async function signWithAgent(
   socketPath: string,
-  key: ParsedKey,
+  blob: Buffer,
   data: Buffer,
-  hash: SignatureHash,
+  algorithm: string,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  return new BoundedAgent(socketPath, signal).signature(key, data, hash)
+  const request = [Buffer.of(SIGN_REQUEST), blobString(blob), blobString(data), uint32(flagsFor(algorithm))]
+  const reader = new BlobReader(await ask(socketPath, Buffer.concat(request), signal))
+  if (reader.byte() !== SIGN_RESPONSE) throw new Error('the agent refused')
+  const signature = reader.string()
+  if (new BlobReader(signature).text() !== algorithm) throw new Error('the agent signed in another way')
+  return signature
 }
 
-/** ssh2's agent client has no way to give up: this one takes its socket away. */
-class BoundedAgent extends ssh2.OpenSSHAgent {
-  #signal: AbortSignal
+const REQUEST_IDENTITIES = 11
+const IDENTITIES_ANSWER = 12
+const SIGN_REQUEST = 13
+const SIGN_RESPONSE = 14
 
-  constructor(socketPath: string, signal: AbortSignal) {
-    super(socketPath)
-    this.#signal = signal
-  }
+/** As OpenSSH's authfd.c. */
+const LONGEST_ANSWER = 256 * 1024
+const MOST_KEYS = 2048
 
-  override getStream(callback: (error?: Error | null, stream?: Duplex) => void): void {
-    super.getStream((error, stream) => {
-      const close = () => stream?.destroy()
-      if (this.#signal.aborted) close()
-      this.#signal.addEventListener('abort', close, { once: true })
-      stream?.once('close', () => this.#signal.removeEventListener('abort', close))
-      callback(error as Error | null, stream as Duplex)
+function flagsFor(algorithm: string): number {
+  if (algorithm === 'rsa-sha2-256') return 2
+  return algorithm === 'rsa-sha2-512' ? 4 : 0
+}
+
+function readIdentities(answer: Buffer): PublicKey[] {
+  const reader = new BlobReader(answer)
+  const kind = reader.byte()
+  const count = reader.uint32()
+  if (kind !== IDENTITIES_ANSWER || count > MOST_KEYS) throw new RangeError('no list of keys')
+  const keys = Array.from({ length: count }, () => publicKeyOf(reader.string(), reader.text()))
+  return keys.filter((key) => key !== null)
+}
+
+/** One request and its answer, over a connection of its own. */
+function ask(socketPath: string, request: Buffer, signal: AbortSignal): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const socket = createConnection(socketPath, () => socket.write(blobString(request)))
+    let answer = Buffer.alloc(0)
+    const abort = () => finish(() => reject(signal.reason))
+    const finish = (settle: () => void) => {
+      signal.removeEventListener('abort', abort)
+      socket.destroy()
+      settle()
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    socket.on('error', (error) => finish(() => reject(error)))
+    socket.on('close', () => finish(() => reject(new Error('the agent hung up'))))
+    socket.on('data', (chunk) => {
+      answer = Buffer.concat([answer, chunk])
+      if (answer.length < 4) return
+      const length = answer.readUInt32BE()
+      if (length > LONGEST_ANSWER) return finish(() => reject(new Error('too long an answer')))
+      if (answer.length >= 4 + length) finish(() => resolve(answer.subarray(4, 4 + length)))
     })
-  }
-
-  list(): Promise<ParsedKey[]> {
-    return this.#bounded((done) =>
-      this.getIdentities((error, keys) => done(error, (keys ?? []) as ParsedKey[])),
-    )
-  }
-
-  signature(key: ParsedKey, data: Buffer, hash: SignatureHash): Promise<Buffer> {
-    const options = hash === null ? {} : { hash }
-    return this.#bounded((done) =>
-      this.sign(key, data, options, (error, signature) => done(error, signature as Buffer)),
-    )
-  }
-
-  #bounded<T>(start: (done: (error: unknown, value: T) => void) => void): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const giveUp = () => reject(this.#signal.reason)
-      if (this.#signal.aborted) return giveUp()
-      this.#signal.addEventListener('abort', giveUp, { once: true })
-      start((error, value) => {
-        this.#signal.removeEventListener('abort', giveUp)
-        if (error) reject(error)
-        else resolve(value)
-      })
-    })
-  }
+  })
 }

@@ -12,11 +12,28 @@ const { supported, defaults } = algorithmsOfSsh2()
 /** SHA-1 has no place in a default; who needs it can still name it. */
 const isModern = (name: string): boolean => name !== 'ssh-rsa' && !name.includes('sha1')
 
+/** Node looks whether the prime of a group that the server made up is one: a moment in which nothing else is done. */
+function quickFirst(names: string[]): string[] {
+  const isSlow = (name: string) => name.includes('group-exchange')
+  return [...names.filter((name) => !isSlow(name)), ...names.filter(isSlow)]
+}
+
+/** Those of ssh (PubkeyAcceptedAlgorithms). */
 const USER_KEY_ALGORITHMS = [
+  'ssh-ed25519-cert-v01@openssh.com',
+  'ecdsa-sha2-nistp256-cert-v01@openssh.com',
+  'ecdsa-sha2-nistp384-cert-v01@openssh.com',
+  'ecdsa-sha2-nistp521-cert-v01@openssh.com',
+  'sk-ssh-ed25519-cert-v01@openssh.com',
+  'sk-ecdsa-sha2-nistp256-cert-v01@openssh.com',
+  'rsa-sha2-512-cert-v01@openssh.com',
+  'rsa-sha2-256-cert-v01@openssh.com',
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
   'ecdsa-sha2-nistp521',
+  'sk-ssh-ed25519@openssh.com',
+  'sk-ecdsa-sha2-nistp256@openssh.com',
   'rsa-sha2-512',
   'rsa-sha2-256',
 ]
@@ -24,7 +41,8 @@ const USER_KEY_ALGORITHMS = [
 /** `knownTypes`: host key types on file, asked for first. Throws a ProblemError (HOST_PROTOCOL) when a list leaves nothing. */
 export function algorithmsFor(host: WantedHost, knownTypes: ReadonlySet<string>): Algorithms {
   const pick = (keyword: string, spec: string | null, list: keyof typeof supported): string[] =>
-    applyList(spec, defaults[list].filter(isModern), supported[list]) ?? unsupported(host, keyword, spec!)
+    applyList(spec, quickFirst(defaults[list].filter(isModern)), supported[list]) ??
+    unsupported(host, keyword, spec!)
   const hostKeys = pick('host_key_algorithms', host.hostKeyAlgorithms, 'serverHostKey')
   return {
     kex: pick('kex_algorithms', host.kexAlgorithms, 'kex'),

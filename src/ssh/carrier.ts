@@ -15,6 +15,7 @@ import { takeChannel } from './internals.ts'
 import { Liveness } from './liveness.ts'
 import { Pressure } from './pressure.ts'
 import { printable } from './printable.ts'
+import { watchRekey } from './rekey.ts'
 import { RemoteListening } from './remote-listen.ts'
 import { WireChannel } from './wire-channel.ts'
 
@@ -24,10 +25,12 @@ const FAREWELL_MS = 1_000
 export class SshCarrier implements Carrier {
   host: WantedHost
   readonly client: Client
+  readonly warning: Problem | null
   readonly #socket: Duplex
   readonly #pressure: Pressure
   readonly #flow: Flow
   readonly #liveness: Liveness
+  readonly #stopRekeyWatch: () => void
   readonly #listening: RemoteListening
   readonly #closed = new AbortController()
   /** ssh2 says nothing on an idle channel when the connection is lost. */
@@ -35,9 +38,10 @@ export class SshCarrier implements Carrier {
   /** The first thing that went wrong: it is why the connection ends a moment later. */
   #trouble: string | null = null
 
-  constructor(host: WantedHost, client: Client, socket: Duplex) {
+  constructor(host: WantedHost, client: Client, socket: Duplex, warning: Problem | null = null) {
     this.host = host
     this.client = client
+    this.warning = warning
     this.#socket = socket
     this.#pressure = new Pressure(socket, client)
     this.#flow = new Flow(client, () => this.rttMs)
@@ -48,6 +52,7 @@ export class SshCarrier implements Carrier {
     client.on('end', () => this.#lose('the server closed the connection'))
     client.on('close', () => this.#lose('the connection ended'))
     this.#liveness = new Liveness(host, client, socket, (cause) => this.#lose(cause))
+    this.#stopRekeyWatch = watchRekey(client, (cause) => this.#lose(cause))
   }
 
   get closed(): AbortSignal {
@@ -89,6 +94,10 @@ export class SshCarrier implements Carrier {
     if (!this.closed.aborted) this.#liveness.start(host)
   }
 
+  networkChanged(): void {
+    if (!this.closed.aborted) this.#liveness.networkChanged()
+  }
+
   close(): void {
     if (this.closed.aborted) return
     this.#end({ code: 'HOST_LOST', summary: `The connection to ${this.host.name} was closed` })
@@ -115,6 +124,7 @@ export class SshCarrier implements Carrier {
   #end(problem: Problem): void {
     const error = new ProblemError(problem)
     this.#liveness.stop()
+    this.#stopRekeyWatch()
     for (const stream of this.#streams) stream.cut(error)
     this.#closed.abort(error)
   }

@@ -5,20 +5,29 @@ import type { Duplex } from 'node:stream'
 import type { Carrier } from '../forward/carrier.ts'
 import { formatHostPort } from '../model/address.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import type { Ask } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { algorithmsFor } from './algorithms.ts'
+import { AttemptClock } from './attempt-clock.ts'
 import { Authentication } from './auth.ts'
 import { SshCarrier } from './carrier.ts'
 import { loadCredentials } from './credentials.ts'
 import { handshake, type Progress, strangerProblem } from './handshake.ts'
 import { howToSet } from './host-in-file.ts'
-import { loadHostKeyCheck } from './host-key.ts'
+import { type HostKeyCheck, loadHostKeyCheck } from './host-key.ts'
+import { askAboutHostKey } from './host-key-question.ts'
+import { oneQuestionAtATime } from './one-question.ts'
+import { openProxyCommand } from './proxy-command.ts'
 import { openSocket, unlessAborted } from './socket.ts'
 
 export interface ConnectOptions {
   /** Through a jump host: a stream to hostname:port. Absent: a socket of our own. It belongs to the connection from then on. */
   openStream?: (signal: AbortSignal) => Promise<Duplex>
+  /** Absent: nobody is there to ask. While an answer is waited for, the attempt's time stands still. */
+  ask?: Ask
   signal: AbortSignal
+  /** Kept up to date, for who wants to tell how far it came. */
+  progress?: Progress
 }
 
 /**
@@ -26,16 +35,18 @@ export interface ConnectOptions {
  * a jump host also FORWARD_PROHIBITED), or with `signal`'s reason. The caller closes the carrier.
  */
 export async function connect(host: WantedHost, options: ConnectOptions): Promise<Carrier> {
-  const progress: Progress = { step: 'connecting' }
+  const progress: Progress = options.progress ?? { step: 'connecting' }
   const deadline = new AbortController()
-  const expire = () => deadline.abort(new ProblemError(timeoutProblem(host, progress)))
-  const timer = setTimeout(expire, host.connectTimeoutMs)
+  const expire = () =>
+    deadline.abort(new ProblemError(progress.lateProblem?.() ?? timeoutProblem(host, progress)))
+  const clock = new AttemptClock(host.connectTimeoutMs, expire)
   const signal = AbortSignal.any([options.signal, deadline.signal])
+  const asking = options.ask ? { ...options, ask: clock.stoppedDuring(options.ask) } : options
   try {
     // Whatever an attempt waits for, the limit holds; what it opened it closes itself when it notices.
-    return await unlessAborted(attempt(host, options, signal, progress), signal)
+    return await unlessAborted(attempt(host, asking, signal, progress), signal)
   } finally {
-    clearTimeout(timer)
+    clock.end()
   }
 }
 
@@ -46,25 +57,68 @@ async function attempt(
   progress: Progress,
 ): Promise<Carrier> {
   const hostKey = await loadHostKeyCheck(host)
-  const credentials = await loadCredentials(host, signal)
+  try {
+    return await logIn(host, hostKey, options, signal, progress)
+  } catch (error) {
+    const { stranger } = hostKey
+    if (!stranger || !options.ask || signal.aborted) throw error
+    // Out of the handshake, where a person may take their time; then for this key and no other.
+    if (!(await askAboutHostKey(host, stranger, options.ask, signal))) throw error
+    return logIn(host, await loadHostKeyCheck(host, stranger.key), options, signal, progress)
+  }
+}
+
+async function logIn(
+  host: WantedHost,
+  hostKey: HostKeyCheck,
+  options: ConnectOptions,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Carrier> {
+  const { ask, idle } = oneQuestionAtATime(options.ask)
+  const credentials = await loadCredentials(host, { ask, signal })
   const algorithms = algorithmsFor(host, hostKey.knownTypes)
   signal.throwIfAborted()
-  const stream = await openStream(host, options, signal)
-  const authentication = new Authentication(host, credentials)
+  const stream = await openStream(host, options, signal, progress)
+  const authentication = new Authentication(host, credentials, { ask, signal })
+  let remembered: ReturnType<HostKeyCheck['remember']> | null = null
+  // Before the login, as ssh: whoever fails it shall not be asked about the key again.
+  const onProven = () => {
+    remembered = hostKey.remember()
+  }
   try {
     signal.throwIfAborted()
-    const client = await handshake({ host, stream, hostKey, authentication, algorithms, signal, progress })
-    await hostKey.remember()
+    const options = { host, stream, hostKey, authentication, algorithms, signal, onProven, progress }
+    const client = await handshake(options)
+    progress.login = authentication.way
+    const warning = await remembered
     signal.throwIfAborted()
-    return new SshCarrier(host, client, stream)
+    return new SshCarrier(host, client, stream, warning)
   } catch (error) {
     stream.destroy()
+    await Promise.all([remembered, idle()])
     throw error
   }
 }
 
-async function openStream(host: WantedHost, options: ConnectOptions, signal: AbortSignal): Promise<Duplex> {
-  if (!options.openStream) return openSocket(host, signal)
+/** A stream to the host's SSH server, by the way that leads there. The caller destroys it. */
+export async function openStream(
+  host: WantedHost,
+  options: Pick<ConnectOptions, 'openStream'>,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Duplex> {
+  if (!options.openStream) {
+    const { proxyCommand } = host
+    if (!proxyCommand) {
+      const socket = await openSocket(host, signal)
+      if (socket.remoteAddress) progress.address = socket.remoteAddress
+      return socket
+    }
+    return openProxyCommand(host, proxyCommand, signal, (line) => {
+      progress.proxySaid = line
+    })
+  }
   try {
     return await options.openStream(signal)
   } catch (error) {
@@ -103,15 +157,16 @@ function behindJump(host: WantedHost, problem: Problem): Problem {
   }
 }
 
-function timeoutProblem(host: WantedHost, { step, said }: Progress): Problem {
+function timeoutProblem(host: WantedHost, { step, said, proxySaid }: Progress): Problem {
   if (step === 'waiting for the banner' && said) return strangerProblem(host, said)
   const endpoint = formatHostPort(host.hostname, host.port)
   return {
     code: 'HOST_TIMEOUT',
     summary: `${host.name} (${endpoint}) did not answer within ${host.connectTimeoutMs / 1000} s: timed out while ${step}`,
+    ...(proxySaid && { detail: `Its proxy_command says: ${proxySaid}` }),
     hint:
       step === 'connecting'
         ? 'A firewall that drops, a wrong address, or a machine that is off'
-        : `Something listens there, but is stuck or slow. To give it more time, ${howToSet(host, 'connect_timeout: 60s')}`,
+        : `${host.proxyCommand ? 'Its proxy_command runs' : 'Something listens there'}, but is stuck or slow. To give it more time, ${howToSet(host, 'connect_timeout: 60s')}`,
   }
 }

@@ -1,8 +1,10 @@
 // What a server may not do to us, and ssh2 lets it: send more than a window, ask without reading our answers, take
-// only crumbs. Each would cost memory or time without bound, in a process that serves other hosts, too.
+// only crumbs, choose a group that is weak or endless to compute with. Each would cost memory or time without bound, in
+// a process that serves other hosts, too, or what the connection is for.
 
 import type { Client } from 'ssh2'
-import { failOpening, incomingWindow, intercept, packetsHeldBack } from './internals.ts'
+import { bitLength } from './blob.ts'
+import { boundGroups, failOpening, incomingWindow, intercept, packetsHeldBack } from './internals.ts'
 
 /** OpenSSH takes 32 KiB; below this a chunk becomes a storm of packets, and with 0 one without end. */
 const SMALLEST_PACKET = 256
@@ -21,6 +23,25 @@ export function boundServer(client: Client, socket: { readonly writableLength: n
   boundAnswers(client, socket)
   refuseCrumbs(client)
   leaveHostKeys(client)
+  refuseBadGroups(client)
+}
+
+/**
+ * 2048: RFC 8270, section 3, and as much as group14 has. Node looks whether the prime is one, for each exchange, and
+ * nothing else is done meanwhile: a quarter of a second for 2048 bits, three seconds for 4096, half a minute for 8192.
+ */
+const GROUP_BITS = { least: 2048, preferred: 2048, most: 4096 }
+
+/** ssh2 takes any. */
+function refuseBadGroups(client: Client): void {
+  const { least, most } = GROUP_BITS
+  boundGroups(client, GROUP_BITS, (prime) => {
+    const bits = bitLength(prime)
+    if (bits >= least && bits <= most) return
+    throw new Error(
+      `the server chose a Diffie-Hellman group of ${bits} bits, and ${least} to ${most} are taken`,
+    )
+  })
 }
 
 /** ssh2 counts the window, and goes on below zero. */

@@ -2,16 +2,19 @@
 // the first terminal cause wins, and `ready` counts only after a host key that we have accepted.
 
 import type { Duplex } from 'node:stream'
-import ssh2, { type Algorithms, type Client, type ConnectConfig } from 'ssh2'
+import ssh2, { type Algorithms, type AnyAuthMethod, type Client, type ConnectConfig } from 'ssh2'
 import { formatHostPort } from '../model/address.ts'
-import { type Problem, ProblemError } from '../model/problem.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
 import { gatherWrites } from './gather.ts'
 import { howToSet, placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
-import { chooseRsaAlgorithm, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import { fingerprint } from './host-key-problem.ts'
+import { intercept, offerKeysOf, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import type { Round } from './keyboard-interactive.ts'
+import { typeInside } from './known-hosts.ts'
 import { printable } from './printable.ts'
 
 export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
@@ -23,14 +26,27 @@ export interface HandshakeOptions {
   authentication: Authentication
   algorithms: Algorithms
   signal: AbortSignal
+  /** The server holds the key that was accepted; whether it lets us in is another matter. */
+  onProven: () => void
   /** Kept up to date, for who limits the time. */
   progress: Progress
 }
 
-/** `said`: the first line that came, which is no SSH banner while the step is still to wait for one. */
+/** How far an attempt has come, and what it has met on its way; what a server said is printable. */
 export interface Progress {
   step: Step
+  /** The IP address that took the connection. */
+  address?: string
+  /** The first line that came, which is no SSH banner while the step is still to wait for one. */
   said?: string
+  /** The last line of a proxy command's standard error. */
+  proxySaid?: string
+  /** Type and fingerprint of the key that the server showed. */
+  hostKey?: string
+  /** What we were let in with. */
+  login?: string
+  /** What is to be said when the time runs out now, where that is more than that it did. */
+  lateProblem?: () => Problem | null
 }
 
 /** Rejects with a ProblemError or `signal`'s reason; the stream is then the caller's to destroy. */
@@ -44,6 +60,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     const finish = (settle: () => void) => {
       signal.removeEventListener('abort', abort)
       stream.off('data', heard.onData)
+      authentication.over()
       settle()
     }
     let isProven = false
@@ -58,6 +75,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     client.on('close', () => fail(hostKey.problem ?? endedProblem(options, heard)))
     client.once('handshake', () => {
       isProven = hostKey.accepted
+      if (isProven) options.onProven()
       progress.step = 'authentication'
     })
     client.once('ready', () => {
@@ -75,8 +93,21 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     boundServer(client, stream)
     watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
     watchServerSigAlgs(client, (algorithms) => authentication.serverTakes(algorithms))
-    chooseRsaAlgorithm(client, () => authentication.rsaAlgorithm())
+    authentication.offerKey = offerKeysOf(client)
+    progress.lateProblem = () => authentication.lateProblem
+    authentication.giveUp = () => fail(authentication.problem(null))
+    client.on('change password', () => authentication.passwordExpired())
+    tellWhatNeedsNoAnswer(client, authentication)
     if (signal.aborted) abort()
+  })
+}
+
+/** ssh2 answers a round without prompts by itself, and lets nobody know what it says. */
+function tellWhatNeedsNoAnswer(client: Client, authentication: Authentication): void {
+  intercept(client, 'USERAUTH_INFO_REQUEST', ([, name, instruction, prompts], proceed) => {
+    const round = { name, instruction, prompts } as Round
+    if (round.prompts.length > 0 || authentication.told(round)) return proceed()
+    authentication.giveUp()
   })
 }
 
@@ -86,13 +117,19 @@ interface Ssh2Error extends Error {
 }
 
 function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
-  const { host, stream, hostKey, authentication, algorithms } = options
-  const next = (methods: string[] | null) => authentication.next(methods)
+  const { host, stream, hostKey, authentication, algorithms, progress } = options
+  type Proceed = (method: AnyAuthMethod | false) => void
+  const next = (methods: string[] | null, _partial: boolean | null, proceed: Proceed) =>
+    authentication.next(methods, proceed)
+  const verify = (key: Buffer) => {
+    progress.hostKey = `${typeInside(key) ?? 'a key'} ${fingerprint(key)}`
+    return hostKey.accept(key) === true
+  }
   return {
     sock: stream,
     username: host.user,
     algorithms,
-    hostVerifier: (key: Buffer) => hostKey.accept(key) === true,
+    hostVerifier: verify,
     authHandler: next as unknown as NonNullable<ConnectConfig['authHandler']>,
     ident: 'tunnels',
     // Ours bounds the attempt as a whole, and our own clock notices a dead connection.
@@ -160,6 +197,8 @@ class Heard {
 
 function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Problem {
   const { host, authentication, progress } = options
+  // The stream itself knows best why it failed.
+  if (error instanceof ProblemError) return problemOf(error)
   if (error.level === 'client-authentication') return authentication.problem(null)
   if (progress.step === 'authentication' && typeof error.code === 'number')
     return authentication.problem(`The server ended it: ${printable(error.message)}.`)
@@ -184,9 +223,11 @@ export function strangerProblem(host: WantedHost, said: string): Problem {
   if (busyLine.test(said)) return lostProblem(host, 'waiting for the banner', said)
   return {
     code: 'HOST_PROTOCOL',
-    summary: `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
+    summary: host.proxyCommand
+      ? `What the proxy_command of ${host.name} leads to is not an SSH server`
+      : `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
     detail: `It says: ${said}`,
-    hint: `Check the port in ${placeInFile(host)}`,
+    hint: `Check the ${host.proxyCommand ? 'command' : 'port'} in ${placeInFile(host)}`,
   }
 }
 

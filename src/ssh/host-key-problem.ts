@@ -9,15 +9,23 @@ import type { WantedHost } from '../model/wanted.ts'
 import { howToSet } from './host-in-file.ts'
 import { type KnownHost, typeInside, type Verdict } from './known-hosts.ts'
 
-/** `name`: as the host is looked up in known_hosts, for ssh-keygen -R. */
-export function refusalProblem(host: WantedHost, name: string, key: Buffer, verdict: Verdict): Problem {
+export interface Refusal {
+  /** As the host is looked up in known_hosts, for ssh-keygen -R. */
+  name: string
+  key: Buffer
+  verdict: Verdict
+  /** Sentences about known_hosts files that could not be looked at. */
+  unread: readonly string[]
+}
+
+export function refusalProblem(host: WantedHost, { name, key, verdict, unread }: Refusal): Problem {
   switch (verdict.kind) {
     case 'changed':
       return changedProblem(host, name, key, verdict.entry)
     case 'revoked':
       return revokedProblem(host, key, verdict.entry)
     default:
-      return unknownProblem(host, key, verdict.kind === 'unknown' && verdict.authority)
+      return unknownProblem(host, key, verdict.kind === 'unknown' && verdict.authority, unread)
   }
 }
 
@@ -32,30 +40,67 @@ export function notPinnedProblem(host: WantedHost, key: Buffer, pins: string[]):
   }
 }
 
+/** The file's keys against the user's own. */
+export function contradictionProblem(host: WantedHost, entry: KnownHost, pins: string[]): Problem {
+  return {
+    code: 'HOST_KEY_CHANGED',
+    summary: `The host_keys of ${describeHost(host)} are not what your known_hosts has`,
+    detail: `The file pins ${pins.join(', ')}; ${entry.file}:${entry.line} has ${describeKey(entry.key)}.`,
+    hint: "Ask the server's owner which is right before you agree to the file",
+  }
+}
+
 /** `SHA256:…`, as ssh-keygen -l prints it. */
 export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
-function unknownProblem(host: WantedHost, key: Buffer, authority: boolean): Problem {
+function unknownProblem(
+  host: WantedHost,
+  key: Buffer,
+  authority: boolean,
+  unread: readonly string[],
+): Problem {
   const lines = [`The server shows ${describeKey(key)}, and no known_hosts file has a key for it.`]
   if (authority)
     lines.push(
       'A @cert-authority line covers this host, but host certificates cannot be checked here: its plain key has to be known.',
     )
+  lines.push(...unread)
   return {
     code: 'HOST_KEY_UNKNOWN',
     summary: `The host key of ${describeHost(host)} is not known`,
     detail: lines.join('\n'),
-    hint: unknownHint(host, key),
+    hint: unread.length > 0 ? unreadHint(host, key) : unknownHint(host, key),
   }
+}
+
+/** ssh could not read it either. */
+function unreadHint(host: WantedHost, key: Buffer): string {
+  return `Mend the known_hosts file, or ${howToPin(host, key)}`
+}
+
+function howToPin(host: WantedHost, key: Buffer): string {
+  return `${howToSet(host, hostKeysWith(key))}, after comparing the key with what the server's owner says`
 }
 
 function unknownHint(host: WantedHost, key: Buffer): string {
   const command = sshCommand(host)
-  const pin = `${howToSet(host, hostKeysWith(key))}, after comparing the key with what the server's owner says`
+  const pin = howToPin(host, key)
+  if (host.strictHostKeyChecking === 'ask') return `Run \`tunnels up\` on a terminal: it asks. Or ${pin}`
   if (!command) return pin.charAt(0).toUpperCase() + pin.slice(1)
   return `Connect once with \`${command}\` and answer its question, or ${pin}`
+}
+
+/** A key that was taken without anybody having seen it, or that will be asked about again next time. */
+export function takenProblem(host: WantedHost, key: Buffer, why: string): Problem {
+  return {
+    code: 'HOST_KEY_UNKNOWN',
+    severity: 'warning',
+    summary: `The host key of ${describeHost(host)} ${why}`,
+    detail: `The server shows ${describeKey(key)}.`,
+    hint: `After comparing the key with what the server's owner says, ${howToSet(host, hostKeysWith(key))}`,
+  }
 }
 
 function hostKeysWith(key: Buffer): string {
@@ -110,6 +155,7 @@ function describeKey(key: Buffer): string {
   return `${typeInside(key) ?? 'a key of unknown type'} ${fingerprint(key)}`
 }
 
-function describeHost(host: WantedHost): string {
+/** `acme (127.0.0.1:2222)`. */
+export function describeHost(host: WantedHost): string {
   return `${host.name} (${formatHostPort(host.hostname, host.port)})`
 }

@@ -1,16 +1,25 @@
 // Whether the key that a server shows is the right one. Everything that decides is read before the connection
 // is made, so that the verdict inside the handshake is synchronous; the rules of known_hosts are in known-hosts.ts.
 
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { isAbsolute } from 'node:path'
+import { readBounded } from '../files/bounded-read.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { fingerprint, notPinnedProblem, refusalProblem } from './host-key-problem.ts'
+import { appendKnownHost } from './append-known-host.ts'
+import {
+  contradictionProblem,
+  fingerprint,
+  notPinnedProblem,
+  refusalProblem,
+  takenProblem,
+} from './host-key-problem.ts'
 import {
   judge,
   type KnownHost,
   knownTypes,
   lookupNames,
+  MAX_KNOWN_HOSTS_BYTES,
+  matchesHost,
   parseKnownHosts,
   typeInside,
   type Verdict,
@@ -26,28 +35,116 @@ export interface HostKeyCheck {
   readonly accepted: boolean
   /** Why the last key was not accepted. */
   readonly problem: Problem | null
-  /** To be called after the server has proven that it holds the key: writes down a new one (accept-new, no). */
-  remember(): Promise<void>
+  /** The key that was not accepted, where a person may decide about it (StrictHostKeyChecking ask). */
+  readonly stranger: Stranger | null
+  /**
+   * To be called after the server has proven that it holds the key: writes down a new one. What a person should know
+   * about how it was taken. Never rejects.
+   */
+  remember(): Promise<Problem | null>
 }
 
-/** Reads the known_hosts files of `host`; a missing one is empty, as for ssh. Never rejects. */
-export async function loadHostKeyCheck(host: WantedHost): Promise<HostKeyCheck> {
+/** A key that nobody knows. */
+export interface Stranger {
+  key: Buffer
+  /** A @cert-authority line covers the host. */
+  authority: boolean
+  /** Lines that have the key under other names. */
+  elsewhere: KnownHost[]
+}
+
+/**
+ * Reads the known_hosts files of `host`; a missing one is empty, as for ssh. `approved`: a key that a person has said
+ * yes to, taken as long as nothing on file speaks against it. Never rejects.
+ */
+export async function loadHostKeyCheck(
+  host: WantedHost,
+  approved: Buffer | null = null,
+): Promise<HostKeyCheck> {
   if (host.hostKeys) return new PinnedCheck(host, host.hostKeys)
-  const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
-  const entries = await Promise.all(files.map(readKnownHosts))
-  return new KnownHostsCheck(host, entries.flat())
+  return new KnownHostsCheck(host, await loadKnownHosts(host), approved)
 }
 
-async function readKnownHosts(file: string): Promise<KnownHost[]> {
-  try {
-    return parseKnownHosts(await readFile(file, 'utf8'), file)
-  } catch {
-    return []
+/**
+ * What is wrong with the `host_keys` of a host by the user's own known_hosts: another key stands there, or one of these
+ * is revoked. Null: nothing speaks against them. Never rejects.
+ */
+export async function contradictsKnownHosts(host: WantedHost): Promise<Problem | null> {
+  if (!host.hostKeys) return null
+  const pins = pinsOf(host.hostKeys)
+  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+  const matching = (await loadKnownHosts(host)).entries.filter(({ hosts }) => matchesHost(names[0]!, hosts))
+  const isPinned = ({ key }: KnownHost) => pins.has(fingerprint(key))
+  const revoked = matching.find((entry) => entry.marker === 'revoked' && isPinned(entry))
+  if (revoked)
+    return refusalProblem(host, {
+      name: names[0]!,
+      key: revoked.key,
+      verdict: { kind: 'revoked', entry: revoked },
+      unread: [],
+    })
+  const plain = matching.filter(({ marker }) => marker === 'none')
+  if (!plain[0] || plain.some(isPinned)) return null
+  return contradictionProblem(host, plain[0], [...pins])
+}
+
+/** The lines that vouch for a host, in the order of the files. Never rejects. */
+export async function linesFor(host: WantedHost): Promise<KnownHost[]> {
+  const { entries } = await loadKnownHosts(host)
+  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+  const matching = names.map((name) => entries.filter(({ hosts }) => matchesHost(name, hosts)))
+  const found = matching
+    .map((list) => list.filter(({ marker }) => marker === 'none'))
+    .find(({ length }) => length > 0)
+  return (found ?? []).filter(({ key }) => judge(entries, names, key).kind === 'known')
+}
+
+/** Everything that known_hosts says of a host, as a text: equal where nothing about it has changed. Never rejects. */
+export async function knownOf(host: WantedHost): Promise<string> {
+  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
+  const { entries, unread } = await loadKnownHosts(host)
+  const matching = entries.filter(({ hosts }) => names.some((name) => matchesHost(name, hosts)))
+  const lines = matching.map(({ marker, hosts, key }) => `${marker} ${hosts} ${key.toString('base64')}`)
+  return [...lines, ...unread].join('\n')
+}
+
+/** `unread`: why files could not be looked at, a sentence each. */
+interface KnownHosts {
+  entries: KnownHost[]
+  unread: string[]
+}
+
+async function loadKnownHosts(host: WantedHost): Promise<KnownHosts> {
+  const files = [...host.userKnownHostsFiles, ...host.globalKnownHostsFiles]
+  const read = await Promise.all(files.filter(isFile).map(readKnownHosts))
+  return {
+    entries: read.flatMap(({ entries }) => entries),
+    unread: read.flatMap(({ unread }) => unread ?? []),
   }
+}
+
+/** `none` of ssh_config(5) is no file, and must not become one in whatever folder we are. */
+function isFile(path: string): boolean {
+  return isAbsolute(path)
+}
+
+/** `unread`: in one sentence, why it could not be looked at. */
+interface KnownHostsFile {
+  entries: KnownHost[]
+  unread: string | null
+}
+
+async function readKnownHosts(file: string): Promise<KnownHostsFile> {
+  const read = await readBounded(file, MAX_KNOWN_HOSTS_BYTES)
+  if (read.kind === 'missing') return { entries: [], unread: null }
+  if (read.kind === 'unreadable') return { entries: [], unread: `${file} ${read.why}.` }
+  if (read.isCut) return { entries: [], unread: `${file} is larger than 32 MiB and was not read.` }
+  return { entries: parseKnownHosts(read.bytes.toString('utf8'), file), unread: null }
 }
 
 /** `host_keys` of the file alone decide. */
 class PinnedCheck implements HostKeyCheck {
+  readonly stranger = null
   readonly knownTypes: ReadonlySet<string>
   problem: Problem | null = null
   #host: WantedHost
@@ -55,13 +152,9 @@ class PinnedCheck implements HostKeyCheck {
   #hasAccepted = false
 
   constructor(host: WantedHost, hostKeys: string[]) {
-    const keys = hostKeys.filter((line) => !line.startsWith('SHA256:')).map(keyOfLine)
     this.#host = host
-    this.#pins = new Set([
-      ...hostKeys.filter((line) => line.startsWith('SHA256:')).map((line) => line.replace(/=+$/, '')),
-      ...keys.map(fingerprint),
-    ])
-    this.knownTypes = new Set(keys.flatMap((key) => typeInside(key) ?? []))
+    this.#pins = pinsOf(hostKeys)
+    this.knownTypes = new Set(wholeKeys(hostKeys).flatMap((key) => typeInside(key) ?? []))
   }
 
   get accepted(): boolean {
@@ -77,23 +170,30 @@ class PinnedCheck implements HostKeyCheck {
     return false
   }
 
-  async remember(): Promise<void> {}
+  async remember(): Promise<null> {
+    return null
+  }
 }
 
 class KnownHostsCheck implements HostKeyCheck {
   readonly knownTypes: ReadonlySet<string>
   problem: Problem | null = null
+  stranger: Stranger | null = null
   #host: WantedHost
   #entries: KnownHost[]
+  readonly #unread: readonly string[]
+  #approved: Buffer | null
   #names: string[]
   #accepted: Buffer | null = null
   #isNew = false
 
-  constructor(host: WantedHost, entries: KnownHost[]) {
+  constructor(host: WantedHost, { entries, unread }: KnownHosts, approved: Buffer | null) {
     this.#host = host
     this.#entries = entries
+    this.#unread = unread
+    this.#approved = approved
     this.#names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
-    this.knownTypes = knownTypes(entries, this.#names)
+    this.knownTypes = knownTypes(this.#entries, this.#names)
   }
 
   get accepted(): boolean {
@@ -104,8 +204,9 @@ class KnownHostsCheck implements HostKeyCheck {
     // A rekey must show the key that the connection began with.
     if (this.#accepted) return this.#accepted.equals(key)
     const verdict = judge(this.#entries, this.#names, key)
-    if (!isAcceptable(verdict, this.#host.strictHostKeyChecking)) {
-      this.problem = refusalProblem(this.#host, this.#names[0]!, key, verdict)
+    if (!this.#isAcceptable(verdict, key)) {
+      this.problem = refusalProblem(this.#host, { name: this.#names[0]!, key, verdict, unread: this.#unread })
+      this.stranger = this.#strangerOf(verdict, key)
       return false
     }
     this.#accepted = Buffer.from(key)
@@ -113,37 +214,53 @@ class KnownHostsCheck implements HostKeyCheck {
     return true
   }
 
-  async remember(): Promise<void> {
-    const file = this.#host.userKnownHostsFiles[0]
-    if (!this.#accepted || !this.#isNew || !file) return
+  async remember(): Promise<Problem | null> {
+    const file = this.#host.userKnownHostsFiles.find(isFile)
+    const key = this.#accepted
+    if (!key || !this.#isNew) return null
     this.#isNew = false
-    await appendKnownHost(file, this.#names[0]!, this.#accepted)
+    const entry = { name: this.#names[0]!, key, hashed: this.#host.hashKnownHosts }
+    const trouble = file ? await appendKnownHost(file, entry) : null
+    if (trouble) return takenProblem(this.#host, key, `could not be written to ${file}: ${trouble}`)
+    if (this.#host.strictHostKeyChecking !== 'no') return null
+    return takenProblem(this.#host, key, 'was taken without a question (strict_host_key_checking: no)')
+  }
+
+  #isAcceptable(verdict: Verdict, key: Buffer): boolean {
+    switch (verdict.kind) {
+      case 'known':
+        return true
+      case 'unknown':
+        // What could not be read may say otherwise.
+        if (this.#unread.length > 0) return false
+        if (this.#approved?.equals(key)) return true
+        return ['accept-new', 'no'].includes(this.#host.strictHostKeyChecking)
+      // Unlike ssh, whose `no` goes on with a warning that nobody behind a supervisor would read.
+      case 'changed':
+      case 'revoked':
+        return false
+    }
+  }
+
+  #strangerOf(verdict: Verdict, key: Buffer): Stranger | null {
+    const isAsked = this.#host.strictHostKeyChecking === 'ask' && this.#unread.length === 0
+    if (verdict.kind !== 'unknown' || !isAsked) return null
+    const elsewhere = this.#entries.filter((entry) => entry.marker === 'none' && entry.key.equals(key))
+    return { key: Buffer.from(key), authority: verdict.authority, elsewhere }
   }
 }
 
-function isAcceptable(verdict: Verdict, strict: WantedHost['strictHostKeyChecking']): boolean {
-  switch (verdict.kind) {
-    case 'known':
-      return true
-    case 'unknown':
-      return strict === 'accept-new' || strict === 'no'
-    // Unlike ssh, whose `no` goes on with a warning that nobody behind a supervisor would read.
-    case 'changed':
-    case 'revoked':
-      return false
-  }
+/** Fingerprints of `host_keys`, whichever way each is written. */
+function pinsOf(hostKeys: readonly string[]): Set<string> {
+  const fingerprints = hostKeys.filter((line) => line.startsWith('SHA256:'))
+  return new Set([
+    ...fingerprints.map((line) => line.replace(/=+$/, '')),
+    ...wholeKeys(hostKeys).map(fingerprint),
+  ])
 }
 
-/** Best effort, as ssh: a file that cannot be written does not end the connection. */
-async function appendKnownHost(file: string, name: string, key: Buffer): Promise<void> {
-  try {
-    const before = await readFile(file, 'utf8').catch(() => '')
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    const line = `${name} ${typeInside(key)} ${key.toString('base64')}\n`
-    await appendFile(file, before === '' || before.endsWith('\n') ? line : `\n${line}`, { mode: 0o600 })
-  } catch {
-    // The key is asked about again next time.
-  }
+function wholeKeys(hostKeys: readonly string[]): Buffer[] {
+  return hostKeys.filter((line) => !line.startsWith('SHA256:')).map(keyOfLine)
 }
 
 /** `ssh-ed25519 AAAA… comment`, or a known_hosts line's worth of it. */

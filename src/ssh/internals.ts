@@ -2,7 +2,8 @@
 // has a fallback, so that another version costs precision, never correctness.
 
 import { createRequire } from 'node:module'
-import type { Channel, Client } from 'ssh2'
+import ssh2, { type Channel, type Client, type ParsedKey } from 'ssh2'
+import { blobString } from './blob.ts'
 
 export interface SupportedAlgorithms {
   kex: string[]
@@ -14,9 +15,25 @@ export interface SupportedAlgorithms {
 type AuthFailure = (methods: string[], partialSuccess: boolean) => void
 type AuthPublicKey = (user: string, key: unknown, algorithm?: unknown, sign?: unknown) => void
 
+type Sign = (data: Buffer, done: (signature: Buffer) => void) => void
+
+interface PacketWriter {
+  allocStart: number
+  alloc(bytes: number): Buffer
+  finalize(packet: Buffer): Buffer
+}
+
+interface Exchange {
+  sessionID?: unknown
+  setDHParams?: (prime: unknown, generator: unknown) => void
+}
+
 interface Protocol {
   ping?: () => void
   authPK?: AuthPublicKey
+  _packetRW?: { write?: PacketWriter }
+  _kex?: Exchange | undefined
+  _authsQueue?: unknown
   _handlers?: Record<string, ((...args: never[]) => unknown) | undefined>
   _debug?: unknown
   _kexinit?: unknown
@@ -63,7 +80,7 @@ export interface ChannelWire {
 
 /** What this ssh2 can do here (it depends on Node's OpenSSL), best first; `defaults` leaves out the old ones. */
 export function algorithmsOfSsh2(): { supported: SupportedAlgorithms; defaults: SupportedAlgorithms } {
-  const constants = readConstants()
+  const constants = readModule('ssh2/lib/protocol/constants.js')
   const lists = (prefix: string): SupportedAlgorithms => ({
     kex: listOf(constants[`${prefix}_KEX`]) ?? FALLBACK.kex,
     serverHostKey: listOf(constants[`${prefix}_SERVER_HOST_KEY`]) ?? FALLBACK.serverHostKey,
@@ -263,6 +280,35 @@ export function failOpening(client: Client, id: number, reason: number, text: st
   fail?.(insides(client)._protocol, id, reason, text)
 }
 
+/** Sizes in bits of what is asked for, and taken, in RFC 4419, section 3. */
+export interface GroupSizes {
+  least: number
+  preferred: number
+  most: number
+}
+
+/**
+ * Asks for groups of these sizes in a key exchange (RFC 4419), and calls `check` with the prime (big-endian) of each that
+ * the server chooses, before anything is computed with it; what it throws becomes an error of the client.
+ */
+export function boundGroups(client: Client, sizes: GroupSizes, check: (prime: Buffer) => void): void {
+  const protocol = insides(client)._protocol
+  if (!protocol || !Object.hasOwn(protocol, '_kex')) return
+  let current = protocol._kex
+  const set = (exchange: Exchange | undefined) => {
+    current = exchange
+    const take = exchange?.setDHParams
+    if (!exchange || typeof take !== 'function') return
+    if ('_prefBits' in exchange)
+      Object.assign(exchange, { _minBits: sizes.least, _prefBits: sizes.preferred, _maxBits: sizes.most })
+    exchange.setDHParams = (prime, generator) => {
+      if (Buffer.isBuffer(prime)) check(prime)
+      take.call(exchange, prime, generator)
+    }
+  }
+  Object.defineProperty(protocol, '_kex', { configurable: true, enumerable: true, get: () => current, set })
+}
+
 /** While keys are exchanged ssh2 sends nothing else. */
 export function isExchangingKeys(client: Client): boolean {
   return insides(client)._protocol?._kexinit !== undefined
@@ -274,18 +320,72 @@ export function packetsHeldBack(client: Client): number {
   return Array.isArray(queue) ? queue.length : 0
 }
 
+export interface OfferedKey {
+  algorithm: string
+  blob: Buffer
+}
+
 /**
- * Lets `choose` name the algorithm for an RSA key: ssh2 takes SHA-256 first, and SHA-1 when a server says nothing.
- * Where ssh2 has another shape its own choice stays: RSA keys may then be refused by the server, others work.
+ * Lets keys be offered that ssh2 does not know, and with the algorithm that we name: ssh2 takes SHA-256 first for RSA,
+ * and SHA-1 when a server says nothing. What is returned makes the ParsedKey that stands for such a key in ssh2's hands;
+ * its agent signs with the whole blob. Where ssh2 has another shape it makes none, and no key is offered.
  */
-export function chooseRsaAlgorithm(client: Client, choose: () => string): void {
+export function offerKeysOf(client: Client): (key: OfferedKey) => ParsedKey | null {
   const protocol = insides(client)._protocol
   const original = protocol?.authPK
-  if (!protocol || typeof original !== 'function' || original.length < 4) return
-  protocol.authPK = (user, key, algorithm, sign) => {
-    const isRsa = (key as { type?: unknown } | null)?.type === 'ssh-rsa'
-    original.call(protocol, user, key, isRsa ? choose() : algorithm, sign)
+  if (!protocol || typeof original !== 'function' || original.length < 4 || !SEND_PACKET) return () => null
+  const offered = new WeakMap<object, OfferedKey>()
+  protocol.authPK = (user, standIn, algorithm, sign) => {
+    const key = offered.get(standIn as object)
+    if (key) sendPublicKey(protocol, user, key, sign as Sign | undefined)
+    else original.call(protocol, user, standIn, algorithm, sign)
   }
+  return (key) => {
+    if (!canSend(protocol)) return null
+    const standIn = Object.create(STAND_IN) as ParsedKey
+    offered.set(standIn, key)
+    return standIn
+  }
+}
+
+/** Any key that ssh2 can read: a private field tells it from what is none. */
+const STAND_IN = ssh2.utils.parseKey(
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f',
+) as object
+
+const SEND_PACKET = readModule('ssh2/lib/protocol/utils.js').sendPacket as
+  | ((protocol: Protocol, packet: Buffer) => void)
+  | undefined
+
+const USERAUTH_REQUEST = 50
+
+function canSend({ _packetRW: packets, _kex: kex, _authsQueue: queue }: Protocol): boolean {
+  const { alloc, finalize } = packets?.write ?? {}
+  const canWrite = typeof alloc === 'function' && typeof finalize === 'function'
+  return canWrite && Buffer.isBuffer(kex?.sessionID) && Array.isArray(queue)
+}
+
+/** RFC 4252, section 7: without `sign` a question whether the key would do. */
+function sendPublicKey(protocol: Protocol, user: string, key: OfferedKey, sign: Sign | undefined): void {
+  const request = Buffer.concat([
+    Buffer.of(USERAUTH_REQUEST),
+    ...[user, 'ssh-connection', 'publickey'].map(blobString),
+    Buffer.of(sign ? 1 : 0),
+    blobString(key.algorithm),
+    blobString(key.blob),
+  ])
+  const send = (payload: Buffer) => {
+    const write = protocol._packetRW!.write!
+    const packet = write.alloc(payload.length)
+    packet.set(payload, write.allocStart)
+    ;(protocol._authsQueue as string[]).push('publickey')
+    SEND_PACKET!(protocol, write.finalize(packet))
+  }
+  if (!sign) return send(request)
+  const session = blobString(protocol._kex!.sessionID as Buffer)
+  sign(Buffer.concat([session, request]), (signature) =>
+    send(Buffer.concat([request, blobString(signature)])),
+  )
 }
 
 /** Ends the debug output, which costs a formatted string a packet. */
@@ -313,9 +413,9 @@ function insides(client: Client): Insides {
   return client as unknown as Insides
 }
 
-function readConstants(): Record<string, unknown> {
+function readModule(name: string): Record<string, unknown> {
   try {
-    return createRequire(import.meta.url)('ssh2/lib/protocol/constants.js') as Record<string, unknown>
+    return createRequire(import.meta.url)(name) as Record<string, unknown>
   } catch {
     return {}
   }

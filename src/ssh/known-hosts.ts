@@ -3,6 +3,9 @@
 
 import { createHmac } from 'node:crypto'
 
+/** A hundred thousand hosts. */
+export const MAX_KNOWN_HOSTS_BYTES = 32 * 1024 * 1024
+
 export interface KnownHost {
   marker: 'none' | 'revoked' | 'cert-authority'
   /** The first field as written: patterns by comma, or one hashed name. */
@@ -96,7 +99,12 @@ function matchesHash(name: string, hosts: string): boolean {
   const [, salt, hash, rest] = /^\|1\|([^|]+)\|([^|]+)(.*)$/.exec(hosts) ?? []
   const key = decodeBase64(salt ?? '')
   if (!key || !hash || rest) return false
-  return createHmac('sha1', key).update(name).digest('base64') === hash
+  return hashName(name, key) === `|1|${salt}|${hash}`
+}
+
+/** The first field of a line that hides its name, `|1|SALT|HASH` (HashKnownHosts). */
+export function hashName(name: string, salt: Buffer): string {
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
 }
 
 type ParsedLine = Omit<KnownHost, 'file' | 'line'>

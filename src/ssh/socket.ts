@@ -17,6 +17,9 @@ import {
 /** How long an address has before the next one is tried beside it (RFC 8305 section 5). */
 const STAGGER_MS = 250
 
+/** And then all of them again: the system itself repeats what was lost ever more seldom, up to 30 s apart. */
+const AGAIN_MS = 2_000
+
 const FAMILY = { any: 0, inet: 4, inet6: 6 } as const
 
 /**
@@ -80,13 +83,13 @@ function race(
   signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const attempts: Socket[] = []
+    const attempts: { address: Address; socket: Socket }[] = []
     const failures: Failure[] = []
     let timer: NodeJS.Timeout | undefined
     const end = (winner?: Socket) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
-      for (const socket of attempts) if (socket !== winner) socket.destroy()
+      for (const { socket } of attempts) if (socket !== winner) socket.destroy()
     }
     const abort = () => {
       end()
@@ -94,22 +97,23 @@ function race(
     }
     const tryNext = () => {
       clearTimeout(timer)
-      const address = addresses[attempts.length]
-      if (!address) return
+      const address = addresses[attempts.length] ?? oldestSilent(addresses, attempts, failures)
       const socket = dial(host, address, from)
-      attempts.push(socket)
-      const fail = (error: NodeJS.ErrnoException) => failed({ address: address.address, error })
+      attempts.push({ address, socket })
+      const fail = (error: NodeJS.ErrnoException) => failed(address, error)
       socket.once('error', fail)
       socket.once('connect', () => {
         end(socket)
         socket.off('error', fail)
         resolve(socket)
       })
-      timer = setTimeout(tryNext, STAGGER_MS)
+      timer = setTimeout(tryNext, attempts.length < addresses.length ? STAGGER_MS : AGAIN_MS)
     }
-    const failed = (failure: Failure) => {
-      failures.push(failure)
-      if (failures.length < addresses.length) return tryNext()
+    const failed = (address: Address, error: NodeJS.ErrnoException) => {
+      failures.push({ address: address.address, error })
+      for (const other of attempts) if (other.address === address) other.socket.destroy()
+      if (attempts.length < addresses.length) return tryNext()
+      if (failures.length < addresses.length) return
       end()
       reject(new ProblemError(unreachableProblem(host, failures)))
     }
@@ -117,6 +121,20 @@ function race(
     if (signal.aborted) abort()
     else tryNext()
   })
+}
+
+/** Of those that have not answered the one that was tried longest ago, which is given up where it was tried twice. */
+function oldestSilent(
+  addresses: Address[],
+  attempts: { address: Address; socket: Socket }[],
+  failures: Failure[],
+): Address {
+  const silent = addresses.filter(({ address }) => failures.every((failure) => failure.address !== address))
+  const lastTry = (address: Address) => attempts.findLastIndex((attempt) => attempt.address === address)
+  const oldest = silent.reduce((one, other) => (lastTry(other) < lastTry(one) ? other : one))
+  const tries = attempts.filter(({ address }) => address === oldest)
+  for (const { socket } of tries.slice(0, -1)) socket.destroy()
+  return oldest
 }
 
 function dial(host: WantedHost, { address, family }: Address, from: Address[] | null): Socket {

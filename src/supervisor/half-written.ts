@@ -2,7 +2,8 @@
 // it empty, without its last line feed, smaller than it was, or not there for a moment.
 
 import type { BigIntStats } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 
 /** How a file was at one moment. */
 export interface Look {
@@ -34,6 +35,13 @@ function isHalf(before: Look, now: Look): boolean {
   return lacksLineFeed || now.size < before.size
 }
 
+/** Of those that have changed, the ones of which only the size speaks against them: they have a whole end. */
+export function onlySmaller(before: Looks, now: Looks): string[] | null {
+  const changed = [...now].filter(([file, look]) => before.get(file)?.signature !== look.signature)
+  const isWhole = ([file, { end }]: [string, Look]) => end === 'line feed' || end === before.get(file)?.end
+  return changed.every(isWhole) ? changed.map(([file]) => file) : null
+}
+
 async function lookAtOne(file: string): Promise<Look> {
   try {
     const stats = await stat(file, { bigint: true })
@@ -63,7 +71,7 @@ function signatureOf({ dev, ino, size, mode, mtimeNs, ctimeNs }: BigIntStats): s
 async function endOf(file: string, isFile: boolean, size: bigint): Promise<Look['end']> {
   if (!isFile) return 'other'
   if (size === 0n) return 'nothing'
-  const handle = await open(file, 'r').catch(() => null)
+  const handle = await openWithoutWaiting(file).catch(() => null)
   if (!handle) return 'other'
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, Number(size) - 1)

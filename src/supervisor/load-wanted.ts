@@ -2,26 +2,116 @@
 
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { loadProject } from '../config/load.ts'
+import { type LoadResult, loadProject } from '../config/load.ts'
+import type { Written } from '../config/origins.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
+import { OTHER_HOSTS, type TrustItem, untrustedProblems } from '../model/trust.ts'
 import type { Wanted } from '../model/wanted.ts'
-import { resolve } from '../resolve/resolve.ts'
+import type { KnownHost } from '../resolve/gather-hosts.ts'
+import { type Resolved, resolve } from '../resolve/resolve.ts'
 import { selectForwards } from '../resolve/select.ts'
+import { SshConfig } from '../resolve/ssh-config.ts'
+import { contradictsKnownHosts } from '../ssh/host-key.ts'
+import { withFoundFiles } from './found-files.ts'
+import { lookAtFiles, lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
 
 export interface Loaded {
   project: Project
   /** Names of forwards. */
   selected: ReadonlySet<string>
   wanted: Wanted
+  /** What the files and the ssh configuration say of each host. */
+  hosts: ReadonlyMap<string, KnownHost>
+  /** Files and folders of the ssh configuration that decided about hosts; some may not exist. */
+  sshConfigFiles: string[]
+  trust: TrustLook
+  /** Where everything stands in the files. */
+  written: Written
   warnings: Problem[]
 }
 
-/** Rejects with a ProblemError that holds every error of the files. */
-export async function loadWanted(selection: Selection): Promise<Loaded> {
-  const { project, problems, environment } = await loadProject({
+export interface LoadingOptions {
+  /** The files, where they have been read already. */
+  read?: ReadFiles
+  /** What ssh has been asked already; absent: nothing. */
+  sshConfig?: SshConfig
+  /** Ends a look that hangs. */
+  signal?: AbortSignal
+  /**
+   * What is done where some of the files waits for trust. `leave out`: it is looked at without the ssh_config files that
+   * wait; `touch nothing`: and without any process or socket.
+   */
+  untrusted?: 'refuse' | 'leave out' | 'touch nothing'
+}
+
+/**
+ * Rejects with a ProblemError that holds every error of the files, or what of them waits for trust: before anything of
+ * that is looked up or run.
+ */
+export async function loadWanted(selection: Selection, options: LoadingOptions = {}): Promise<Loaded> {
+  const { sshConfig = new SshConfig(), untrusted = 'refuse' } = options
+  const read = options.read ?? (await readFiles(selection))
+  const { selected } = selectForwards(read.project, selection)
+  const told = { more: new Set<string>(), contradicted: new Set<string>() }
+  for (;;) {
+    const trust = await lookAtTrust(read.project, selection, selected, told)
+    if (trust.waiting.length > 0 && untrusted === 'refuse')
+      throw new ProblemError(untrustedProblems(trust.waiting))
+    const project =
+      trust.waiting.length > 0 && untrusted === 'touch nothing'
+        ? withoutTouching(read.project)
+        : withoutUntrusted(read.project, trust)
+    const resolved = await resolveRead({ ...read, project }, selection, selected, { ...options, sshConfig })
+    if (await tellsMore(read.project, resolved, trust, told)) continue
+    const { wanted, hosts, warnings } = resolved
+    const { written } = read
+    const all = [...read.problems, ...warnings]
+    const sshConfigFiles = sshConfig.files
+    return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, written, warnings: all }
+  }
+}
+
+/**
+ * What an `up` with this selection has to ask first, where nothing runs. Looks into the ssh configuration only where that
+ * could lead to more, and only when nothing else waits.
+ */
+export async function waitingFor(project: Project, selection: Selection): Promise<TrustItem[]> {
+  const { waiting, hosts } = await lookAtFiles(project, selection)
+  const mayBeMore = project.trust.some(
+    ({ kind, owner: { what, name } }) => what === 'host' && (kind === 'host_keys' || !hosts.has(name)),
+  )
+  if (waiting.length > 0 || !mayBeMore) return waiting
+  return (await loadWanted(selection, { untrusted: 'leave out' })).trust.waiting
+}
+
+/** The same files as they were, with less of them selected. */
+export function selectLess(loaded: Loaded, selection: Selection): Loaded {
+  const { selected } = selectForwards(loaded.project, selection)
+  const forwards = [...loaded.wanted.forwards].filter(([name]) => selected.has(name))
+  const used = new Set<string>()
+  for (const queue = forwards.map(([, { via }]) => via); queue.length > 0; ) {
+    const host = loaded.wanted.hosts.get(queue.pop()!)
+    if (!host || used.has(host.name)) continue
+    used.add(host.name)
+    if (host.jump !== null) queue.push(host.jump)
+  }
+  const hosts = [...loaded.wanted.hosts].filter(([name]) => used.has(name))
+  const deselected = [...loaded.project.forwards.keys()].filter((name) => !selected.has(name))
+  const wanted = { hosts: new Map(hosts), forwards: new Map(forwards), deselected: new Set(deselected) }
+  return { ...loaded, selected, wanted }
+}
+
+/** What the loader found. */
+export interface ReadFiles extends Pick<LoadResult, 'problems' | 'environment'> {
+  project: Project
+  written: Written
+}
+
+async function readFiles(selection: Selection): Promise<ReadFiles> {
+  const { project, problems, environment, written } = await loadProject({
     files: selection.files,
     env: selection.environment,
     cwd: process.cwd(),
@@ -32,15 +122,55 @@ export async function loadWanted(selection: Selection): Promise<Loaded> {
     ...(selection.envFile !== null && { envFile: selection.envFile }),
     ...(selection.projectName !== null && { projectName: selection.projectName }),
   })
-  if (!project) throw new ProblemError(problems.filter(isError))
-  const { selected } = selectForwards(project, selection)
-  const wanted = await resolve(project, selected, {
+  const all = await withFoundFiles(selection, problems)
+  if (!project || !written) throw new ProblemError(all.filter(isError))
+  return { project, problems: all, environment, written }
+}
+
+async function resolveRead(
+  { project, environment }: ReadFiles,
+  selection: Selection,
+  selected: ReadonlySet<string>,
+  { sshConfig, signal = new AbortController().signal }: LoadingOptions & { sshConfig: SshConfig },
+): Promise<Resolved> {
+  return resolve(project, selected, {
     environment,
+    caller: selection.environment,
+    variables: process.env,
+    sshConfig,
+    signal,
     home: selection.environment.HOME ?? homedir(),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
   })
-  return { project, selected, wanted, warnings: problems }
+}
+
+/**
+ * The ssh configuration may lead through a host that the file says more of, and known_hosts may have other keys than the
+ * file: then more of the file counts. Rejects with HOST_KEY_REVOKED, to which nobody can agree.
+ */
+async function tellsMore(
+  project: Project,
+  { hosts, wanted }: Resolved,
+  trust: TrustLook,
+  told: { more: Set<string>; contradicted: Set<string> },
+): Promise<boolean> {
+  const unseen = hostsOf(project, hosts).filter((name) => !trust.hosts.has(name))
+  for (const name of unseen) told.more.add(name)
+  const before = told.contradicted.size
+  for (const host of wanted.hosts.values()) {
+    const problem = await contradictsKnownHosts(host)
+    if (problem?.code === 'HOST_KEY_REVOKED') throw new ProblemError(problem)
+    const name =
+      problem && [...hosts.keys()].find((own) => host.name === own || host.name.startsWith(`${own} via `))
+    if (name) told.contradicted.add(project.hosts.has(name) ? name : OTHER_HOSTS)
+  }
+  return unseen.length > 0 || told.contradicted.size > before
+}
+
+function hostsOf({ hosts }: Project, found: ReadonlyMap<string, KnownHost>): string[] {
+  const names = [...found.values()].map(({ own: { name } }) => (hosts.has(name) ? name : OTHER_HOSTS))
+  return [...new Set(names)]
 }
 
 async function stateDirOf({ files, projectName }: Selection): Promise<string> {

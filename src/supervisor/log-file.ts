@@ -1,9 +1,11 @@
 // A file that lines are added to, in order, without anybody waiting for the disk: bounded in size by keeping one
-// older file beside it, bounded in memory by losing lines, and saying so, when the disk does not keep up.
+// older file beside it, bounded in memory by losing lines, and saying so, when the disk does not keep up. Removed, it is
+// made again: lines that go to a file without a name are read by nobody.
 
-import { appendFileSync, mkdirSync } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open } from 'node:fs/promises'
+import { appendFileSync, constants, mkdirSync } from 'node:fs'
+import { copyFile, type FileHandle, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 
 export interface LogFile {
   /** One line, with its line feed. */
@@ -21,11 +23,17 @@ export interface LogFileOptions {
   maxBytes?: number
   /** What stands where lines were lost. */
   lost: (count: number) => string
+  /** How a file begins that was made in the place of one that was removed; default: with nothing. */
+  removed?: () => string
+  /** How often it looks whether the file is still there; default: every two seconds. */
+  lookEveryMs?: number
 }
 
 const MAX_BYTES = 4 * 1024 * 1024
 const MAX_WAITING_BYTES = 1024 * 1024
+const LOOK_EVERY_MS = 2_000
 const BATCH_BYTES = 256 * 1024
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND
 
 /** Makes the file (0600) and its folder (0700) with the first line; whatever goes wrong with them is borne in silence. */
 export function openLogFile(path: string, options: LogFileOptions): LogFile {
@@ -43,6 +51,8 @@ class QueuedFile implements LogFile {
   #lost = 0
   #handle: FileHandle | null = null
   #bytes = 0
+  #inode = 0
+  #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | null = null
 
   constructor(path: string, options: LogFileOptions) {
@@ -73,15 +83,18 @@ class QueuedFile implements LogFile {
   }
 
   read<T>(work: (newestFirst: string[]) => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(() => work([this.#path, olderOf(this.#path)]).then(resolve, reject))
-      this.#start()
-    })
+    return this.#inTurn(() => work([this.#path, olderOf(this.#path)]))
   }
 
   async close(): Promise<void> {
-    await this.read(async () => {})
-    await this.#letGo()
+    await this.#inTurn(() => this.#letGo())
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => work().then(resolve, reject))
+      this.#start()
+    })
   }
 
   #add(line: Line): void {
@@ -125,6 +138,7 @@ class QueuedFile implements LogFile {
   async #append({ text, stands }: Line): Promise<void> {
     const data = Buffer.from(text)
     try {
+      await this.#putBack()
       this.#handle ??= await this.#open()
       if (this.#bytes > 0 && this.#bytes + data.length > this.#maxBytes) await this.#turn(this.#handle)
       await this.#handle.appendFile(data)
@@ -137,10 +151,31 @@ class QueuedFile implements LogFile {
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
-    const handle = await open(this.#path, 'a', 0o600)
+    const handle = await openWithoutWaiting(this.#path, APPEND, 0o600)
     await handle.chmod(0o600)
-    this.#bytes = (await handle.stat()).size
+    const { size, ino } = await handle.stat()
+    this.#bytes = size
+    this.#inode = ino
+    this.#timer = setInterval(() => this.#look(), this.#options.lookEveryMs ?? LOOK_EVERY_MS).unref()
     return handle
+  }
+
+  #look(): void {
+    if (this.#running) return
+    this.#inTurn(() => this.#putBack()).catch(() => this.#letGo())
+  }
+
+  /** Makes the file again when what stands at its path is not the one that is open. */
+  async #putBack(): Promise<void> {
+    if (!this.#handle) return
+    const there = await stat(this.#path).catch(() => null)
+    if (there?.ino === this.#inode) return
+    await this.#letGo()
+    this.#handle = await this.#open()
+    const { removed } = this.#options
+    if (!removed) return
+    await this.#handle.appendFile(removed())
+    this.#bytes += removed().length
   }
 
   /** Copied and emptied, not renamed: what else writes to this file (the process's own stderr) keeps its place in it. */
@@ -157,6 +192,7 @@ class QueuedFile implements LogFile {
   async #letGo(): Promise<void> {
     const handle = this.#handle
     this.#handle = null
+    clearInterval(this.#timer)
     await handle?.close().catch(() => {})
   }
 }

@@ -10,6 +10,7 @@ export function levelOf(event: Event): LogLevel {
     case 'config':
       return event.problems.length > 0 || event.state !== 'current' ? 'warn' : 'info'
     case 'problem':
+    case 'prompt':
       return 'warn'
     case 'connection':
       return event.outcome === 'opened' || event.outcome === 'closed' ? 'debug' : 'info'

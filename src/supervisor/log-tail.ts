@@ -1,8 +1,9 @@
 // Reads a log from its end: the newest lines first, whole files never. What it does not understand (the last words
 // of a process that died, say) is a line all the same.
 
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import type { LogLine } from '../control/protocol.ts'
+import { openWithoutWaiting } from '../files/bounded-read.ts'
 
 export interface Wanted {
   /** At most; null: all. */
@@ -12,6 +13,8 @@ export interface Wanted {
   isMeant: (line: LogLine) => boolean
 }
 
+/** Each line of ours begins so. */
+const LINE_START = '{"level":'
 const CHUNK_BYTES = 64 * 1024
 
 /** Oldest first. `files`: newest first; one that is not there is empty. Rejects with what open(2) or read(2) say. */
@@ -37,9 +40,20 @@ function parseLine(text: string, later: string): LogLine {
     const line = JSON.parse(text) as LogLine
     if (typeof line?.time === 'string' && typeof line.event === 'string') return line
   } catch {
-    // No JSON: told as it is.
+    return told(text, later)
   }
-  return { level: 'error', time: later, event: 'output', text }
+  return output(text, later)
+}
+
+/** A process that was killed leaves half a line, and the next one may go on in it. */
+function told(text: string, later: string): LogLine {
+  const start = text.lastIndexOf(LINE_START)
+  if (start > 0) return parseLine(text.slice(start), later)
+  return output(start === 0 ? 'A line is missing here: it was cut when it was written' : text, later)
+}
+
+function output(text: string, time: string): LogLine {
+  return { level: 'error', time, event: 'output', text }
 }
 
 async function* linesFromEnd(path: string): AsyncGenerator<string> {
@@ -70,7 +84,7 @@ async function* linesFromEnd(path: string): AsyncGenerator<string> {
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {
-  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+  return openWithoutWaiting(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
     throw error
   })

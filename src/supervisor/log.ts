@@ -31,6 +31,7 @@ export interface LogOptions {
 export function openLog({ path, level, version }: LogOptions): Log {
   const file = openLogFile(path, {
     lost: (lines) => formatLine('warn', { time: now(), event: 'lost', lines }),
+    removed: () => formatLine('warn', { time: now(), event: 'removed', pid: process.pid }),
   })
   const logger = pino(
     { level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },

@@ -4,6 +4,7 @@ import type { Event, LogLevel, LogLine, LogsRequest } from '../control/protocol.
 import type { Status } from '../model/status.ts'
 import type { Log } from './log.ts'
 import { levelOf } from './log-level.ts'
+import { createThinner } from './log-thin.ts'
 
 export interface LogSource {
   /** Null: none is kept. */
@@ -21,12 +22,15 @@ export async function readLog(
 ): Promise<void> {
   let names = namesOf(source, request)
   const isMeant = (line: LogLine) => isLoudEnough(line, request.level) && isAbout(line, names)
+  // Who asks for each connection gets each.
+  const thin = request.level === 'debug' ? (event: Event) => event : createThinner()
   const early: LogLine[] = []
   let tellLive: typeof tell = (line) => void early.push(line)
   const stop = source.watchEvents((event) => {
     if (event.event === 'plan') names = namesOf(source, request)
-    const line = { level: levelOf(event), ...event }
-    if (request.follow && isMeant(line)) tellLive(line)
+    const told = request.follow ? thin(event) : null
+    const line = told && { level: levelOf(told), ...told }
+    if (line && isMeant(line)) tellLive(line)
   })
   try {
     const { lines, since } = request

@@ -13,10 +13,11 @@ export function addSelection(
   forwards: Project['forwards'] | undefined,
 ): Selection {
   const { names } = brought
-  if (names === null) return { ...brought, stopped: [] }
+  const trust = withTrust(brought, held.trusted)
+  if (names === null) return { ...trust, stopped: [] }
   const isNamed = (name: string) => names.includes(name) || names.includes(forwards?.get(name)?.via ?? name)
   return {
-    ...brought,
+    ...trust,
     ...(held.names === null
       ? { names: null, also: union(held.also ?? [], names) }
       : { names: union(held.names, names) }),
@@ -27,6 +28,11 @@ export function addSelection(
 /** `down NAME` takes forwards out until an `up` selects them again. */
 export function stopForwards(held: Selection, forwards: Iterable<string>): Selection {
   return { ...held, stopped: union(held.stopped, forwards) }
+}
+
+/** `trusted`: hashes of what somebody has just agreed to. */
+export function withTrust(selection: Selection, trusted: readonly string[] = []): Selection {
+  return trusted.length === 0 ? selection : { ...selection, trusted: union(selection.trusted ?? [], trusted) }
 }
 
 function union(held: readonly string[], more: Iterable<string>): string[] {

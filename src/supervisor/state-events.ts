@@ -1,12 +1,16 @@
-// Turns two looks at the world into events: what is in another state, or has another problem, than before.
+// Turns two looks at the world into events: what is in another state, has another problem, or asks something else
+// than before.
 
 import type { Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
-import type { ForwardStatus, HostStatus, State } from '../model/status.ts'
+import type { Prompt } from '../model/prompt.ts'
+import type { ForwardStatus, HostStatus, NextConnection, State } from '../model/status.ts'
 
 interface Looks {
   state: State
   problem: Problem | null
+  prompt?: Prompt
+  next?: NextConnection
 }
 
 /** By what and name: `host acme`, `forward web`. */
@@ -32,15 +36,24 @@ export function see({ hosts, forwards }: World): Seen {
 export function stateEvents(before: Seen, world: World, time: string): Event[] {
   const events: Event[] = []
   const now = see(world)
-  for (const [key, { state, problem }] of now) {
+  for (const [key, look] of now) {
+    const { state, problem, prompt } = look
     const previous = before.get(key)
-    if (previous?.state === state && previous.problem?.code === problem?.code) continue
-    events.push({ time, event: 'state', ...split(key), state, problem })
+    if (!previous || isNews(previous, look))
+      events.push({ time, event: 'state', ...split(key), state, problem })
+    if (previous?.prompt?.id !== prompt?.id)
+      events.push({ time, event: 'prompt', what: 'host', name: split(key).name, prompt: prompt ?? null })
   }
   for (const key of before.keys()) {
     if (!now.has(key)) events.push({ time, event: 'state', ...split(key), state: 'closed', problem: null })
   }
   return events
+}
+
+function isNews(before: Looks, now: Looks): boolean {
+  if (before.state !== now.state || before.problem?.code !== now.problem?.code) return true
+  // What is to take the place of a connection has done so, or has come to something.
+  return before.next?.state !== now.next?.state && now.next?.state !== 'opening'
 }
 
 function split(key: string): { what: 'host' | 'forward'; name: string } {

@@ -2,7 +2,9 @@
 // last good project; a file that is broken changes nothing. What becomes of a run are events.
 
 import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type {
+  AnswerRequest,
   Control,
   DownRequest,
   Event,
@@ -13,28 +15,34 @@ import type {
   ReconcileRequest,
   RestartRequest,
   Selection,
+  TrustAnswer,
+  TrustRequest,
 } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
-import { ProblemError, problemOf } from '../model/problem.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { ConfigStatus, Status } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
 import { asRestart } from '../plan/restart.ts'
-import { nothingRuns } from '../plan/snapshot.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { refuses } from '../reconcile/route.ts'
 import { selectForwards } from '../resolve/select.ts'
+import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
+import { groupsEnded } from '../ssh/process-group.ts'
+import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
-import { type Loaded, loadWanted } from './load-wanted.ts'
+import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
 import { createQueue } from './queue.ts'
 import { readLog } from './read-log.ts'
-import { addSelection, stopForwards } from './selection.ts'
+import { addSelection, stopForwards, withTrust } from './selection.ts'
 import { see, stateEvents } from './state-events.ts'
+import { watchSurroundings } from './surroundings.ts'
+import { settleTrust } from './trust.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
 
 export interface Supervisor extends Control {
@@ -51,13 +59,26 @@ export interface SupervisorOptions {
   onEvent?: (event: Event) => void
   /** Is told everything, too; closed by who opened it. */
   log?: Log
+  /** What somebody agrees to holds for the next supervisor of the project, too; default: yes. */
+  remembersTrust?: boolean
+  /** Who starts it will attend to its prompts in a moment: what is asked until then is kept. */
+  expectsPerson?: boolean
 }
 
 /** What was loaded, of which selection. `seen`: how the files were before they were read. */
 type Proven = Loaded & { selection: Selection; seen: Looks }
 
+/** `drainMs`: absent: what each forward says. `isAsked`: by somebody, not by the watcher. */
+interface Manner {
+  drainMs?: number
+  isAsked?: boolean
+}
+
 /** Changes of state within this time are told together, so that a burst of connections costs one look. */
 const gatherMs = 20
+
+/** How long somebody who is expected may take to join. */
+const joinMs = 10_000
 
 /** Rejects with a ProblemError, and leaves nothing behind, when the files are not right at the start. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
@@ -68,16 +89,12 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   return supervisor
 }
 
-/** What `up` would do where nothing runs. */
-export async function planFirst(selection: Selection): Promise<PlanJson> {
-  const { project, wanted } = await loadWanted(selection)
-  return toPlanJson(project.name, makePlan(wanted, nothingRuns))
-}
-
 class RunningSupervisor implements Supervisor {
   readonly ended: Promise<void>
   #selection: Selection
   #project: Project | null = null
+  /** What was taken last. */
+  #held: Proven | null = null
   #config: ConfigStatus = { state: 'current', generation: 0, loadedAt: null, problems: [] }
   #watch: FileWatch | null = null
   #isLookDue = false
@@ -93,7 +110,11 @@ class RunningSupervisor implements Supervisor {
     () => this.#worldChanged(),
     (name, news) => this.#connectionChanged(name, news),
   )
+  readonly #sshConfig = new SshConfig()
+  /** Ends a look that hangs in the ssh configuration. */
+  readonly #looking = new AbortController()
   readonly #hostFiles = new HostFiles(this.#reconciler)
+  #stopSurroundings = () => {}
   #end!: () => void
 
   constructor(options: SupervisorOptions) {
@@ -105,7 +126,9 @@ class RunningSupervisor implements Supervisor {
   }
 
   async start(): Promise<void> {
+    if (this.#options.expectsPerson) this.#reconciler.prompts.expect(joinMs)
     await this.#inOrder(() => this.#take(this.#selection))
+    this.#stopSurroundings = watchSurroundings(() => this.#reconciler.surroundingsChanged())
   }
 
   status(): Status {
@@ -128,14 +151,27 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     // In turn, because loading remembers the ports that it chooses.
     return this.#inOrder(async () => {
-      const loaded = await loadWanted(this.#with(request.selection))
+      const loaded = await this.#look(this.#with(request.selection), 'leave out')
+      this.#refuseAtEnd()
       return toPlanJson(loaded.project.name, this.#planFor(loaded.wanted))
+    })
+  }
+
+  async trust({ selection, trusted }: TrustRequest): Promise<TrustAnswer> {
+    this.#refuseAtEnd()
+    return this.#inOrder(async () => {
+      const loaded = await this.#look(withTrust(this.#with(selection), trusted), 'leave out')
+      return { waiting: loaded.trust.waiting }
     })
   }
 
   async reconcile(request: ReconcileRequest): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
-    return this.#inOrder(async () => this.#take(this.#with(request.selection)))
+    return this.#inOrder(async () => {
+      this.#sshConfig.forget()
+      const selection = withTrust(this.#with(request.selection), request.trusted)
+      return this.#take(selection, { isAsked: true })
+    })
   }
 
   /** What is held, and what an `up` brings. */
@@ -146,27 +182,44 @@ class RunningSupervisor implements Supervisor {
   async down({ names, drainMs = 0 }: DownRequest): Promise<void> {
     if (!names) return this.#close(drainMs)
     await this.#inOrder(async () => {
-      const forwards = this.#forwardsNamed(names)
-      await this.#take(stopForwards(this.#selection, forwards), drainMs)
+      const selection = stopForwards(this.#selection, this.#forwardsNamed(names))
+      const loaded = await this.#load(selection).catch((error: unknown) => this.#lessOfHeld(selection, error))
+      await this.#apply(loaded, { drainMs })
     })
   }
 
-  async restart({ names }: RestartRequest): Promise<ReconcileAnswer> {
+  /** What somebody has to agree to keeps nothing open that is to be closed. */
+  #lessOfHeld(selection: Selection, error: unknown): Proven {
+    if (!this.#held || !isUntrusted(error)) throw error
+    return { ...selectLess(this.#held, selection), selection, seen: this.#held.seen }
+  }
+
+  async restart({ names, trusted }: RestartRequest): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
-      const selection = this.#selection
+      const selection = withTrust(this.#selection, trusted)
       const forwards = names ? this.#forwardsNamed(names) : this.#reconciler.snapshot().forwards.keys()
       // Both before anything is closed: a file that breaks in between must not leave it so.
       const again = await this.#load(selection)
       const without = await this.#load(stopForwards(selection, forwards))
       const closing = this.#planFor(without.wanted)
-      await this.#carryOut(closing, without, 0)
+      await this.#carryOut(closing, without, { drainMs: 0 })
       const opening = this.#planFor(again.wanted)
       const plan = asRestart(closing, opening)
       this.#accepted(again, plan)
-      await this.#carryOut(opening, again)
+      await this.#hold(again)
+      await this.#carryOut(opening, again, { isAsked: true })
       return { plan: toPlanJson(again.project.name, plan), problems: again.warnings }
     })
+  }
+
+  attend(): () => void {
+    return this.#reconciler.prompts.attend()
+  }
+
+  async answer({ id, answers }: AnswerRequest): Promise<void> {
+    const outcome = this.#reconciler.prompts.answer(id, answers)
+    if (outcome !== 'taken') throw new ProblemError(notAnswered(outcome))
   }
 
   watchEvents(listener: (event: Event) => void): () => void {
@@ -198,36 +251,50 @@ class RunningSupervisor implements Supervisor {
   }
 
   /** One run. A selection is held only once its files have proven themselves. */
-  async #take(selection: Selection, drainMs?: number): Promise<ReconcileAnswer> {
-    return this.#apply(await this.#load(selection), drainMs)
+  async #take(selection: Selection, how?: Manner): Promise<ReconcileAnswer> {
+    return this.#apply(await this.#load(selection), how)
   }
 
   async #load(selection: Selection): Promise<Proven> {
     this.#refuseAtEnd()
-    const seen = await lookAt(filesOf(selection))
+    const seen = await lookAt([...filesOf(selection), ...this.#sshConfig.files])
     try {
-      return { selection, seen, ...(await loadWanted(selection)) }
+      return { selection, seen, ...(await this.#look(selection)) }
     } catch (error) {
-      this.#refused(selection, error)
+      await this.#refused(selection, seen, error)
       throw error
     }
   }
 
-  async #apply(loaded: Proven, drainMs?: number): Promise<ReconcileAnswer> {
-    this.#selection = loaded.selection
-    this.#project = loaded.project
+  async #look(selection: Selection, untrusted: LoadingOptions['untrusted'] = 'refuse'): Promise<Loaded> {
+    return loadWanted(selection, { sshConfig: this.#sshConfig, signal: this.#looking.signal, untrusted })
+  }
+
+  async #apply(loaded: Proven, how?: Manner): Promise<ReconcileAnswer> {
+    this.#refuseAtEnd()
     const plan = this.#planFor(loaded.wanted)
     this.#accepted(loaded, plan)
-    await this.#carryOut(plan, loaded, drainMs)
+    await this.#hold(loaded)
+    await this.#carryOut(plan, loaded, how)
     return { plan: toPlanJson(loaded.project.name, plan), problems: loaded.warnings }
   }
 
-  async #carryOut(plan: Plan, { selected, wanted, seen }: Proven, drainMs?: number): Promise<void> {
+  async #hold(loaded: Proven): Promise<void> {
+    const { selection, project, trust } = loaded
+    const { remembersTrust = true } = this.#options
+    this.#selection = remembersTrust ? await settleTrust(selection, trust.items) : selection
+    this.#project = project
+    this.#held = loaded
+  }
+
+  async #carryOut(plan: Plan, loaded: Proven, { drainMs, isAsked = false }: Manner = {}): Promise<void> {
+    this.#refuseAtEnd()
+    const { selected, wanted, seen, sshConfigFiles } = loaded
     // Before it is applied: what the plan opens is tried once, not twice.
-    const woken = this.#reconciler.wake(selected)
+    const woken = this.#reconciler.wake(selected, isAsked)
     await this.#reconciler.apply(plan, wanted, drainMs)
     await woken
-    await this.#follow(seen)
+    await this.#follow(seen, sshConfigFiles)
   }
 
   #planFor(wanted: Wanted): Plan {
@@ -236,31 +303,44 @@ class RunningSupervisor implements Supervisor {
 
   #accepted(loaded: Loaded, plan: Plan): void {
     const { generation, state } = this.#config
-    const isNew = generation === 0 || !isEmpty(plan) || state !== 'current'
     const loadedAt = new Date().toISOString()
+    // Less of what is held: the file on disk is another one, and what is wrong with it still is.
+    if (loaded.project === this.#project) return this.#emitPlan(loaded, plan, loadedAt)
+    const isNew = generation === 0 || !isEmpty(plan) || state !== 'current'
     const problems = loaded.warnings
     this.#config = { state: 'current', generation: isNew ? generation + 1 : generation, loadedAt, problems }
     if (isNew) this.#emit({ time: loadedAt, event: 'config', state: 'current', problems })
-    if (isEmpty(plan)) return
-    this.#emit({ time: loadedAt, event: 'plan', plan: toPlanJson(loaded.project.name, plan) })
+    this.#emitPlan(loaded, plan, loadedAt)
+  }
+
+  #emitPlan({ project }: Loaded, plan: Plan, time: string): void {
+    if (!isEmpty(plan)) this.#emit({ time, event: 'plan', plan: toPlanJson(project.name, plan) })
   }
 
   /** What runs goes on; only a file that is held, not one that `up` brought, is worth a word in status. */
-  #refused(selection: Selection, error: unknown): void {
-    if (selection !== this.#selection || this.#config.generation === 0) return
+  async #refused(selection: Selection, seen: Looks, error: unknown): Promise<void> {
+    if (selection !== this.#selection || this.#config.generation === 0 || this.#isEnding) return
     const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
-    this.#config = { ...this.#config, state: 'invalid', problems }
-    this.#emit({ time: new Date().toISOString(), event: 'config', state: 'invalid', problems })
+    const state = isUntrusted(error) ? 'untrusted' : 'invalid'
+    // Looked at twice, as may happen, it is broken once.
+    const isNews = this.#config.state !== state || !isDeepStrictEqual(problems, this.#config.problems)
+    if (isNews) {
+      this.#config = { ...this.#config, state, problems }
+      this.#emit({ time: new Date().toISOString(), event: 'config', state, problems })
+    }
+    // What is wrong may stand in a file that was not followed so far.
+    await this.#follow(seen, this.#sshConfig.files)
   }
 
   /** `seen`: how the files were before they were read. */
-  async #follow(seen: Looks): Promise<void> {
-    if (!this.#options.watch) return
+  async #follow(seen: Looks, sshConfigFiles: readonly string[]): Promise<void> {
+    if (!this.#options.watch || this.#isEnding) return
     await this.#hostFiles.follow()
-    const files = filesOf(this.#selection)
+    const files = [...new Set([...filesOf(this.#selection), ...sshConfigFiles])]
     if (this.#watch && files.join('\0') === this.#watch.files.join('\0')) return
     await this.#watch?.stop()
     this.#watch = await watchFiles(files, () => this.#poke(), { seen })
+    if (this.#isEnding) void this.#watch.stop()
   }
 
   #forwardsNamed(names: readonly string[]): Set<string> {
@@ -273,20 +353,25 @@ class RunningSupervisor implements Supervisor {
 
   /** Also before a place in the queue is taken: behind a long drain nobody should wait for this answer. */
   #refuseAtEnd(): void {
-    if (this.#isEnding) throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+    if (this.#isEnding) throw endingError()
   }
 
-  /** Asked again with less patience, it ends sooner. */
+  /**
+   * Asked again with less patience, it ends sooner. Takes no turn: a run may hang, with the disk that it reads. One that
+   * is under way ends at its next step.
+   */
   async #close(drainMs: number): Promise<void> {
     if (this.#isEnding) {
       void this.#reconciler.close(drainMs)
       return this.ended
     }
     this.#isEnding = true
-    await this.#inOrder(async () => {
-      await Promise.all([this.#watch?.stop(), this.#hostFiles.stop()])
-      await this.#reconciler.close(drainMs)
-    })
+    this.#looking.abort(endingError())
+    void this.#watch?.stop()
+    void this.#hostFiles.stop()
+    this.#stopSurroundings()
+    await this.#reconciler.close(drainMs)
+    await groupsEnded()
     this.#emitStates()
     this.#emit({ time: new Date().toISOString(), event: 'end' })
     this.#end()
@@ -317,6 +402,23 @@ class RunningSupervisor implements Supervisor {
   }
 }
 
+function notAnswered(why: 'gone' | 'other-count'): Problem {
+  const summary =
+    why === 'gone' ? 'That question is not open any more' : 'There has to be one answer for each field'
+  return { code: 'USAGE', summary }
+}
+
+function endingError(): ProblemError {
+  return new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+}
+
+function isUntrusted(error: unknown): boolean {
+  return (
+    error instanceof ProblemError &&
+    error.problems.some(({ code }) => code === 'UNTRUSTED' || code === 'HOST_KEY_CHANGED')
+  )
+}
+
 /** As the file has them, whatever the order in which they were opened; what it has no more comes last. */
 function inOrderOf<T extends { name: string }>(
   declared: ReadonlyMap<string, unknown> | undefined,
@@ -328,8 +430,10 @@ function inOrderOf<T extends { name: string }>(
 }
 
 /** Those that are followed. Standard input was read once. */
-function filesOf({ files, envFile }: Selection): string[] {
+function filesOf(selection: Selection): string[] {
+  const { files, envFile } = selection
   const first = files[0] ?? '-'
   const folder = first === '-' ? process.cwd() : dirname(first)
-  return [...files.filter((file) => file !== '-'), envFile ?? join(folder, '.env')]
+  const named = files.filter((file) => file !== '-')
+  return [...new Set([...named, ...foundLater(selection), envFile ?? join(folder, '.env')])]
 }

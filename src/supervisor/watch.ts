@@ -5,14 +5,17 @@
 import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
-import { type Looks, lookAt, seemsHalfWritten, signaturesOf } from './half-written.ts'
+import { type Looks, lookAt, onlySmaller, seemsHalfWritten, signaturesOf } from './half-written.ts'
 import { entriesOf } from './path-entries.ts'
+import { isOpenForWriting } from './writers.ts'
 
 /** Writers that write in several goes are waited for this long after their last one. */
 const QUIET_MS = 100
 /** And this long when a file looks as if more were to come. */
 const UNFINISHED_MS = 700
-/** But never longer in all: somebody may write all the time. */
+/** But only this long when it is merely smaller than it was, and nobody has it open. */
+const SMALLER_MS = 150
+/** And never longer in all: somebody may write all the time. */
 const LONGEST_MS = 3_000
 const SLOW_LOOK_MS = 1_000
 const READY_MS = 2_000
@@ -112,12 +115,22 @@ class WatchedFiles implements FileWatch {
     const now = await lookAt(this.files)
     // Stirred again while we looked.
     if (this.#waiting !== waiting || this.#isStopped) return
-    if (!isLast && seemsHalfWritten(this.#told, now)) return this.#settleIn(UNFINISHED_MS, true)
+    if (!isLast && seemsHalfWritten(this.#told, now)) return this.#waitForWriters(now)
     const changed = this.files.filter((file) => this.#told.get(file)?.signature !== now.get(file)?.signature)
     this.#told = now
     this.#stirredAt = null
     this.#onChange(changed)
     await this.#findEntries()
+  }
+
+  /** Where the system does not tell who writes, nothing is sooner. */
+  async #waitForWriters(now: Looks): Promise<void> {
+    this.#settleIn(UNFINISHED_MS, true)
+    const waiting = this.#waiting
+    const smaller = onlySmaller(this.#told, now) ?? []
+    const areOpen = await Promise.all(smaller.map(isOpenForWriting))
+    const isDone = areOpen.length > 0 && areOpen.every((isOpen) => isOpen === false)
+    if (isDone && this.#waiting === waiting && !this.#isStopped) this.#settleIn(SMALLER_MS, true)
   }
 
   async #lookSlowly(): Promise<void> {

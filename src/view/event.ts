@@ -2,6 +2,7 @@
 
 import type { ConnectionEvent, Event } from '../control/protocol.ts'
 import type { Problem } from '../model/problem.ts'
+import type { Prompt } from '../model/prompt.ts'
 import type { State } from '../model/status.ts'
 import { formatChange } from './plan.ts'
 import { makePrintable } from './printable.ts'
@@ -30,9 +31,16 @@ export function wordEvent(event: Event, color: boolean): string[] {
       return configLines(event, color)
     case 'connection':
       return [connectionLine(event, color)]
+    case 'prompt':
+      return event.prompt ? [promptLine(event.prompt, color)] : []
     case 'end':
       return ['everything is closed']
   }
+}
+
+function promptLine({ host, summary }: Prompt, color: boolean): string {
+  const word = paint('asks', 'yellow', color)
+  return `host ${makePrintable(host)} ${word}: ${makePrintable(summary)} (\`tunnels up\` on a terminal answers)`
 }
 
 function connectionLine(event: ConnectionEvent, color: boolean): string {
@@ -58,11 +66,12 @@ const configSentences = {
 
 function configLines(event: Extract<Event, { event: 'config' }>, color: boolean): string[] {
   const sentence = configSentences[event.state]
-  const problems = event.problems.map((problem) => `${placeOf(problem)}${makePrintable(problem.summary)}`)
+  const problems = event.problems.map((problem) => `${formatPlace(problem)}${makePrintable(problem.summary)}`)
   return sentence ? [paint(sentence, 'yellow', color), ...problems] : problems
 }
 
-function placeOf({ at }: Problem): string {
+/** `FILE:LINE:COLUMN: `, or nothing. */
+export function formatPlace({ at }: Problem): string {
   return at ? `${makePrintable(at.file)}:${at.line}:${at.column}: ` : ''
 }
 

@@ -1,7 +1,7 @@
 // A line of the log for people: when, and what an event line says.
 
 import type { LogLine } from '../control/protocol.ts'
-import { wordEvent } from './event.ts'
+import { formatPlace, wordEvent } from './event.ts'
 import { makePrintable } from './printable.ts'
 import { paint } from './state.ts'
 
@@ -21,15 +21,20 @@ function wordsOf(line: LogLine, color: boolean): string[] {
     }
     case 'lost':
       return [`${line.lines} lines were lost: the disk did not keep up`]
+    case 'removed':
+      return [`the log was removed; process ${line.pid} goes on in a new one`]
     case 'output':
       return [makePrintable(line.text)]
     case 'config':
-      return line.state === 'current' && line.problems.length === 0
-        ? ['the file was taken']
-        : wordEvent(line, color)
+      return line.state === 'current' ? ['the file was taken', ...warnings(line)] : wordEvent(line, color)
     default:
       return wordEvent(line, color)
   }
+}
+
+/** What is worth a look in a file that is good all the same. */
+function warnings({ problems }: Extract<LogLine, { event: 'config' }>): string[] {
+  return problems.map((problem) => `warning: ${formatPlace(problem)}${makePrintable(problem.summary)}`)
 }
 
 /** Local time, with the date: a log is read days later. */

@@ -45,7 +45,8 @@ function formatPlace({ at, path }: Problem, { cwd, color }: ProblemOptions): str
   return text === '' ? [] : [`  ${paint(text, 'cyan', color)}`]
 }
 
-function formatFile(file: string, cwd: string): string {
+/** Relative where it is below `cwd`. */
+export function formatFile(file: string, cwd: string): string {
   if (file === '-') return '(standard input)'
   const below = relative(cwd, file)
   const isBelow = below !== '' && below !== '..' && !below.startsWith(`..${sep}`)

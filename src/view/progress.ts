@@ -8,6 +8,9 @@ import { paintState } from './state.ts'
 export interface Progress {
   /** Shows what changed since the last time. */
   update(status: Status): void
+  /** Takes it off the terminal, which somebody else needs. */
+  pause(): Promise<void>
+  resume(): Promise<void>
   /** Nothing more comes: what is still opening stays as it is. Resolves when the terminal is free again. */
   finish(): Promise<void>
 }
@@ -23,7 +26,8 @@ export interface ProgressOptions {
 /** Shows each host and forward of `first` until its first attempt has come to something. */
 export async function openProgress(options: ProgressOptions, first: Status): Promise<Progress> {
   const isLive = options.interactive && hasRoom(options.stream, first)
-  const progress = isLive ? await openLive(options, first) : openPlain(options)
+  if (isLive) return new LiveProgress(options, await showLive(options, first), first)
+  const progress = openPlain(options)
   progress.update(first)
   return progress
 }
@@ -33,9 +37,12 @@ function hasRoom({ columns, rows }: NodeJS.WriteStream, { hosts, forwards }: Sta
   return columns >= 20 && rows > hosts.length + forwards.length + 1
 }
 
-/** The first attempt has come to something, good or bad. */
-export function isSettled(state: State): boolean {
-  return state !== 'opening'
+/** The first attempt has come to something, good or bad; one that waits for an answer has not. */
+export function isSettled(row: HostStatus | ForwardStatus, { hosts }: Pick<Status, 'hosts'>): boolean {
+  const host = 'via' in row ? hosts.find(({ name }) => name === row.via) : row
+  const state = row.state === 'open' ? (host?.next?.state ?? row.state) : row.state
+  if (state !== 'waiting') return state !== 'opening'
+  return !host?.prompt
 }
 
 function openPlain({ stream, color }: ProgressOptions): Progress {
@@ -43,17 +50,62 @@ function openPlain({ stream, color }: ProgressOptions): Progress {
   return {
     update: (status) => {
       for (const item of itemsOf(status)) {
-        if (shown.has(item.key) || !isSettled(item.state)) continue
+        if (shown.has(item.key) || !item.isSettled) continue
         shown.add(item.key)
         stream.write(`${formatItem(item, color)}\n`)
       }
     },
+    pause: async () => {},
+    resume: async () => {},
     finish: async () => {},
   }
 }
 
-async function openLive({ stream, color }: ProgressOptions, first: Status): Promise<Progress> {
+class LiveProgress implements Progress {
+  readonly #options: ProgressOptions
+  #shown: Live | null
+  #status: Status
+
+  constructor(options: ProgressOptions, shown: Live, status: Status) {
+    this.#options = options
+    this.#shown = shown
+    this.#status = status
+  }
+
+  update(status: Status): void {
+    this.#status = status
+    this.#shown?.update(status)
+  }
+
+  async pause(): Promise<void> {
+    await this.#shown?.end({ stays: false })
+    this.#shown = null
+  }
+
+  async resume(): Promise<void> {
+    this.#shown ??= await showLive(this.#options, this.#status)
+  }
+
+  async finish(): Promise<void> {
+    await this.#shown?.end({ stays: true })
+  }
+}
+
+/** Lines that are on the terminal. `stays`: as they are; else they leave no trace. */
+interface Live {
+  update(status: Status): void
+  end(how: { stays: boolean }): Promise<void>
+}
+
+async function showLive({ stream, color }: ProgressOptions, first: Status): Promise<Live> {
   const { Listr, ListrLogger, ProcessOutput } = await import('listr2')
+  let stays = true
+  // It writes the lines once more when it has ended.
+  class Output extends ProcessOutput {
+    override toStdout(text: string, eol?: boolean): boolean {
+      return !stays || super.toStdout(text, eol)
+    }
+  }
   const lines = itemsOf(first).map((item) => new LiveLine(item, color))
   const listr = new Listr(
     lines.map((line) => line.task),
@@ -66,18 +118,21 @@ async function openLive({ stream, color }: ProgressOptions, first: Status): Prom
       forceTTY: true,
       fallbackRendererCondition: false,
       rendererOptions: {
-        logger: new ListrLogger({ processOutput: new ProcessOutput(stream, stream) }),
+        logger: new ListrLogger({ processOutput: new Output(stream, stream) }),
         showErrorMessage: false,
       },
     },
   )
   const run = listr.run()
+  const update = (status: Status) => {
+    const items = new Map(itemsOf(status).map((item) => [item.key, item]))
+    for (const line of lines) line.update(items.get(line.key))
+  }
+  update(first)
   return {
-    update: (status) => {
-      const items = new Map(itemsOf(status).map((item) => [item.key, item]))
-      for (const line of lines) line.update(items.get(line.key))
-    },
-    finish: async () => {
+    update,
+    end: async (how) => {
+      stays = how.stays
       for (const line of lines) line.leave()
       await run
       // It leaves the cursor hidden until the process ends, which for us may be weeks.
@@ -122,7 +177,7 @@ class LiveLine {
     if (!item) return this.leave()
     this.#item = item
     this.#show()
-    if (isSettled(item.state)) this.#end(item.state === 'open' || item.state === 'idle' ? 'good' : 'bad')
+    if (item.isSettled) this.#end(item.state === 'open' || item.state === 'idle' ? 'good' : 'bad')
   }
 
   leave(): void {
@@ -138,21 +193,23 @@ interface Item {
   key: string
   name: string
   state: State
+  isSettled: boolean
   /** Where it leads: an endpoint, or listen → target. */
   where: string
   reason: string
 }
 
-function itemsOf({ hosts, forwards }: Status): Item[] {
+function itemsOf(status: Status): Item[] {
+  const itemOf = (what: 'host' | 'forward', row: HostStatus | ForwardStatus, where: string): Item => {
+    const { name, state, problem } = row
+    const settled = isSettled(row, status)
+    const reason = settled && problem ? `: ${problem.summary}` : ''
+    return { key: `${what} ${name}`, name, state, isSettled: settled, where, reason }
+  }
   return [
-    ...hosts.map((host) => itemOf('host', host, host.endpoint)),
-    ...forwards.map((forward) => itemOf('forward', forward, whereOf(forward))),
+    ...status.hosts.map((host) => itemOf('host', { ...host, ...host.next }, (host.next ?? host).endpoint)),
+    ...status.forwards.map((forward) => itemOf('forward', forward, whereOf(forward))),
   ]
-}
-
-function itemOf(what: 'host' | 'forward', row: HostStatus | ForwardStatus, where: string): Item {
-  const reason = isSettled(row.state) && row.problem ? `: ${row.problem.summary}` : ''
-  return { key: `${what} ${row.name}`, name: row.name, state: row.state, where, reason }
 }
 
 function whereOf({ kind, listen, to, via }: ForwardStatus): string {

@@ -1,6 +1,6 @@
 // `tunnels status` for people: hosts, forwards, and beneath them what is wrong. Its JSON is the value itself.
 
-import type { Problem } from '../model/problem.ts'
+import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardStatus, HostStatus, Status } from '../model/status.ts'
 import { makePrintable } from './printable.ts'
 import { formatAge, formatBytes, formatRtt } from './quantity.ts'
@@ -99,7 +99,25 @@ function formatTroubles(status: Status, options: StatusViewOptions): string[] {
     named.add(problem.summary)
     lines.push(...formatTrouble(name, problem, options.color))
   }
-  return [...lines, ...turnedAway(status)]
+  return [
+    ...lines,
+    ...status.hosts.flatMap((host) => [...toCome(host, options), ...asked(host, options)]),
+    ...turnedAway(status),
+    ...configWarnings(status, options.color),
+  ]
+}
+
+function toCome({ name, next }: HostStatus, { now }: StatusViewOptions): string[] {
+  if (!next) return []
+  const { endpoint, state, since } = next
+  const how = `${state} for ${ageOf(since, now)}`
+  return [`${makePrintable(name)} goes through ${makePrintable(endpoint)} once that is connected: ${how}`]
+}
+
+function asked({ name, prompt }: HostStatus, { color }: StatusViewOptions): string[] {
+  if (!prompt) return []
+  const title = `${paint(makePrintable(name), 'yellow', color)} waits for an answer: ${makePrintable(prompt.summary)}`
+  return [title, '  Run `tunnels up` on a terminal: it asks']
 }
 
 const configHeadlines = {
@@ -110,8 +128,16 @@ const configHeadlines = {
 
 function configTroubles({ config }: Status, color: boolean): string[] {
   const headline = configHeadlines[config.state]
-  const problems = config.problems.flatMap((problem) => formatTrouble(placeOf(problem), problem, color))
+  const errors = config.problems.filter(isError)
+  const problems = errors.flatMap((problem) => formatTrouble(placeOf(problem), problem, color))
   return headline ? [paint(headline, 'yellow', color), ...problems] : problems
+}
+
+/** Last: they hide what is wrong. */
+function configWarnings({ config }: Status, color: boolean): string[] {
+  const warnings = config.problems.filter((problem) => !isError(problem))
+  const texts = warnings.map((problem) => formatTrouble(placeOf(problem), problem, color).join('\n'))
+  return [...new Set(texts)].flatMap((text) => text.split('\n'))
 }
 
 function placeOf({ at, path, severity }: Problem): string {

@@ -5,6 +5,7 @@ import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import type { Event, LogLine } from '../../src/control/protocol.ts'
 import type { ProblemCode } from '../../src/model/problem.ts'
+import type { Prompt } from '../../src/model/prompt.ts'
 import type { Status } from '../../src/model/status.ts'
 import type { PlanJson } from '../../src/plan/plan.ts'
 import type { RunningProject } from '../../src/view/projects.ts'
@@ -31,6 +32,15 @@ const problem = {
   span: 4,
 } as const
 
+const prompt = {
+  id: 'b2c1',
+  host: 'b',
+  kind: 'host_key',
+  summary: 'The host key of b is not known',
+  detail: 'SHA256:…',
+  fields: [{ text: 'yes/no?', echo: true }],
+} as const satisfies Prompt
+
 const status: Status = {
   project: 'shop',
   files: ['/shop/tunnels.yaml'],
@@ -45,6 +55,7 @@ const status: Status = {
     {
       name: 'acme',
       endpoint: 'me@acme:22',
+      next: { endpoint: 'me@acme:2222', state: 'retrying', since: time },
       state: 'open',
       since: time,
       rttMs: 1.5,
@@ -61,6 +72,7 @@ const status: Status = {
       reconnects: 1,
       retryAt: time,
       problem,
+      prompt,
     },
   ],
   forwards: [
@@ -135,6 +147,8 @@ const events: Event[] = [
     problem,
     untold: 3,
   },
+  { time, event: 'prompt', what: 'host', name: 'b', prompt },
+  { time, event: 'prompt', what: 'host', name: 'b', prompt: null },
   { time, event: 'end' },
 ]
 
@@ -143,6 +157,7 @@ const logLines: LogLine[] = [
   { level: 'info', time, event: 'start', pid: 4711, version: '0.1.0' },
   { level: 'error', time, event: 'crash', problem },
   { level: 'warn', time, event: 'lost', lines: 7 },
+  { level: 'warn', time, event: 'removed', pid: 4711 },
   { level: 'error', time, event: 'output', text: 'Segmentation fault' },
 ]
 
@@ -151,6 +166,8 @@ describe('JSON schemas', () => {
     const validate = validatorOf('status')
     expect(validate(status), JSON.stringify(validate.errors)).toBe(true)
     expect(validate({ ...status, hosts: [{ ...status.hosts[0], state: 'up' }] })).toBe(false)
+    const { summary: __, ...withoutSummary } = prompt
+    expect(validate({ ...status, hosts: [{ ...status.hosts[1], prompt: withoutSummary }] })).toBe(false)
     const { bytes: _, ...withoutBytes } = status.forwards[0]!
     expect(validate({ ...status, forwards: [withoutBytes] })).toBe(false)
   })
@@ -183,7 +200,7 @@ describe('JSON schemas', () => {
     const union = source.slice(source.indexOf('ProblemCode ='), source.indexOf('/** 1-based'))
     const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code as ProblemCode)
     expect(codes).toContain('INTERNAL')
-    for (const name of ['status', 'events', 'projects']) {
+    for (const name of ['status', 'events', 'projects', 'hostkeys']) {
       expect(schemaOf(name).definitions.problem.properties.code.enum.toSorted()).toEqual(codes.toSorted())
     }
   })

@@ -15,10 +15,10 @@ hosts:
     compression: yes
     proxy_jump: [bastion, me@inner]
     reconnect: { max: 10s, attempts: unlimited }
-  plain: { proxy_jump: none, ssh_config: no }
+  plain: { proxy_jump: none, ssh_config: no, connect: on_demand, disconnect_after: 90s }
 forwards:
   web: -L 8080:zaiste.net:80 -i /keys/c me@acme
-  db: { via: db, local: "[::1]:9000", to: 5432, profiles: [data], description: "Costs 5 $$" }
+  db: { via: db, local: "[::1]:9000", to: 5432, profiles: [data], description: "Costs 5 $$", idle_timeout: 1h }
   plain: { via: plain, local: auto, to: /run/a.sock, http: { host_header: a.example:81 } }
   app: { via: bastion, remote: "*:7000", to: /run/b.sock, allow_from: [10.0.0.0/8] }
   there: { via: bastion, remote: /run/c.sock, to: socks, allow_to: ["*:443"], socket: { replace: no } }

@@ -211,11 +211,9 @@ test('what is not built yet is refused where it is written, never ignored', asyn
   const text = `
 defaults:
   hosts: { connect: on_demand }
+  forwards: { gateway: relay }
 hosts:
-  acme:
-    strict_host_key_checking: accept-new
-    ssh_config: true
-    proxy_command: nc %h %p
+  acme: { disconnect_after: 1m, ssh_config: true }
   fine: { strict_host_key_checking: yes, ssh_config: false, connect: always }
 forwards:
   a: { via: acme, local: 1024, to: 80, idle_timeout: 1h, healthcheck: { type: connect }, env: { A: "{port}" } }
@@ -223,15 +221,9 @@ forwards:
   c: { via: fine, local: 1026, to: 80, idle_timeout: 0 }
 `
   expect(await briefly(text)).toEqual([
-    '3:12 CONFIG_NOT_YET defaults.hosts.connect',
-    '6:5 CONFIG_NOT_YET hosts.acme.strict_host_key_checking',
-    '7:5 CONFIG_NOT_YET hosts.acme.ssh_config',
-    '8:5 CONFIG_NOT_YET hosts.acme.proxy_command',
-    '11:40 CONFIG_NOT_YET forwards.a.idle_timeout',
-    '11:58 CONFIG_NOT_YET forwards.a.healthcheck',
-    '11:90 CONFIG_NOT_YET forwards.a.env',
-    '12:22 CONFIG_NOT_YET hosts.other.strict_host_key_checking',
-    '12:50 CONFIG_NOT_YET hosts.other.ssh_config',
+    '4:15 CONFIG_NOT_YET defaults.forwards.gateway',
+    '9:58 CONFIG_NOT_YET forwards.a.healthcheck',
+    '9:90 CONFIG_NOT_YET forwards.a.env',
   ])
 })
 

@@ -1,7 +1,7 @@
 // From bytes to text, or a sentence that says why not.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { readSource } from '../../src/config/read.ts'
@@ -74,12 +74,24 @@ test('a device without end is read to its bound only', async () => {
   expect(problems).toMatchObject([{ summary: '/dev/zero is larger than 256 KiB and was not read' }])
 })
 
-test('a pipe is read to its end', async () => {
-  const folder = testFolder()
-  execFileSync('mkfifo', [folder.join('pipe')])
-  const reading = readSource(folder.join('pipe'))
-  writeFileSync(folder.join('pipe'), 'a: 1')
+test('a pipe that a shell hands over (`-f <(generate)`) is read to its end', async () => {
+  const path = testFolder().join('pipe')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const writer = openSync(path, constants.O_WRONLY)
+  const reading = readSource(`/dev/fd/${reader}`)
+  writeSync(writer, 'a: 1')
+  closeSync(writer)
   expect((await reading).value?.text).toBe('a: 1')
+  closeSync(reader)
+})
+
+test('a named pipe is refused at once, before anybody writes to it', async () => {
+  const pipe = testFolder().join('pipe')
+  execFileSync('mkfifo', [pipe])
+  const { value, problems } = await readSource(pipe)
+  expect(value).toBeNull()
+  expect(problems).toEqual([{ code: 'CONFIG_UNREADABLE', summary: `${pipe} is a named pipe, not a file` }])
 })
 
 test('standard input is read as it comes, and no further than the bound', async () => {

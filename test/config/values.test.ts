@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { formatDestination, parseDestination } from '../../src/config/destination.ts'
 import { formatDuration, parseDuration } from '../../src/config/duration.ts'
 import { parseHostKey } from '../../src/config/host-keys.ts'
-import { parseHostname, parseUser } from '../../src/config/hostname.ts'
+import { parseHostKeyAlias, parseHostname, parseUser } from '../../src/config/hostname.ts'
 import { parseListen } from '../../src/config/listen.ts'
 import { parseFile } from '../../src/config/local-path.ts'
 import type { Parsed } from '../../src/config/parsed.ts'
@@ -309,4 +309,22 @@ test('a listen address is shown as it can be written', () => {
     const listen = parseListen(text, 'here', base)
     expect(listen.ok && formatListenSpec(listen.value)).toBe(text)
   }
+})
+
+describe('host_key_alias is any name that a line of known_hosts can have', () => {
+  test.each([
+    '[127.0.0.1]:41022',
+    'acme-cluster',
+    '[::1]:22',
+    'team@prod/eu',
+    '10.0.0.1:2222',
+    'a|b',
+    "it's",
+  ])('%s', (alias) => expect(meaningOf(parseHostKeyAlias(alias))).toBe(alias))
+
+  // A pattern would be written down for every host that it matches.
+  test.each(['', '-o', 'a b', 'a\tb', 'a\u0007', '*', 'a*', 'a?', '!a', 'a,b', '|1|x', '#a', '@revoked'])(
+    'but not %j',
+    (alias) => expect(meaningOf(parseHostKeyAlias(alias))).toBe('refused'),
+  )
 })

@@ -9,6 +9,10 @@ test.each([
   ['forwards: { a: -g -D 1080 acme }', 'forwards.a.dynamic'],
   ['forwards: { a: -R 1080 acme }', 'forwards.a.remote'],
   ['hosts: { acme: , other: }\nforwards: { a: -D 1080 acme }', 'hosts.other'],
+  [
+    'hosts: { acme: { connect: on_demand } }\nforwards: { a: { via: acme, remote: 80, to: 80 } }',
+    'hosts.acme.connect',
+  ],
   ['hosts: { acme: }\nforwards: { a: -D 1080 bob@acme, b: -D 1081 acme }', 'forwards.a.via'],
   [
     'forwards: { a: { via: acme, dynamic: 1080, description: "postgres://app:hunter2@db/shop" } }',
@@ -36,6 +40,7 @@ test.each([
     'token of',
   ),
   'forwards: { a: { via: acme, remote: 80, to: 80 } }',
+  'defaults: { hosts: { connect: on_demand } }\nforwards: { a: { via: acme, remote: 80, to: 80 } }',
 ])('%s is not', async (text) => {
   expect(await briefly(text)).toEqual([])
 })

@@ -56,9 +56,12 @@ async function running() {
   const control: Control = {
     status: () => status,
     plan: async () => plan,
+    trust: async () => ({ waiting: [] }),
     reconcile: act('reconcile', { plan, problems: [] }),
     restart: act('restart', { plan, problems: [] }),
     down: act('down', undefined),
+    attend: () => () => {},
+    answer: act('answer', undefined),
     watchEvents: () => {
       watching++
       return () => watching--

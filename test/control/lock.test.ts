@@ -1,13 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { findHolder, isAlive, type LockInfo, takeLock } from '../../src/control/lock.ts'
+import { findHolder, isAlive, type LockInfo, sweepAbandoned, takeLock } from '../../src/control/lock.ts'
 import { identifyProject, lockDirOf, openRuntimeDir, placeProject } from '../../src/control/paths.ts'
 
 let scratch: string
@@ -22,7 +32,11 @@ beforeAll(async () => {
     const place = JSON.parse(process.argv[2])
     const server = createServer((socket) => socket.end())
     process.stdin.once('data', async () => {
-      const lock = await takeLock(place, server, { project: null, ...place, pid: process.pid, version: '0' })
+      const info = { project: null, ...place, pid: process.pid, version: '0' }
+      const lock = await takeLock(place, server, info).catch((error) => {
+        console.log(JSON.stringify(error.problems ?? String(error)))
+        process.exit()
+      })
       process.once('SIGTERM', async () => { await lock.release(); process.exit() })
       console.log(lock ? 'held' : 'lost')
       if (!lock) process.exit()
@@ -55,8 +69,9 @@ function infoOf(place: { folder: string; file: string }): LockInfo {
 }
 
 /** A process of its own that takes the lock when told to; every one is ended with the test. */
-async function startContender(place: object) {
-  const child = spawn(process.execPath, [contender, JSON.stringify(place)], {
+async function startContender(place: object, under = '') {
+  const script = `${under}\nexec "$0" "$@"`
+  const child = spawn('/bin/sh', ['-c', script, process.execPath, contender, JSON.stringify(place)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
@@ -119,6 +134,32 @@ describe('one supervisor a project', () => {
     const lock = await takeLock(place, server, infoOf(place))
     expect(lock && (await isAlive(lock.socket))).toBe(true)
     await lock?.release()
+  })
+
+  test('a disk that takes nothing more is said in one sentence, and nothing is left on it', async () => {
+    const place = await newPlace()
+    const starter = await startContender(place, 'ulimit -f 0')
+    starter.contend()
+    expect(JSON.parse(await starter.nextLine())).toMatchObject([
+      {
+        code: 'STATE_UNWRITABLE',
+        summary: expect.stringContaining(`${place.runtimeDir} cannot be written (EFBIG`),
+        hint: expect.stringContaining('TUNNELS_RUNTIME_DIR'),
+      },
+    ])
+    expect(readdirSync(place.runtimeDir)).toEqual([])
+  })
+
+  test('what a start left that was killed is swept, whatever project it was for; one that goes on is not', async () => {
+    const place = await newPlace()
+    const old = new Date(Date.now() - 3_600_000)
+    const [dead, young] = ['0123456789ab.01234567', '0123456789ab.89abcdef'].map((name) =>
+      join(place.runtimeDir, name),
+    )
+    for (const folder of [dead!, young!]) mkdirSync(folder)
+    utimesSync(dead!, old, old)
+    await sweepAbandoned(place.runtimeDir)
+    expect(readdirSync(place.runtimeDir)).toEqual([basename(young!)])
   })
 
   test('is private whatever the umask is', async () => {

@@ -8,8 +8,9 @@ import { type ControlClient, openControlClient } from '../../src/control/client.
 import { identifyProject, lockDirOf, placeProject } from '../../src/control/paths.ts'
 import type { Control, Event, LogsRequest } from '../../src/control/protocol.ts'
 import { type ControlServer, openControlServer } from '../../src/control/server.ts'
-import { ProblemError } from '../../src/model/problem.ts'
+import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { ForwardStatus, Status } from '../../src/model/status.ts'
+import { eventually } from '../helpers/eventually.ts'
 
 async function newProject() {
   const folder = mkdtempSync(join(tmpdir(), 'tunnels-control-'))
@@ -39,6 +40,10 @@ function rememberingControl() {
       asked.push(['plan', body])
       return plan
     },
+    trust: async (body) => {
+      asked.push(['trust', body])
+      return { waiting: [] }
+    },
     reconcile: async (body) => {
       asked.push(['reconcile', body])
       return { plan, problems: [] }
@@ -49,6 +54,14 @@ function rememberingControl() {
       return { plan, problems: [] }
     },
     down: async (body) => void asked.push(['down', body]),
+    attend: () => {
+      asked.push(['attend', {}])
+      return () => asked.push(['leave', {}])
+    },
+    answer: async (body) => {
+      asked.push(['answer', body])
+      if (body.id === 'gone') throw new ProblemError({ code: 'USAGE', summary: 'Not open any more' })
+    },
     watchEvents: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -181,6 +194,37 @@ test('malformed requests are refused and harm nothing', async () => {
   expect((await ask(server.socket, '/v1/reconcile')).code).toBe(404)
   expect(asked).toEqual([])
   expect(await client.status()).toEqual(status)
+})
+
+test('a key that nobody knows is refused by name: what it asks for would not be done', async () => {
+  const { server, asked } = await running()
+  const selection = {
+    files: ['/shop/tunnels.yaml'],
+    envFile: null,
+    profiles: [],
+    names: null,
+    stopped: [],
+    environment: {},
+    projectName: null,
+  }
+  for (const [path, body, key] of [
+    ['plan', { select: selection }, 'select'],
+    ['reconcile', { selection, force: true }, 'force'],
+    ['reconcile', { selection: { ...selection, name: ['web'] } }, 'selection.name'],
+    ['down', { name: ['web'] }, 'name'],
+    ['restart', { names: ['web'], drainMs: 5 }, 'drainMs'],
+    ['restart', { constructor: 1 }, 'constructor'],
+  ] as const) {
+    const { code, json } = await ask(server.socket, `/v1/${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    })
+    expect([code, (json.problems as Problem[])[0]?.summary]).toEqual([
+      400,
+      `The request is no good: there is no ${key}`,
+    ])
+  }
+  expect(asked).toEqual([])
 })
 
 test('a body over 1 MiB is refused before it is all read', async () => {
@@ -421,4 +465,53 @@ test('a client that never finishes its request keeps no supervisor from ending',
   // Answered behind it: by then the server has heard the half.
   await ask(server.socket, '/healthz')
   await server.close()
+})
+
+test('an answer reaches who asked, and a question that is gone is a problem', async () => {
+  const { client, asked } = await running()
+  await client.answer({ id: 'a', answers: ['secret', ''] })
+  await client.answer({ id: 'b', answers: null })
+  expect(asked).toEqual([
+    ['answer', { id: 'a', answers: ['secret', ''] }],
+    ['answer', { id: 'b', answers: null }],
+  ])
+  await expect(client.answer({ id: 'gone', answers: null })).rejects.toMatchObject({
+    problems: [{ code: 'USAGE' }],
+  })
+})
+
+test('an answer that is none is refused, and what was in it is not said again', async () => {
+  const { client, asked } = await running()
+  for (const answers of [
+    undefined,
+    'secret',
+    [1, 'secret'],
+    Array(65).fill('secret'),
+    ['secret'.repeat(4_000)],
+  ]) {
+    const refused = client.answer({ id: 'a', answers } as never)
+    const problem = await refused.then(
+      () => 'taken',
+      (error: ProblemError) => error.problems[0],
+    )
+    expect(problem).toMatchObject({ code: 'USAGE' })
+    expect(JSON.stringify(problem)).not.toContain('secret')
+  }
+  expect(asked).toEqual([])
+})
+
+test('who follows events with prompts is there to answer until the stream ends; nobody else is', async () => {
+  const { client, asked } = await running()
+  const [person, script] = [new AbortController(), new AbortController()]
+  await client.openEvents(script.signal)
+  await client.attend(person.signal)
+  await eventually(() => expect(asked).toEqual([['attend', {}]]))
+  person.abort()
+  await eventually(() =>
+    expect(asked).toEqual([
+      ['attend', {}],
+      ['leave', {}],
+    ]),
+  )
+  script.abort()
 })

@@ -151,7 +151,7 @@ ${more}`
     said.push(`${args.join(' ')}\n${result.stdout}${result.stderr}`)
     return result
   }
-  const watching = cli.start(['up', '--json', '-v'], { env })
+  const watching = cli.start(['up', '--json', '-v', '--trust'], { env })
   onTestFinished(() => void watching.signal('SIGKILL'))
   await eventually(async () => expect((await run('status', '--check')).code).toBe(0))
   watching.signal('SIGINT')

@@ -166,6 +166,7 @@ describe('JSON is as its schemas and the documentation say', () => {
     await eventually(async () => expect((await cli.status()).config.state).toBe('invalid'))
     const invalid = await cli.status()
     expectSchema('status', invalid)
+    expect((await cli.run(['reload'])).code).toBe(2)
     cli.write(
       'tunnels.yaml',
       cli.file().replace('acme\n', 'acme # mended\n').replace(`:${echo.port}`, `:${greeter.port}`),

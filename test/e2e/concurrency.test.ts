@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream'
 import { expect, test } from 'vitest'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startServer } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { open, openBySocks, sha256, someBytes } from './bytes.ts'
@@ -17,7 +18,7 @@ const size = 1_000_000
 
 const kinds = ['local', 'remote', 'dynamic'] as const
 
-test.each(process.env.TUNNELS_TEST_FULL ? kinds : kinds.slice(0, 1))(
+test.each(isFull ? kinds : kinds.slice(0, 1))(
   '%s: 500 connections at once carry 1 MB each, there and back, and then no socket is left',
   async (kind) => {
     const sshd = await startSshd()

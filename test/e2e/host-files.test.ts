@@ -6,6 +6,7 @@ import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePorts } from '../helpers/ports.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
+import { certify, newKey } from '../ssh/keys.ts'
 
 let sshd: Sshd
 let cli: CliProject
@@ -16,7 +17,7 @@ async function up(resting: Record<string, unknown>): Promise<void> {
   const hosts = `  well: ${hostYaml(sshd)}\n  resting: ${hostYaml(sshd, resting)}\n`
   const forwards = `  one: -D ${first} well\n  two: -D ${second} resting\n`
   cli.write('tunnels.yaml', `hosts:\n${hosts}forwards:\n${forwards}`)
-  await cli.run(['up', '-d'])
+  await cli.run(['up', '-d', '--trust'])
 }
 
 async function hostNamed(name: string) {
@@ -47,6 +48,19 @@ test('a refused key that is replaced, in whatever way, is tried again; known hos
   expect(await hostNamed('well')).toMatchObject({ since, reconnects: 0 })
   expect(sshd.connections() - attempts).toBeLessThanOrEqual(2)
   expect(refused()).toBeLessThanOrEqual(2)
+})
+
+test('a certificate that has expired and is renewed is taken, without anybody who asks for it', async () => {
+  const [authority, key] = await Promise.all([newKey(), newKey()])
+  sshd = await startSshd({ config: [`TrustedUserCAKeys ${authority.path}.pub`] })
+  await certify(authority, key, sshd.user, '-V', '20200101:20200102')
+  await up({ identity_file: key.path })
+  expect(await hostNamed('resting')).toMatchObject({
+    state: 'failed',
+    problem: { detail: expect.stringContaining('was valid until 2020-01-0') },
+  })
+  await certify(authority, key, sshd.user, '-V', '+1d')
+  await eventually(async () => expect(await hostNamed('resting')).toMatchObject({ state: 'open' }))
 })
 
 test('an unknown host key that is written into known_hosts is taken; a folder for it may come later', async () => {

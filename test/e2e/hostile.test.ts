@@ -12,49 +12,14 @@ import { type CliProject, project } from '../helpers/cli.ts'
 import { exchange, failureOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
-import {
-  forwardedTcpip,
-  type HostileOptions,
-  MSG,
-  NASTY,
-  startHostileServer,
-  string,
-  uint32,
-} from '../ssh/hostile-server.ts'
+import { forwardedTcpip, MSG, NASTY, string, uint32 } from '../ssh/hostile-server.ts'
+import { everythingSaid, expectClean, projectViaHostile } from './hostile-project.ts'
 import { forwardOf, forwardWhen, projectVia } from './project-via.ts'
 
 type Yaml = Record<string, unknown>
-
-async function projectViaHostile(forwards: Record<string, Yaml>, options: HostileOptions = {}) {
-  const server = await startHostileServer(options)
-  const acme = {
-    hostname: '127.0.0.1',
-    port: server.port,
-    user: 'deploy',
-    host_keys: [server.key.fingerprint],
-    ssh_config: false,
-    reconnect: { initial: '50ms', max: '200ms' },
-  }
-  const file = { hosts: { acme }, defaults: { forwards: { via: 'acme' } }, forwards }
-  return { server, cli: project({ 'tunnels.yaml': JSON.stringify(file) }) }
-}
-
-/** Everything that a person would look at, and a script. */
-async function everythingSaid(cli: CliProject): Promise<string> {
-  const words = ['status', 'plan', 'config', 'logs', 'ls', 'validate'].flatMap((verb) => [
-    [verb],
-    [verb, '--json'],
-  ])
-  const said = await Promise.all(words.map((args) => cli.run(args)))
-  return said.map(({ stdout, stderr }) => stdout + stderr).join('\n')
-}
-
-/** Line feeds are ours; nothing else that a terminal obeys, in any encoding. */
-function expectClean(text: string): void {
-  expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/)
-}
 
 describe('a server gone bad', () => {
   test('nothing that it says reaches a terminal raw, and the log stays readable', async () => {
@@ -66,7 +31,7 @@ describe('a server gone bad', () => {
       },
       { banner: NASTY, onTcpip: () => {} },
     )
-    const up = cli.start(['up', '--verbose'])
+    const up = cli.start(['up', '--trust', '--verbose'])
     await eventually(async () => (await forwardOf(cli, 'web')).state === 'open')
     await forwardWhen(cli, 'hook', ({ state }) => state === 'open')
     const peer = await server.peer()
@@ -97,7 +62,7 @@ describe('a server gone bad', () => {
       { web: { local: await freePort(), to: 'db:5432' } },
       { onAuthentication: (attempt) => attempt.reject([NASTY] as never) },
     )
-    const up = await cli.run(['up', '-d'])
+    const up = await cli.run(['up', '-d', '--trust'])
     expect(up.code).toBe(1)
     expectClean(up.stdout + up.stderr)
     const said = await everythingSaid(cli)
@@ -249,7 +214,7 @@ describe('secrets', () => {
     const SECRET = `;${CANARY} \x1b[2J!`
     for (const [index, place] of places.entries()) {
       const file = cli.write(`${index}.yaml`, JSON.stringify({ ...good, ...place }))
-      for (const args of process.env.TUNNELS_TEST_FULL ? ways : [ways[index % 2]!]) {
+      for (const args of isFull ? ways : [ways[index % 2]!]) {
         const { code, stdout, stderr } = await cli.run(['-f', file, ...args], { env: { SECRET } })
         expect(`${JSON.stringify(place)} ${code} ${stdout}${stderr}`).toContain(`${JSON.stringify(place)} 2 `)
         expect(stdout + stderr).not.toContain(CANARY)
@@ -269,7 +234,7 @@ test('names, paths and descriptions that would move the cursor are shown, not ob
   mkdirSync(odd)
   writeFileSync(join(odd, 'tunnels.yaml'), readFileSync(join(cli.folder, 'tunnels.yaml')))
   const inside: CliProject = { ...cli, run: (args, options) => cli.run(args, { cwd: odd, ...options }) }
-  const up = await inside.run(['up', '-d'])
+  const up = await inside.run(['up', '-d', '--trust'])
   atEnd(async () => void (await inside.run(['down'])))
   expect(up.stdout + up.stderr).not.toContain('error')
   expectClean(up.stdout + up.stderr)

@@ -7,7 +7,10 @@ const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true })
 ajv.addFormat('date-time', (text: string) => new Date(text).toJSON() === text)
 
 /** Throws with every violation, and the value, unless it is as the schema says. */
-export function expectSchema(name: 'status' | 'plan' | 'events', value: unknown): void {
+export function expectSchema(
+  name: 'status' | 'plan' | 'events' | 'doctor' | 'hostkeys' | 'origins' | 'trust',
+  value: unknown,
+): void {
   const file = new URL(`../../schema/${name}.schema.json`, import.meta.url)
   const validate =
     ajv.getSchema(name) ?? ajv.addSchema(JSON.parse(readFileSync(file, 'utf8')), name).getSchema(name)!

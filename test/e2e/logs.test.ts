@@ -57,6 +57,20 @@ function logFile(cli: CliProject): string {
   return join(home, readdirSync(home)[0]!, 'supervisor.log')
 }
 
+/** Ten at a time. */
+async function fetchAll(port: number, count: number): Promise<void> {
+  const tenth = async () => {
+    for (let done = 0; done < count / 10; done++) expect(await fetch(port)).toBe('hello')
+  }
+  await Promise.all(Array.from({ length: 10 }, tenth))
+}
+
+function outcomes(lines: LogLine[]): { from: string; outcome: string }[] {
+  return lines.flatMap((line) =>
+    line.event === 'connection' ? [{ from: String(line.from), outcome: line.outcome }] : [],
+  )
+}
+
 const nameOf = (line: LogLine) => ('name' in line ? line.name : line.event)
 
 describe('logs', () => {
@@ -158,6 +172,36 @@ describe('logs', () => {
     expect(linesIn(ended.stdout).at(-1)).toMatchObject({ event: 'end' })
   })
 
+  test('of connections without end, none is lost or told twice when the file turns over', async () => {
+    const cli = await logged()
+    await cli.up()
+    await cli.down()
+    const padding = `${JSON.stringify({ level: 'info', time: '2026-01-01T00:00:00.000Z', event: 'start', pid: 1, version: 'x'.repeat(1_000) })}\n`
+    const room = 4 * 1024 * 1024 - 40_000 - statSync(logFile(cli)).size
+    appendFileSync(logFile(cli), padding.repeat(Math.floor(room / padding.length)))
+    await cli.up(['-v'])
+    const early = cli.start(['logs', '-f', '-v', '--json', '-n', 'all'])
+    await eventually(() => linesIn(early.stdout()).length > 3_000)
+    await fetchAll(cli.web, 60)
+    // Whoever comes in between reads from both files what the other one hears, and hears the rest.
+    const late = cli.start(['logs', '-f', '-v', '--json', '-n', 'all'])
+    await Promise.all([fetchAll(cli.web, 240), eventually(() => late.stdout() !== '')])
+    const all = Array.from({ length: 300 }, () => ['opened', 'closed'])
+      .flat()
+      .sort()
+    for (const follower of [early, late]) {
+      const told = await eventually(() => {
+        const seen = outcomes(linesIn(follower.stdout()))
+        return seen.length >= all.length && seen
+      })
+      expect(told.map(({ outcome }) => outcome).sort()).toEqual(all)
+      expect(new Set(told.map(({ from, outcome }) => `${from} ${outcome}`)).size).toBe(all.length)
+    }
+    expect(outcomes(await read(cli, '-v', '-n', 'all'))).toEqual(outcomes(linesIn(early.stdout())))
+    for (const file of [logFile(cli), `${logFile(cli)}.1`])
+      expect(outcomes(linesIn(readFileSync(file, 'utf8'))).length, file).toBeGreaterThan(0)
+  })
+
   test('-f -v shows each connection, and up -v keeps each in the file', async () => {
     const quiet = await logged()
     await quiet.up()
@@ -180,10 +224,12 @@ describe('logs', () => {
   test('who reads may leave early', async () => {
     const cli = await logged()
     await cli.up()
-    const reading = cli.run(['logs', '-f'], { prefix: ['/bin/sh', '-c', '"$0" "$@" | head -n 1'] })
+    const script = '{ "$0" "$@"; echo "code $?" >&2; } | head -n 1'
+    const reading = cli.run(['logs', '-f'], { prefix: ['/bin/sh', '-c', script] })
     const head = await actUntil(reading, () => cli.run(['restart']))
     expect(head.stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(head.stderr).not.toMatch(/EPIPE|at .*\.js/)
+    expect(head.stderr).toContain('code 0\n')
   })
 })
 

@@ -9,10 +9,11 @@ import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePorts } from '../helpers/ports.ts'
 import { isAlive } from '../helpers/processes.ts'
+import { isFull } from '../helpers/sample.ts'
 import type { TestServer } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { openStream, probe, report, startNamedEcho } from './streams.ts'
-import { fileOf, isFull, patient, randomOf, seed, supervisorsOf, timeUntil } from './watched-project.ts'
+import { fileOf, patient, randomOf, seed, supervisorsOf, timeUntil } from './watched-project.ts'
 
 let sshd: Sshd
 let echo: TestServer
@@ -79,7 +80,7 @@ async function isClean(): Promise<boolean> {
 
 test('two that start at once: one supervises, both say that it is up', patient, async () => {
   for (let round = 0; round < (isFull ? 20 : 4); round++) {
-    const both = await Promise.all([cli.run(['up', '-d']), cli.run(['up', '-d'])])
+    const both = await Promise.all([cli.run(['up', '-d', '--trust']), cli.run(['up', '-d', '--trust'])])
     expect(both.map(({ code, stderr }) => (code === 0 ? '' : stderr))).toEqual(['', ''])
     await isAsDeclared()
     await nothingIsLeft()
@@ -126,7 +127,7 @@ const moments: ((random: (below: number) => number, round: number) => Promise<vo
   async function whileItStarts(random) {
     kill(supervisorsOf(cli))
     await eventually(() => supervisorsOf(cli).length === 0)
-    const up = cli.start(['up', '-d'])
+    const up = cli.start(['up', '-d', '--trust'])
     const found = await eventually(() => supervisorsOf(cli).length > 0 && supervisorsOf(cli), { everyMs: 1 })
     await pause(random(250))
     kill(found.filter(isAlive))
@@ -188,7 +189,7 @@ test('the runtime folder is removed, and an `up` comes first: one of the two end
   await cli.up()
   const [first] = supervisorsOf(cli)
   rmSync(cli.env.TUNNELS_RUNTIME_DIR!, { recursive: true })
-  await cli.run(['up', '-d'])
+  await cli.run(['up', '-d', '--trust'])
   await eventually(() => supervisorsOf(cli).length === 1)
   const [left] = supervisorsOf(cli)
   await eventually(async () => (await cli.run(['status', '--check'])).code === 0)

@@ -8,6 +8,7 @@ import { failureOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { converse, heard, open } from './bytes.ts'
@@ -28,7 +29,7 @@ const sample = [
   { tcp: 'remote', permit: 'match', unix: 'yes' },
 ] as const
 
-describe.each(process.env.TUNNELS_TEST_FULL ? matrix : sample)(
+describe.each(isFull ? matrix : sample)(
   'AllowTcpForwarding $tcp, PermitOpen and PermitListen $permit, AllowStreamLocalForwarding $unix',
   ({ tcp, permit, unix }) => {
     test('what is allowed carries, what is denied says which setting denies it', async () => {

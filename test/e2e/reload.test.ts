@@ -9,6 +9,7 @@ import { exchange } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { someBytes } from './bytes.ts'
@@ -17,7 +18,6 @@ import {
   controlOf,
   fileOf,
   forwardIn,
-  isFull,
   patient,
   randomOf,
   seed,
@@ -164,7 +164,10 @@ describe('ten forwards of one host, each with a connection that streams', () => 
       for (let edit = 1; edit <= (isFull ? 30 : 3); edit++) {
         const start = performance.now()
         cli.write('tunnels.yaml', file(edit))
-        took.push(await timeUntil(start, async () => (await control.status()).hosts[0]!.reconnects === edit))
+        // What is open drains from the moment in which the new connection serves.
+        const isMoved = async () =>
+          (await control.status()).forwards.every((one) => one.connections.draining > 0)
+        took.push(await timeUntil(start, isMoved))
         await eventually(() => expect(sshd.logins()).toBe(edit + 1))
         const next = await Promise.all(ports.map(openStream))
         await Promise.all([...streams, ...next].map((stream) => stream.flows()))

@@ -8,12 +8,13 @@ import { identifyProject, placeProject } from '../../src/control/paths.ts'
 import { hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import { saves } from '../helpers/saves.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { holdStream } from './held-stream.ts'
 
-const times = process.env.TUNNELS_TEST_FULL ? 20 : 2
+const times = isFull ? 20 : 2
 
 let sshd: Sshd
 let echo: Awaited<ReturnType<typeof startEcho>>

@@ -4,11 +4,20 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
+import { isFull } from '../helpers/sample.ts'
 import type { TestServer } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { startBlackhole } from './dead-ends.ts'
 import { openStream, probe, report, startNamedEcho } from './streams.ts'
-import { controlOf, fileOf, forwardIn, isFull, statusWhen, timeUntil, type Yaml } from './watched-project.ts'
+import {
+  controlOf,
+  fileOf,
+  forwardIn,
+  reloadTrusting,
+  statusWhen,
+  timeUntil,
+  type Yaml,
+} from './watched-project.ts'
 
 /** All of 127.0.0.0/8, and a listener whose full queue answers nobody. */
 const isLinux = process.platform === 'linux'
@@ -113,6 +122,7 @@ describe.runIf(isLinux)('beside a host that swallows every packet, and a drain o
     const control = await controlOf(cli)
     const stream = await openStream(draining)
     cli.write('tunnels.yaml', fileOf(hosts, { ...stuck, web: web(one) }))
+    await reloadTrusting(control)
     await statusWhen(control, (status) => forwardIn(status, 'leaving')?.state === 'draining')
     await statusWhen(control, (status) => status.hosts.length === 3)
 

@@ -9,6 +9,7 @@ import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePort } from '../helpers/ports.ts'
 import { isAlive } from '../helpers/processes.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 
@@ -87,7 +88,7 @@ test('SIGINT resets, and so does a second signal while SIGTERM drains', async ()
   await eventually(() => !isAlive(pid))
 })
 
-test.skipIf(!process.env.TUNNELS_TEST_FULL)('SIGTERM drains for 25 seconds at most', async () => {
+test.skipIf(!isFull)('SIGTERM drains for 25 seconds at most', async () => {
   const how = ending(await held())
   process.kill(pid, 'SIGTERM')
   expect(await how).toBe('ECONNRESET')

@@ -161,7 +161,7 @@ describe('in a pipe', () => {
     await eventually(() => other.stdout() !== '')
     process.kill(pid, 'SIGKILL')
     const killed = await watching.ended
-    expect(killed.code, killed.stderr).toBe(0)
-    expect((await other.ended).code).toBe(0)
+    expect(killed.code, killed.stderr).toBe(1)
+    expect((await other.ended).code).toBe(1)
   })
 })

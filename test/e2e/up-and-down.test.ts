@@ -259,7 +259,7 @@ describe('what does not come up', () => {
 
     const unknown = { host_keys: undefined, user_known_hosts_file: './known_hosts' }
     cli.write('tunnels.yaml', file(hostYaml(sshd, unknown)))
-    const stranger = await cli.run(['up', '-d'])
+    const stranger = await cli.run(['up', '-d', '--trust'])
     expect(stranger).toMatchObject({ code: 4 })
     expect(stranger.stderr).toContain(sshd.hostKeyFingerprint)
     expect(existsSync(join(cli.folder, 'known_hosts'))).toBe(false)

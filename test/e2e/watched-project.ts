@@ -8,6 +8,7 @@ import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import type { CliProject } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { processesWith } from '../helpers/processes.ts'
+import { isFull } from '../helpers/sample.ts'
 
 export type Yaml = Record<string, unknown>
 
@@ -26,6 +27,12 @@ export async function controlOf(cli: CliProject): Promise<ControlClient> {
   const client = await openControlClient({ place, env: cli.env, version: '' })
   if (!client) throw new Error('Nothing is running for this project')
   return client
+}
+
+/** As `reload --trust`. */
+export async function reloadTrusting(control: ControlClient): Promise<void> {
+  const { waiting } = await control.trust()
+  await control.reconcile({ trusted: waiting.map(({ hash }) => hash) })
 }
 
 /** The status as soon as `isExpected` is true of it; the last one seen is the failure's message. */
@@ -79,8 +86,6 @@ export function randomOf(seed: number): (below: number) => number {
 
 /** From the environment, to repeat a run that failed. */
 export const seed = Number(process.env.TUNNELS_TEST_SEED ?? Math.floor(Math.random() * 1e9))
-
-export const isFull = Boolean(process.env.TUNNELS_TEST_FULL)
 
 /** For tests that do more of the same in a full run. */
 export const patient = { timeout: isFull ? 600_000 : 120_000 }

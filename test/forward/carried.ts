@@ -26,6 +26,7 @@ export const plainRoute: Route = {
   auth: null,
   hostHeader: null,
   maxConnections: 1024,
+  idleTimeoutMs: 0,
   drainMs: 600_000,
 }
 

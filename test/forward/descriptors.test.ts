@@ -10,7 +10,12 @@ test.runIf(process.platform === 'linux')(
     let granted = 0
     while (descriptorProblem() === null) granted += 1
     expect(granted).toBeLessThan(limit - 48)
-    expect(descriptorProblem()).toMatchObject({ code: 'LIMIT_REACHED' })
+    expect(descriptorProblem()).toMatchObject({
+      code: 'LIMIT_REACHED',
+      summary: expect.stringContaining(
+        `${limit} files and connections open, and keeps 48 of them for itself`,
+      ),
+    })
     // In this time it looks again, and sees none of them open.
     for (const end = performance.now() + 60; performance.now() < end; )
       expect(descriptorProblem()).toMatchObject({ code: 'LIMIT_REACHED' })

@@ -161,6 +161,23 @@ describe('Unix sockets', () => {
     await new Promise((resolve) => server.close(resolve))
   }
 
+  it('says so when its file was taken away; its connections go on, and it can be made again', async () => {
+    const path = testFolder().join('s')
+    const listener = await listen(unix(path))
+    const client = dial(unix(path))
+    await once(client, 'connect')
+    unlinkSync(path)
+    await eventually(() => listener.failed.aborted)
+    expect(problemOf(listener.failed.reason)).toMatchObject({
+      code: 'LISTEN_FAILED',
+      detail: 'Its file was taken away.',
+    })
+    client.end('still here')
+    expect((await watchEnding(client)).bytes.toString()).toBe('still here')
+    await listen(unix(path))
+    expect(await ask(unix(path))).toBe('hello')
+  })
+
   it.each([0o600, 0o660, 0o666])(
     'has mode %o, whatever the umask, and leaves nothing beside it',
     async (mode) => {

@@ -10,7 +10,7 @@ import type { SocketAddress } from '../../src/model/address.ts'
 import { ProblemError } from '../../src/model/problem.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
-import { startEcho, startEchoAfterEnd, startHttp, startSource } from '../helpers/servers.ts'
+import { startEcho, startEchoAfterEnd, startHttp, startServer, startSource } from '../helpers/servers.ts'
 import { carry, to } from './carried.ts'
 import { watchEnding } from './pair.ts'
 
@@ -198,6 +198,63 @@ describe('who is turned away', () => {
     await eventually(() => traffic.counts.active === 0)
     expect(traffic.problem).toBeNull()
     expect(await say(dial(), 'again')).toBe('again')
+  })
+})
+
+describe('idle_timeout', () => {
+  it('cuts a connection on which nothing moves, on both sides, and its end says why', async () => {
+    const target = await startEcho()
+    const { traffic, dial, news } = await carry(to(target.port, { idleTimeoutMs: 20 }))
+    const client = dial()
+    const ending = reset(client)
+    client.write('hello')
+    expect(await ending).toBe('reset')
+    await eventually(() => target.open() === 0)
+    await eventually(() => traffic.counts.active === 0)
+    expect(traffic.counts).toMatchObject({ total: 1, failed: 0, refused: 0 })
+    expect(traffic.problem).toBeNull()
+    const { outcome, problem } = news.at(-1)!
+    expect({ outcome, why: problem?.summary }).toEqual({
+      outcome: 'closed',
+      why: 'Nothing moved on it for 0.02 s (idle_timeout)',
+    })
+  })
+
+  it('a half-closed one too: who has said everything and gets no answer', async () => {
+    const target = await startServer((socket) => void socket.resume())
+    const { traffic, dial, news } = await carry(to(target.port, { idleTimeoutMs: 20 }))
+    const client = dial()
+    client.end('and now?')
+    expect(await reset(client)).toBe('reset')
+    await eventually(() => traffic.counts.active === 0)
+    expect(news.map(({ outcome, problem }) => [outcome, problem?.code])).toEqual([
+      ['opened', undefined],
+      ['closed', 'LIMIT_REACHED'],
+    ])
+  })
+
+  it('the time in which the target is not reached yet is not idle', async () => {
+    const target = await startEcho()
+    const slowly: Dial = async (...args) => {
+      await eventually(() => Date.now() > began + 100)
+      return dialLocal(...args)
+    }
+    const began = Date.now()
+    const { dial, news } = await carry(to(target.port, { idleTimeoutMs: 20, dial: slowly }))
+    dial()
+    await eventually(() => news.length > 0)
+    expect(news[0]).toMatchObject({ outcome: 'opened' })
+  })
+
+  it('an edit of it is for connections from then on', async () => {
+    const target = await startEcho()
+    const { traffic, dial } = await carry(to(target.port))
+    const client = dial()
+    await say(client, 'hello')
+    traffic.setRoute(to(target.port, { idleTimeoutMs: 20 }), 'limits')
+    const other = dial()
+    expect(await reset(other)).toBe('reset')
+    expect(await say(client, 'still')).toBe('still')
   })
 })
 

@@ -63,6 +63,16 @@ export const saves: Readonly<Record<string, Save>> = {
       closeSync(handle)
     },
   },
+  'written in slow goes of whole lines': {
+    save: async (file, content) => {
+      const half = content.lastIndexOf('\n', content.length / 2) + 1
+      const handle = openSync(file, 'w')
+      writeSync(handle, content.slice(0, half))
+      await pause(REST_MS * 5)
+      writeSync(handle, content.slice(half))
+      closeSync(handle)
+    },
+  },
   'swapped as a symbolic link': {
     prepare: (file) => {
       renameSync(file, `${file}.1`)

@@ -35,6 +35,19 @@ test('the installed binary runs', async () => {
   await tunnels('validate')
 })
 
+test('the installed binary does the main job', async () => {
+  expect(await tunnels('demo', '--once')).toContain('Everything that the demo had opened is closed again')
+})
+
+test('what became part of it comes with its licenses', () => {
+  const licenses = readFileSync(
+    folder.join('user/node_modules/tunnels/dist/THIRD-PARTY-LICENSES.txt'),
+    'utf8',
+  )
+  for (const name of ['yaml', 'chokidar', 'commander', 'pino', 'listr2'])
+    expect(licenses).toContain(`${name} `)
+})
+
 test('npm ls is clean there', async () => {
   const { stdout } = await npm(folder.join('user'), 'ls', '--all')
   expect(stdout).not.toMatch(/invalid|missing|extraneous|deduped invalid/)

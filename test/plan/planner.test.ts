@@ -4,6 +4,7 @@ import type { Wanted, WantedForward } from '../../src/model/wanted.ts'
 import { formatSteps, toPlanJson } from '../../src/plan/plan.ts'
 import { makePlan } from '../../src/plan/planner.ts'
 import { nothingRuns, type OpenConnection, type Snapshot } from '../../src/plan/snapshot.ts'
+import { isFull } from '../helpers/sample.ts'
 import { everywhere, host, local, loopback, remote, wanted } from './wanted.ts'
 
 const client: OpenConnection = {
@@ -177,6 +178,8 @@ describe('what the file says against what runs', () => {
     ['server_alive_interval', { serverAliveIntervalMs: 1 }],
     ['server_alive_count_max', { serverAliveCountMax: 1 }],
     ['connect_timeout', { connectTimeoutMs: 1 }],
+    ['connect', { connect: 'on_demand' }],
+    ['disconnect_after', { disconnectAfterMs: 1 }],
   ])('a changed %s of a host interrupts nothing', (field, fields) => {
     const from = wanted([local('db', 9000)])
     const to = wanted([local('db', 9000)], [host('acme', fields)])
@@ -231,7 +234,7 @@ describe('for any two projects', () => {
       fc.property(project, project, (a, b) => {
         expect(makePlan(b, apply(makePlan(b, running(a)), running(a))).steps).toEqual([])
       }),
-      { numRuns: process.env.TUNNELS_TEST_FULL ? 5_000 : 500 },
+      { numRuns: isFull ? 5_000 : 500 },
     )
   })
 

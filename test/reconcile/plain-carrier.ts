@@ -57,6 +57,7 @@ function plainCarrier(refusesListening: () => boolean): { carrier: Carrier; lose
   const carrier: Carrier = {
     closed: end.signal,
     rttMs: null,
+    warning: null,
     update() {},
     close: lose,
     async dial(target, from, signal) {

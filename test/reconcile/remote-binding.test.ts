@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Carrier, RemoteListener } from '../../src/forward/carrier.ts'
 import { HostSlot } from '../../src/reconcile/host-slot.ts'
+import { Prompts } from '../../src/reconcile/prompts.ts'
 import { RemoteBinding } from '../../src/reconcile/remote-binding.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -14,6 +15,7 @@ function slowServer() {
   const carrier: Carrier = {
     closed: end.signal,
     rttMs: null,
+    warning: null,
     update() {},
     close: () => end.abort(new Error('closed')),
     dial: () => Promise.reject(new Error('nobody dials')),
@@ -26,12 +28,8 @@ function slowServer() {
 
 test('what is closed while the server is asked stays closed, and the server is told', async () => {
   const { carrier, asked, answer, closed } = slowServer()
-  const slot = new HostSlot(
-    host('acme'),
-    null,
-    async () => carrier,
-    () => {},
-  )
+  const surroundings = { connect: async () => carrier, onChange() {}, prompts: new Prompts() }
+  const slot = new HostSlot(host('acme'), null, surroundings)
   atEnd(() => slot.retire(true))
   const endpoint = { key: 'k', forward: 'hook', local: null, remote: 'acme 7000', properties: '' }
   const owner = { name: 'hook', handle() {}, bindingChanged() {} }

@@ -1,34 +1,28 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, renameSync, rmSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { WantedHost } from '../../src/model/wanted.ts'
 import { connect } from '../../src/ssh/connect.ts'
-import { atEnd } from '../helpers/cleanup.ts'
-import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { startServer } from '../helpers/servers.ts'
-import { type KeyType, makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
+import { startSshd } from '../helpers/sshd.ts'
+import { uint32 } from './hostile-server.ts'
+import { askSsh, fingerprints, newKey, startAgent } from './keys.ts'
 import { hostFor, NEVER, open, problemFrom } from './support.ts'
 
 const attempt = (host: WantedHost) => problemFrom(connect(host, { signal: NEVER }))
 
-interface Key {
-  path: string
-  line: string
-  fingerprint: string
-}
-
 describe('keys from files', () => {
-  test.each<KeyType>(['ed25519', 'rsa', 'ecdsa'])('%s', async (type) => {
-    const key = await newKey(type)
+  test.each(['ed25519', 'rsa', 'ecdsa'])('%s', async (type) => {
+    const key = await newKey({ type })
     const server = await startSshd({ authorizedKeys: [key.line] })
     await open(hostFor(server, { identityFiles: [key.path] }))
     expect(server.logins()).toBe(1)
   })
 
   test('RSA signs with SHA-2 only, with SHA-512 first as ssh does', async () => {
-    const key = await newKey('rsa')
+    const key = await newKey({ type: 'rsa' })
     for (const algorithm of ['rsa-sha2-256', 'rsa-sha2-512']) {
       const config = [`PubkeyAcceptedAlgorithms ${algorithm}`]
       const server = await startSshd({ authorizedKeys: [key.line], config })
@@ -50,7 +44,7 @@ describe('keys from files', () => {
   })
 
   test('a wrong key: what the server takes, and each key that was tried', async () => {
-    const [wrong, other] = await Promise.all([newKey(), newKey('ecdsa')])
+    const [wrong, other] = await Promise.all([newKey(), newKey({ type: 'ecdsa' })])
     const server = await startSshd()
     const files = [wrong.path, '/nowhere/id_rsa', other.path]
     const problem = await attempt(hostFor(server, { identityFiles: files }))
@@ -74,7 +68,7 @@ describe('keys from files', () => {
   })
 
   test.each([true, false])('an encrypted one needs a person (its .pub beside it: %s)', async (withPublic) => {
-    const key = await newKey('ed25519', 'secret words')
+    const key = await newKey({ passphrase: 'secret words' })
     if (!withPublic) rmSync(`${key.path}.pub`)
     const server = await startSshd({ authorizedKeys: [key.line] })
     const problem = await attempt(hostFor(server, { identityFiles: [key.path] }))
@@ -85,25 +79,16 @@ describe('keys from files', () => {
   })
 
   test('an encrypted one that the server would not take anyway needs no person', async () => {
-    const key = await newKey('ed25519', 'secret words')
+    const key = await newKey({ passphrase: 'secret words' })
     expect((await attempt(hostFor(await startSshd(), { identityFiles: [key.path] }))).code).toBe(
       'AUTH_FAILED',
     )
   })
 
   test('an encrypted one does not keep a plain one from working', async () => {
-    const [locked, plain] = await Promise.all([newKey('rsa', 'secret words'), newKey()])
+    const [locked, plain] = await Promise.all([newKey({ type: 'rsa', passphrase: 'secret words' }), newKey()])
     const server = await startSshd({ authorizedKeys: [locked.line, plain.line] })
     await open(hostFor(server, { identityFiles: [locked.path, plain.path] }))
-  })
-
-  test('PKCS#8 is said to be unreadable, with the command', async () => {
-    const key = await newKey('rsa')
-    execFileSync('ssh-keygen', ['-p', '-q', '-m', 'PKCS8', '-N', '', '-f', key.path])
-    const server = await startSshd({ authorizedKeys: [key.line] })
-    const problem = await attempt(hostFor(server, { identityFiles: [key.path] }))
-    expect(problem.code).toBe('AUTH_FAILED')
-    expect(problem.detail).toContain(`ssh-keygen -p -f ${key.path}`)
   })
 
   test('preferred_authentications and pubkey_accepted_algorithms are honoured', async () => {
@@ -122,8 +107,8 @@ describe('keys from files', () => {
 })
 
 describe('keys from an agent', () => {
-  test.each<KeyType>(['ed25519', 'rsa', 'ecdsa'])('%s', async (type) => {
-    const key = await newKey(type)
+  test.each(['ed25519', 'rsa', 'ecdsa'])('%s', async (type) => {
+    const key = await newKey({ type })
     const agent = await startAgent(key)
     const server = await startSshd({ authorizedKeys: [key.line] })
     await open(hostFor(server, { agent, identityFiles: [], identitiesOnly: false }))
@@ -136,10 +121,13 @@ describe('keys from an agent', () => {
     const identityFiles = [file.path, named.path]
     const ours = await attempt(hostFor(server, { agent, identityFiles, identitiesOnly: false }))
     expect(fingerprints(ours.detail)).toEqual([named, held, file].map((key) => key.fingerprint))
-    expect(fingerprints(ours.detail)).toEqual(await offeredBySsh(server, agent, identityFiles, false))
+    const options = [`IdentityAgent=${agent}`, ...identityFiles.map((path) => `IdentityFile=${path}`)]
+    expect(fingerprints(ours.detail)).toEqual((await askSsh(server, options)).offered)
     const only = await attempt(hostFor(server, { agent, identityFiles, identitiesOnly: true }))
     expect(fingerprints(only.detail)).toEqual([named, file].map((key) => key.fingerprint))
-    expect(fingerprints(only.detail)).toEqual(await offeredBySsh(server, agent, identityFiles, true))
+    expect(fingerprints(only.detail)).toEqual(
+      (await askSsh(server, ['IdentitiesOnly=yes', ...options])).offered,
+    )
   })
 
   test('the public half in a file is enough to name one', async () => {
@@ -170,6 +158,51 @@ describe('keys from an agent', () => {
     await open(hostFor(server, { agent, identityFiles: [keys[3]!.path], identitiesOnly: true }))
   })
 
+  test('twelve keys and a server that looks at six: as ssh, the right one has to be named', async () => {
+    const keys = await Promise.all(Array.from({ length: 12 }, () => newKey()))
+    const agent = await startAgent(...keys)
+    const right = keys[11]!
+    const server = await startSshd({ authorizedKeys: [right.line], config: ['MaxAuthTries 6'] })
+    const all = hostFor(server, { agent, identityFiles: [], identitiesOnly: false })
+    const problem = await attempt(all)
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toMatch(/too many authentication failures/i)
+    expect(problem.hint).toContain('identities_only: true')
+    expect((await askSsh(server, [`IdentityAgent=${agent}`, 'IdentityFile=/nowhere'])).gotIn).toBe(false)
+    await open({ ...all, identityFiles: [`${right.path}.pub`] })
+    const named = [`IdentityAgent=${agent}`, `IdentityFile=${right.path}.pub`]
+    expect((await askSsh(server, named)).gotIn).toBe(true)
+  })
+
+  test.each([
+    ['garbage', Buffer.from('SSH-2.0-not an agent\r\n')],
+    ['a list without end', Buffer.concat([uint32(9), Buffer.of(12), uint32(2 ** 31), uint32(0)])],
+    ['a length of two gigabytes', uint32(2 ** 31)],
+    ['a refusal', Buffer.concat([uint32(1), Buffer.of(5)])],
+  ])('one that answers %s is a note, and files still work', async (_what, answer) => {
+    const agent = testFolder().join('agent')
+    await startServer((socket) => socket.on('data', () => socket.write(answer)), { path: agent })
+    const server = await startSshd()
+    await open(hostFor(server, { agent }))
+    const problem = await attempt(hostFor(server, { agent, identityFiles: [] }))
+    expect(problem.detail).toContain(`The agent at ${agent} does not answer`)
+  })
+
+  test('one that signs with SHA-1 whatever it is asked for is not used', async () => {
+    const key = await newKey({ type: 'rsa' })
+    const agent = await startAgent(key)
+    const old = await startDeafAgent(agent)
+    const server = await startSshd({
+      authorizedKeys: [key.line],
+      config: ['PubkeyAcceptedAlgorithms +ssh-rsa'],
+    })
+    const host = hostFor(server, { agent: old, identityFiles: [], identitiesOnly: false })
+    const problem = await attempt(host)
+    expect(problem.code).toBe('AUTH_FAILED')
+    expect(problem.detail).toContain('did not sign')
+    await open({ ...host, agent })
+  })
+
   test('one that is stuck is left alone after a while', async () => {
     const agent = testFolder().join('stuck')
     await startServer((socket) => socket.resume(), { path: agent })
@@ -194,52 +227,21 @@ test('a server that wants a second step after the key needs a person', async () 
   expect(problem.summary).toContain('password')
 })
 
-async function newKey(type: KeyType = 'ed25519', passphrase = ''): Promise<Key> {
-  const path = testFolder().join('id')
-  await makeKey(path, type, passphrase)
-  const line = readFileSync(`${path}.pub`, 'utf8').trim()
-  const fingerprint = execFileSync('ssh-keygen', ['-lf', `${path}.pub`], { encoding: 'utf8' }).split(' ')[1]!
-  return { path, line, fingerprint }
-}
-
-/** Holds the keys in this order; ended after the test. */
-async function startAgent(...keys: Key[]): Promise<string> {
-  const socket = join(testFolder().path, 'agent')
-  const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
-  atEnd(() => void child.kill())
-  await eventually(() => existsSync(socket))
-  for (const { path } of keys)
-    execFileSync('ssh-add', ['-q', path], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' })
-  return socket
-}
-
-function fingerprints(text = ''): string[] {
-  return text.match(/SHA256:[A-Za-z0-9+/]{43}/g) ?? []
-}
-
-/** In the order in which ssh itself offers them. */
-async function offeredBySsh(server: Sshd, agent: string, files: string[], only: boolean): Promise<string[]> {
-  const options = [
-    `UserKnownHostsFile=${server.knownHostsFile}`,
-    `IdentityAgent=${agent}`,
-    `IdentitiesOnly=${only ? 'yes' : 'no'}`,
-    'BatchMode=yes',
-    ...files.map((file) => `IdentityFile=${file}`),
-  ]
-  const child = spawn('ssh', [
-    '-v',
-    '-F',
-    'none',
-    ...options.flatMap((option) => ['-o', option]),
-    '-p',
-    String(server.port),
-    '127.0.0.1',
-    'true',
-  ])
-  let said = ''
-  child.stderr.on('data', (chunk) => {
-    said += chunk
-  })
-  await new Promise((resolve) => child.once('close', resolve))
-  return said.split('\n').flatMap((line) => (line.includes('Offering public key') ? fingerprints(line) : []))
+/** Passes everything on to a real agent, but for the flags that ask for SHA-2. */
+async function startDeafAgent(agent: string): Promise<string> {
+  const path = testFolder().join('deaf')
+  await startServer(
+    (socket) => {
+      const real = createConnection(agent)
+      real.on('error', () => socket.destroy())
+      real.pipe(socket)
+      socket.on('data', (request: Buffer) => {
+        if (request[4] === 13) request.writeUInt32BE(0, request.length - 4)
+        real.write(request)
+      })
+      socket.on('close', () => real.destroy())
+    },
+    { path },
+  )
+  return path
 }

@@ -228,7 +228,8 @@ describe('host keys', () => {
   test('an unknown one is refused with its fingerprint and the command, before any key of ours is shown', async () => {
     const server = await startSshd()
     const file = testFolder().join('known_hosts')
-    const problem = await attempt(hostFor(server, { userKnownHostsFiles: [file] }))
+    const host = hostFor(server, { userKnownHostsFiles: [file], strictHostKeyChecking: 'yes' })
+    const problem = await attempt(host)
     expect(problem.code).toBe('HOST_KEY_UNKNOWN')
     expect(problem.detail).toContain(`ssh-ed25519 ${server.hostKeyFingerprint}`)
     expect(problem.hint).toContain(

@@ -50,7 +50,10 @@ test.each(['127.0.0.1', '::1'])(
 
 test.each(['known_hosts', "it's my/known hosts"])('the ssh command: the key lands in %s', async (leaf) => {
   const server = await startSshd()
-  const host = hostFor(server, { userKnownHostsFiles: [join(testFolder().path, leaf)] })
+  const host = hostFor(server, {
+    userKnownHostsFiles: [join(testFolder().path, leaf)],
+    strictHostKeyChecking: 'yes',
+  })
   const hint = await hintOf(host)
   const command = /`(ssh .*?[^`])` and answer/.exec(hint)?.[1] ?? ''
   const answers = `-F none -i ${server.identityFile} -o StrictHostKeyChecking=accept-new -o BatchMode=yes`

@@ -122,14 +122,25 @@ function peerOf(connection: ssh2.Connection, socket: Socket): Peer {
     'CHANNEL_DATA',
   ])
     count(protocol, message, counts)
-  const send: Peer['send'] = (...payload) => {
+  return {
+    connection,
+    socket,
+    protocol,
+    send: senderTo(connection),
+    heard: (message) => counts.get(message) ?? 0,
+  }
+}
+
+/** See `Peer.send`; also before the login. */
+export function senderTo(connection: ssh2.Connection): Peer['send'] {
+  const protocol = protocolOf(connection)
+  return (...payload) => {
     const bytes = Buffer.concat(payload.map((part) => (typeof part === 'number' ? Buffer.of(part) : part)))
     const { write } = protocol._packetRW
     const packet = write.alloc(bytes.length)
     bytes.copy(packet, write.allocStart)
     sendPacket(protocol, write.finalize(packet))
   }
-  return { connection, socket, protocol, send, heard: (message) => counts.get(message) ?? 0 }
 }
 
 function count({ _handlers }: Protocol, message: string, counts: Map<string, number>): void {
@@ -189,5 +200,46 @@ export function forwardedTcpip(address: string, port: number, from = '127.0.0.1'
   return channelOpen('forwarded-tcpip', string(address), uint32(port), string(from), uint32(fromPort))
 }
 
+/** Channels of every kind that nobody here ever asks for; `port` is one of this machine. */
+export function strangeChannels(port: number): Buffer[][] {
+  return [
+    channelOpen('forwarded-streamlocal@openssh.com', string('/run/docker.sock'), string('')),
+    channelOpen('forwarded-streamlocal@openssh.com', string('localhost:7000'), string('')),
+    channelOpen('forwarded-streamlocal@openssh.com', string('constructor'), string('')),
+    channelOpen('direct-tcpip', string('127.0.0.1'), uint32(port), string('127.0.0.1'), uint32(1)),
+    channelOpen('direct-streamlocal@openssh.com', string('/run/docker.sock'), string(''), uint32(0)),
+    channelOpen('session'),
+    channelOpen('x11', string('127.0.0.1'), uint32(6000)),
+    channelOpen('auth-agent@openssh.com'),
+    channelOpen('tun@openssh.com', uint32(1), uint32(0)),
+    channelOpen(NASTY),
+  ]
+}
+
 /** Everything that would reach a terminal: ESC, OSC, C1, BEL, direction marks, a line of its own. */
 export const NASTY = 'evil\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u0085\r\nforged: line\x00\x7f'
+
+/** RFC 4253, section 6, without encryption. */
+export function clearPacket(payload: Buffer): Buffer {
+  const padding = 16 - ((payload.length + 5) % 8)
+  return Buffer.concat([
+    uint32(payload.length + padding + 1),
+    Buffer.of(padding),
+    payload,
+    Buffer.alloc(padding),
+  ])
+}
+
+/** RFC 4253, section 7.1. */
+export function kexInit(kex = 'curve25519-sha256'): Buffer {
+  const lists = [
+    kex,
+    'ssh-ed25519',
+    ...Array(2).fill('aes128-ctr'),
+    ...Array(2).fill('hmac-sha2-256'),
+    ...Array(2).fill('none'),
+    '',
+    '',
+  ]
+  return Buffer.concat([Buffer.of(20), Buffer.alloc(16), ...lists.map(string), Buffer.alloc(5)])
+}

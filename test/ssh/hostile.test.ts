@@ -9,14 +9,18 @@ import { type Problem, problemOf } from '../../src/model/problem.ts'
 import { connect } from '../../src/ssh/connect.ts'
 import { isExchangingKeys, packetsHeldBack } from '../../src/ssh/internals.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { isFull } from '../helpers/sample.ts'
 import { startServer } from '../helpers/servers.ts'
 import {
   channelOpen,
+  clearPacket,
   forwardedTcpip,
   type HostileOptions,
+  kexInit,
   MSG,
   NASTY,
   startHostileServer,
+  strangeChannels,
   string,
   uint32,
 } from './hostile-server.ts'
@@ -115,16 +119,7 @@ describe('what nobody asked for', () => {
       forwardedTcpip('', 7000),
       forwardedTcpip('localhost', 0),
       forwardedTcpip('__proto__', 7000),
-      channelOpen('forwarded-streamlocal@openssh.com', string('/run/docker.sock'), string('')),
-      channelOpen('forwarded-streamlocal@openssh.com', string('localhost:7000'), string('')),
-      channelOpen('forwarded-streamlocal@openssh.com', string('constructor'), string('')),
-      channelOpen('direct-tcpip', string('127.0.0.1'), uint32(22), string('127.0.0.1'), uint32(1)),
-      channelOpen('direct-streamlocal@openssh.com', string('/run/docker.sock'), string(''), uint32(0)),
-      channelOpen('session'),
-      channelOpen('x11', string('127.0.0.1'), uint32(6000)),
-      channelOpen('auth-agent@openssh.com'),
-      channelOpen('tun@openssh.com', uint32(1), uint32(0)),
-      channelOpen(NASTY),
+      ...strangeChannels(22),
     ]
     for (const request of requests) peer.send(...request)
     await eventually(() => peer.heard('CHANNEL_OPEN_FAILURE') === requests.length)
@@ -364,7 +359,7 @@ describe('what it takes', () => {
 })
 
 describe('any message, with anything in it', () => {
-  const numbers = process.env.TUNNELS_TEST_FULL
+  const numbers = isFull
     ? Array.from({ length: 256 }, (_, number) => number)
     : [
         0, 2, 3, 5, 6, 7, 20, 21, 30, 31, 50, 51, 52, 60, 61, 80, 81, 82, 90, 91, 92, 93, 94, 95, 96, 97, 98,
@@ -383,28 +378,3 @@ describe('any message, with anything in it', () => {
     }
   })
 })
-
-/** RFC 4253, section 6, without encryption. */
-function clearPacket(payload: Buffer): Buffer {
-  const padding = 16 - ((payload.length + 5) % 8)
-  return Buffer.concat([
-    uint32(payload.length + padding + 1),
-    Buffer.of(padding),
-    payload,
-    Buffer.alloc(padding),
-  ])
-}
-
-/** RFC 4253, section 7.1. */
-function kexInit(kex = 'curve25519-sha256'): Buffer {
-  const lists = [
-    kex,
-    'ssh-ed25519',
-    ...Array(2).fill('aes128-ctr'),
-    ...Array(2).fill('hmac-sha2-256'),
-    ...Array(2).fill('none'),
-    '',
-    '',
-  ]
-  return Buffer.concat([Buffer.of(20), Buffer.alloc(16), ...lists.map(string), Buffer.alloc(5)])
-}

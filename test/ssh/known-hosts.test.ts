@@ -1,4 +1,5 @@
-// Each shape of known_hosts is put to ssh itself and to us, against the same server: the verdicts must be equal.
+// Each shape of known_hosts is put to ssh itself and to us, against the same server, under each way of checking: the
+// verdicts must be equal, and what stands in the file afterwards, too.
 
 import { execFile } from 'node:child_process'
 import { createHmac } from 'node:crypto'
@@ -10,10 +11,21 @@ import type { WantedHost } from '../../src/model/wanted.ts'
 import { connect } from '../../src/ssh/connect.ts'
 import { lookupNames, matchesHost, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { type TestFolder, testFolder } from '../helpers/folder.ts'
+import { sampleOf } from '../helpers/sample.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { hostFor, NEVER } from './support.ts'
 
-type Outcome = 'known' | 'unknown' | 'changed' | 'revoked'
+/** `added`: taken as new. */
+type Verdict = 'known' | 'added' | 'unknown' | 'changed' | 'revoked'
+
+interface Outcome {
+  verdict: Verdict
+  /** The user's first file afterwards. */
+  file: string
+}
+
+const checkings = ['yes', 'accept-new', 'no'] as const
+type Checking = (typeof checkings)[number]
 
 interface Keys {
   ed: string
@@ -147,11 +159,8 @@ const shapes: Record<string, Shape> = {
   'revoked in the second': { text: ({ ed }) => `${H} ${ed}\n`, more: ({ ed }) => `@revoked ${H} ${ed}\n` },
 }
 
-const FULL = process.env.TUNNELS_TEST_FULL === '1'
 const names = Object.keys(shapes)
-// A different part of them every day, so that all are seen.
-const today = Math.floor(Date.now() / 86_400_000) % 4
-const chosen = FULL ? names : names.filter((_, index) => index % 4 === today)
+const chosen = (checking: Checking) => sampleOf(names, 4, checkings.indexOf(checking))
 
 let folder: TestFolder
 let servers: Record<'several' | 'ed25519 alone', { sshd: Sshd; keys: Keys }>
@@ -184,18 +193,19 @@ test('there are enough of them', () => {
   expect(names.length).toBeGreaterThanOrEqual(60)
 })
 
-describe('the verdict of ssh is ours', () => {
-  test.each(chosen)('%s', async (name) => {
+describe.each(checkings)('the verdict of ssh is ours, with %s', (checking) => {
+  test.each(chosen(checking))('%s', async (name) => {
     const shape = shapes[name]!
     const { sshd, keys } = servers[shape.server ?? 'several']
-    const files = [shape.text, shape.more ?? (() => '')].map((text, index) =>
-      folder.write(`${names.indexOf(name)}-${index}`, text(keys)),
-    )
+    const filesFor = (who: string) =>
+      [shape.text, shape.more ?? (() => '')].map((text, index) =>
+        folder.write(`${names.indexOf(name)}-${checking}-${who}-${index}`, text(keys)),
+      )
     const [theirs, ours] = await Promise.all([
-      verdictOfSsh(shape, sshd, files),
-      verdictOfUs(shape, sshd, files),
+      outcomeOfSsh(shape, sshd, filesFor('ssh'), checking),
+      outcomeOfUs(shape, sshd, filesFor('us'), checking),
     ])
-    expect(ours).toBe(theirs)
+    expect(ours).toEqual(theirs)
   })
 })
 
@@ -218,32 +228,45 @@ describe('what ssh cannot be asked', () => {
   })
 })
 
-async function verdictOfUs(shape: Shape, sshd: Sshd, files: string[]): Promise<Outcome> {
+async function outcomeOfUs(
+  shape: Shape,
+  sshd: Sshd,
+  files: string[],
+  strictHostKeyChecking: Checking,
+): Promise<Outcome> {
   const host: WantedHost = hostFor(sshd, {
     hostname: shape.host ?? H,
     port: shape.port ?? 22,
     hostKeyAlias: shape.alias ?? null,
     hostKeyAlgorithms: shape.algorithms ?? null,
     userKnownHostsFiles: files,
-    strictHostKeyChecking: 'yes',
+    strictHostKeyChecking,
   })
   const openStream = async () => netConnect({ port: sshd.port, host: '127.0.0.1' })
-  try {
-    const carrier = await connect(host, { signal: NEVER, openStream })
-    carrier.close()
-    return 'known'
-  } catch (error) {
-    const { code } = problemOf(error)
-    if (!/^HOST_KEY_/.test(code)) throw error
-    return code.slice('HOST_KEY_'.length).toLowerCase() as Outcome
-  }
+  const before = readFileSync(files[0]!, 'utf8')
+  const verdict = await connect(host, { signal: NEVER, openStream }).then(
+    (carrier) => {
+      carrier.close()
+      const isNew = carrier.warning !== null || readFileSync(files[0]!, 'utf8') !== before
+      return isNew ? 'added' : 'known'
+    },
+    (error): Verdict => {
+      const { code } = problemOf(error)
+      if (!/^HOST_KEY_/.test(code)) throw error
+      return code.slice('HOST_KEY_'.length).toLowerCase() as Verdict
+    },
+  )
+  return { verdict, file: readFileSync(files[0]!, 'utf8') }
 }
 
-function verdictOfSsh(shape: Shape, sshd: Sshd, files: string[]): Promise<Outcome> {
+/** With `no`, ssh goes on after a changed or a revoked key: what it thinks of the key counts, not what it does then. */
+function outcomeOfSsh(shape: Shape, sshd: Sshd, files: string[], checking: Checking): Promise<Outcome> {
   const options = [
     `UserKnownHostsFile=${files.join(' ')}`,
     'GlobalKnownHostsFile=/dev/null',
-    'StrictHostKeyChecking=yes',
+    `StrictHostKeyChecking=${checking}`,
+    'HashKnownHosts=no',
+    'UpdateHostKeys=no',
     'BatchMode=yes',
     'PreferredAuthentications=none',
     `ProxyCommand=${process.execPath} ${folder.join('proxy.mjs')} ${sshd.port}`,
@@ -253,13 +276,19 @@ function verdictOfSsh(shape: Shape, sshd: Sshd, files: string[]): Promise<Outcom
   const args = ['-F', 'none', '-p', String(shape.port ?? 22), ...options.flatMap((option) => ['-o', option])]
   return new Promise((resolve, reject) => {
     execFile('ssh', [...args, shape.host ?? H, 'true'], (_error, _stdout, said) => {
-      if (/REVOKED HOST KEY|is marked as revoked/i.test(said)) resolve('revoked')
-      else if (/IDENTIFICATION HAS CHANGED/.test(said)) resolve('changed')
-      else if (/No .* host key is known/.test(said)) resolve('unknown')
-      else if (/Permission denied/.test(said)) resolve('known')
+      const verdict = verdictIn(said)
+      if (verdict) resolve({ verdict, file: readFileSync(files[0]!, 'utf8') })
       else reject(new Error(`ssh said something unexpected:\n${said}`))
     })
   })
+}
+
+function verdictIn(said: string): Verdict | null {
+  if (/REVOKED HOST KEY|is marked as revoked/i.test(said)) return 'revoked'
+  if (/IDENTIFICATION HAS CHANGED/.test(said)) return 'changed'
+  if (/No .* host key is known/.test(said)) return 'unknown'
+  if (/Permanently added/.test(said)) return 'added'
+  return /Permission denied/.test(said) ? 'known' : null
 }
 
 const PROXY = `import { connect } from 'node:net'

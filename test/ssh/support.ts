@@ -9,6 +9,7 @@ import type { WantedHost } from '../../src/model/wanted.ts'
 import { type ConnectOptions, connect } from '../../src/ssh/connect.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import type { Sshd } from '../helpers/sshd.ts'
+import { host } from '../plan/wanted.ts'
 
 export const NEVER = new AbortController().signal
 setMaxListeners(0, NEVER)
@@ -26,42 +27,21 @@ export function hostFor(server: Sshd, change: Partial<WantedHost> = {}): WantedH
 
 /** Nothing of this machine: no key, no known_hosts. */
 export function plainHost(port: number, change: Partial<WantedHost> = {}): WantedHost {
-  return {
-    name: 'acme',
+  return host('acme', {
     hostname: '127.0.0.1',
     port,
     user: 'deploy',
-    jump: null,
-    identityFiles: [],
+    originalName: '127.0.0.1',
     identitiesOnly: true,
     identitiesNamed: true,
-    agent: null,
-    strictHostKeyChecking: 'ask',
-    userKnownHostsFiles: [],
-    globalKnownHostsFiles: [],
-    hostKeyAlias: null,
-    hostKeys: null,
     connectTimeoutMs: 20_000,
-    serverAliveIntervalMs: 15_000,
-    serverAliveCountMax: 3,
-    compression: false,
-    ciphers: null,
-    macs: null,
-    kexAlgorithms: null,
-    hostKeyAlgorithms: null,
-    pubkeyAcceptedAlgorithms: null,
-    preferredAuthentications: null,
-    bindAddress: null,
-    bindInterface: null,
-    addressFamily: 'any',
-    reconnect: { initialMs: 500, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY },
     ...change,
-  }
+  })
 }
 
 /** Closed after the test. */
-export async function open(host: WantedHost, options: Partial<ConnectOptions> = {}): Promise<Carrier> {
-  const carrier = await connect(host, { signal: NEVER, ...options })
+export async function open(wanted: WantedHost, options: Partial<ConnectOptions> = {}): Promise<Carrier> {
+  const carrier = await connect(wanted, { signal: NEVER, ...options })
   atEnd(() => carrier.close())
   return carrier
 }

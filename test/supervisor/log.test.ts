@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Event, LogLine, LogsRequest } from '../../src/control/protocol.ts'
@@ -10,6 +19,7 @@ import { readLastLines } from '../../src/supervisor/log-tail.ts'
 import { createThinner } from '../../src/supervisor/log-thin.ts'
 import { readLog } from '../../src/supervisor/read-log.ts'
 import { atEnd } from '../helpers/cleanup.ts'
+import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 
 const whole = { lines: null, since: null, isMeant: () => true }
@@ -123,6 +133,23 @@ describe('the file', () => {
     expect(readFileSync(path, 'utf8')).toBe('5 lost\nhere again\n')
   })
 
+  test('removed, it is there again without a line to write, and says so; moved away, it goes on in its place', async () => {
+    const folder = testFolder()
+    const path = folder.join('state', 'log')
+    const file = openLogFile(path, { lost, removed: () => 'removed\n', lookEveryMs: 5 })
+    atEnd(() => file.close())
+    file.write('first\n')
+    await file.read(async () => {})
+    rmSync(folder.join('state'), { recursive: true })
+    await eventually(() => expect(readFileSync(path, 'utf8')).toBe('removed\n'))
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    renameSync(path, `${path}.old`)
+    file.write('second\n')
+    await file.read(async () => {})
+    expect(readFileSync(path, 'utf8')).toBe('removed\nsecond\n')
+    expect(readFileSync(`${path}.old`, 'utf8')).toBe('removed\n')
+  })
+
   test('last words come after everything that was waiting', async () => {
     const path = testFolder().write('log', '')
     const file = openLogFile(path, { lost })
@@ -161,13 +188,15 @@ describe('its end', () => {
     expect(found.map(nameOf)).toEqual(times.slice(1))
   })
 
-  test('a line longer than a chunk, half a line and words of others are told as they are', async () => {
+  test('a line longer than a chunk and words of others are told as they are; of half a line, that it is one', async () => {
     const long = state('x'.repeat(200_000))
-    const text = `FATAL ERROR: heap out of memory\n{"level":"info","time":\n${JSON.stringify({ level: 'info', ...long })}\n{"time":5}\nnull\n`
+    const start = JSON.stringify({ level: 'info', time: long.time, event: 'start', pid: 1, version: '1' })
+    const text = `FATAL ERROR: heap out of memory\n{"level":"info","time":\n{"level":"in${start}\n${JSON.stringify({ level: 'info', ...long })}\n{"time":5}\nnull\n`
     const found = await readLastLines([testFolder().write('log', text)], whole)
     expect(found.map((line) => (line.event === 'output' ? line.text : line.event))).toEqual([
       'FATAL ERROR: heap out of memory',
-      '{"level":"info","time":',
+      'A line is missing here: it was cut when it was written',
+      'start',
       'state',
       '{"time":5}',
       'null',
@@ -323,5 +352,18 @@ describe('who reads it', () => {
     }
     expect(quiet.told).not.toContain('live')
     expect(loud.told).toContain('live')
+  })
+
+  test('a storm of refused connections washes nothing out of what is followed either, unless each is asked for', async () => {
+    const quiet = await reading({ follow: true, names: ['live'] })
+    const loud = await reading({ follow: true, names: ['live'], level: 'debug' })
+    for (const { emit, log, leave, done } of [quiet, loud]) {
+      await log.lastLines(whole)
+      for (let count = 0; count < 50; count++) emit(connection('refused', 'live'))
+      leave()
+      await done
+    }
+    expect(loud.told).toHaveLength(50)
+    expect(quiet.told).toHaveLength(20)
   })
 })

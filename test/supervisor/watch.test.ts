@@ -7,6 +7,7 @@ import { watchFiles } from '../../src/supervisor/watch.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
+import { isFull } from '../helpers/sample.ts'
 import { contentOf, saves } from '../helpers/saves.ts'
 
 /** Counts the pokes; `next` waits for one more than there were. */
@@ -27,7 +28,7 @@ function point(link: string, target: string): void {
   renameSync(`${link}.new`, link)
 }
 
-const times = process.env.TUNNELS_TEST_FULL ? 20 : 2
+const times = isFull ? 20 : 2
 
 describe(`of ${times} saves each, the last content is read when it is told`, () => {
   test.each(Object.entries(saves))('%s', async (_, { prepare, save }) => {
@@ -45,6 +46,18 @@ describe(`of ${times} saves each, the last content is read when it is told`, () 
     }
   })
 })
+
+test.runIf(process.platform === 'linux')(
+  'what somebody has open is not told before it is done, however whole it looks',
+  async () => {
+    const file = testFolder().write('tunnels.yaml', 'forwards:\n  one: 1\n  two: 2\n')
+    const told: (string | null)[] = []
+    const watch = await watchFiles([file], () => told.push(contentOf(file)))
+    atEnd(() => watch.stop())
+    await saves['written in slow goes of whole lines']!.save(file, 'forwards:\n  one: 3\n')
+    await eventually(() => expect(told).toEqual(['forwards:\n  one: 3\n']))
+  },
+)
 
 describe('what no system tells is seen all the same', () => {
   test('a change before the watching began', async () => {

@@ -97,3 +97,48 @@ test('what is still opening at the end does not hold it up', async () => {
   )
   await expect(progress.finish()).resolves.toBeUndefined()
 })
+
+test('what waits for an answer has not come to anything yet', async () => {
+  const { stream, text } = screen()
+  const waiting = statusOf('waiting', 'waiting')
+  waiting.hosts[0]!.prompt = { id: 'x', host: 'acme', kind: 'password', summary: 'a password', fields: [] }
+  const progress = await openProgress({ stream, interactive: false, color: false }, waiting)
+  expect(text()).toBe('')
+  progress.update(statusOf('open', 'open'))
+  expect(text()).toContain('host acme (me@acme:22) open\n')
+  await progress.finish()
+})
+
+test('on a terminal: paused it leaves no line behind, and goes on with all of them', async () => {
+  const { stream, text } = screen()
+  const progress = await openProgress(
+    { stream, interactive: true, color: false },
+    statusOf('open', 'opening'),
+  )
+  await progress.pause()
+  const before = text().length
+  // The last it did was to clear its lines and to show the cursor.
+  expect(stripVTControlCharacters(text().slice(text().lastIndexOf('\x1b[1A'))).trim()).toBe('')
+  progress.update(statusOf('open', 'open'))
+  expect(text().length).toBe(before)
+  await progress.resume()
+  await progress.finish()
+  const after = stripVTControlCharacters(text().slice(before))
+  expect(after).toContain('host acme (me@acme:22) open')
+  expect(after).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) open')
+})
+
+test('a connection that is to take the place of another one is what is waited for', async () => {
+  const { stream, text } = screen()
+  const status = statusOf('open', 'open')
+  const next = { endpoint: 'me@new:22', state: 'opening' as State, since }
+  const withNext = (state: State, problem: HostStatus['problem'] = null): Status => {
+    return { ...status, hosts: [{ ...status.hosts[0]!, problem, next: { ...next, state } }] }
+  }
+  const progress = await openProgress({ stream, interactive: false, color: false }, withNext('opening'))
+  expect(text()).toBe('')
+  progress.update(withNext('retrying', { code: 'HOST_UNREACHABLE', summary: 'new is down' }))
+  await progress.finish()
+  expect(text()).toContain('host acme (me@new:22) retrying: new is down\n')
+  expect(text()).toContain('forward web (127.0.0.1:8080 → localhost:80 via acme) open\n')
+})

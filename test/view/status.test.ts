@@ -88,6 +88,30 @@ describe('status for people', () => {
     expect(text).toContain('  Check the VPN')
   })
 
+  test('says which connection is to come, and for how long it has been tried', () => {
+    const next = { endpoint: 'deploy@new:22', state: 'retrying', since } as const
+    const summary = 'acme still goes through deploy@acme.example.com:22: new refused the connection'
+    const problem = { code: 'HOST_UNREACHABLE', summary } as const
+    const text = formatStatus(statusOf({ hosts: [{ ...acme, problem, next }] }), plain)
+    expect(text).toContain(`acme: ${summary}\n`)
+    expect(text).toContain('acme goes through deploy@new:22 once that is connected: retrying for 5m\n')
+  })
+
+  test('what the file only warns of comes last, each once', () => {
+    const warning = { code: 'CONFIG_WARNING', summary: 'web listens widely', severity: 'warning' } as const
+    const refused = { code: 'HOST_UNREACHABLE', summary: 'acme cannot be reached' } as const
+    const problems = [warning, { ...warning }]
+    const text = formatStatus(
+      statusOf({
+        config: { state: 'current', generation: 1, loadedAt: since, problems },
+        hosts: [{ ...acme, problem: refused }],
+      }),
+      plain,
+    )
+    expect(text.match(/web listens widely/g)).toHaveLength(1)
+    expect(text.indexOf('web listens widely')).toBeGreaterThan(text.indexOf('acme cannot be reached'))
+  })
+
   test('says that the last good file runs on when the one on disk is broken, and where', () => {
     const at = { file: '/home/me/shop/tunnels.yaml', line: 3, column: 7 }
     const problems = [{ code: 'CONFIG_SYNTAX', summary: 'A tab', at } as const]
@@ -124,5 +148,21 @@ describe('status for people', () => {
     const colored = formatStatus(statusOf(), { ...plain, color: true })
     expect(colored).toContain('\x1b[32mopen')
     expect(stripVTControlCharacters(colored).replace(/ +$/gm, '')).toBe(formatStatus(statusOf(), plain))
+  })
+
+  test('says what a host waits for, and how to answer it', () => {
+    const prompt = {
+      id: 'x',
+      host: 'acme',
+      kind: 'host_key',
+      summary: 'The host key of acme is \x1b[31mnot known',
+      fields: [],
+    } as const
+    const text = formatStatus(
+      statusOf({ hosts: [{ ...acme, state: 'waiting', prompt: { ...prompt, fields: [] } }] }),
+      plain,
+    )
+    expect(text).toContain('acme waits for an answer: The host key of acme is \\x1b[31mnot known\n')
+    expect(text).toContain('Run `tunnels up` on a terminal')
   })
 })

@@ -1,0 +1,68 @@
+// Waits for the first outcome of each host and forward after something was asked of a supervisor, and shows it.
+
+import type { ControlClient } from '../control/client.ts'
+import type { Status } from '../model/status.ts'
+import { type Followed, follow } from './follow.ts'
+import type { Invocation } from './invocation.ts'
+import { canAsk } from './questions.ts'
+
+export interface Outcome {
+  /** Forwards or hosts whose outcome matters; null: all. */
+  names: readonly string[] | null
+  /** Time in which somebody is being asked does not count. */
+  timeoutMs: number
+}
+
+/** Longer than an attempt takes through a few hops. */
+export const PATIENCE_MS = 60_000
+
+/** The status when each has come to something, or time is up. Rejects with a ProblemError when the supervisor is gone. */
+export async function firstOutcome(
+  invocation: Invocation,
+  client: ControlClient,
+  { names, timeoutMs }: Outcome,
+): Promise<Status> {
+  const leaving = new AbortController()
+  let followed: Followed | null = null
+  const loseFaith = (): void => {
+    if (followed?.isAsking) timeout = setTimeout(loseFaith, timeoutMs)
+    else leaving.abort()
+  }
+  let timeout = setTimeout(loseFaith, timeoutMs)
+  try {
+    const events = await client.openEvents(leaving.signal)
+    const { json, quiet } = invocation.options
+    const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet } as const
+    const following = await follow(invocation, client, view)
+    followed = following
+    const lost = (async () => {
+      for await (const event of events) following.see(event)
+    })().catch(() => {})
+    await Promise.race([following.settled, lost])
+    await following.stop()
+    return await client.status()
+  } finally {
+    await followed?.stop()
+    clearTimeout(timeout)
+    leaving.abort()
+  }
+}
+
+/**
+ * `work` may have hosts connected anew: where a person can be asked, they are there until its end for what hosts want
+ * to know.
+ */
+export async function withPerson<T>(
+  invocation: Invocation,
+  client: ControlClient,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!canAsk(invocation)) return work()
+  const leaving = new AbortController()
+  try {
+    await client.attend(leaving.signal)
+    return await work()
+  } finally {
+    leaving.abort()
+  }
+}

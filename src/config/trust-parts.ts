@@ -1,0 +1,235 @@
+// Finds what a file may do that its reader has to agree to (02, Trust): runs over what was understood of hosts and
+// forwards, and looks at the text only for where a part stands and which variables it is made of.
+
+import { formatListenSpec, formatTarget } from '../model/address.ts'
+import type { ForwardSpec, HostSpec } from '../model/project.ts'
+import { OTHER_HOSTS, type TrustKind, type TrustPart } from '../model/trust.ts'
+import { formatDestination } from './destination.ts'
+import { HOST_OPTIONS } from './expand-short-forms.ts'
+import { isEveryInterface } from './listen.ts'
+import type { Normalized } from './normalize.ts'
+import {
+  type Found,
+  find,
+  openSection,
+  openSubsection,
+  type Reading,
+  type Section,
+  valueAt,
+} from './reading.ts'
+import { formatPointer, type Place, type Plain, pointer } from './tree.ts'
+import type { OriginsOf } from './variable-origins.ts'
+
+/** `reached`: by pointer, the variables that a value is made of. */
+export interface Traces {
+  reached: ReadonlyMap<string, ReadonlySet<string>>
+  originsOf: OriginsOf
+}
+
+interface Finding extends Traces {
+  reading: Reading
+  /** By place: where the words of short forms stand, which were given to hosts. */
+  words: ReadonlyMap<Place, string>
+}
+
+/** Of every host and every forward that could be read. */
+export function findTrustParts(
+  reading: Reading,
+  { hosts, hostDefaults, forwards }: Normalized,
+  traces: Traces,
+): TrustPart[] {
+  const finding = { ...traces, reading, words: wordsOfShortForms(reading) }
+  return [
+    ...[...hosts.values()].flatMap((host) => partsOfHost(finding, host, `hosts.${host.name}`)),
+    ...partsOfHost(finding, { ...hostDefaults, name: OTHER_HOSTS }, 'defaults.hosts'),
+    ...[...forwards.values()].flatMap(({ spec }) => (spec ? partsOfForward(finding, spec) : [])),
+  ]
+}
+
+function wordsOfShortForms({ raw }: Reading): Map<Place, string> {
+  const isWord = ([path]: [string, Place]) => path.includes(pointer('', HOST_OPTIONS, ''))
+  return new Map([...raw.places].filter(isWord).map(([path, place]) => [place, path]))
+}
+
+/** `under`: where its keys stand, for people. */
+function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart[] {
+  const section = openSection(finding.reading, pointer('hosts', host.name), '/defaults/hosts')
+  const owner = { what: 'host' as const, name: host.name }
+  const part = (kind: TrustKind, key: string, text: string): TrustPart => ({
+    ...placeOf(finding, find(section, key), key, under),
+    kind,
+    text,
+    owner,
+  })
+  const parts: TrustPart[] = []
+  const { proxyCommand, sshConfig, identityAgent, strictHostKeyChecking: strict } = host
+  if (proxyCommand !== undefined && !/^none$/i.test(proxyCommand))
+    parts.push(part('proxy_command', 'proxy_command', proxyCommand))
+  if (typeof sshConfig === 'string')
+    parts.push({ ...part('ssh_config', 'ssh_config', sshConfig), file: sshConfig })
+  if (host.passwordEnv !== undefined)
+    parts.push(
+      part('password_env', 'password_env', `sends what ${host.passwordEnv} holds to ${endpointOf(host)}`),
+    )
+  if (host.passphraseEnv !== undefined)
+    parts.push(part('passphrase_env', 'passphrase_env', wordPassphrase(host)))
+  // `none` takes something away, and nobody has to agree to that.
+  if (identityAgent !== undefined && identityAgent !== 'none')
+    parts.push(part('identity_agent', 'identity_agent', `${identityAgent} logs in to ${endpointOf(host)}`))
+  if (host.userKnownHostsFile)
+    parts.push(part('known_hosts', 'user_known_hosts_file', host.userKnownHostsFile.join(' ')))
+  if (host.globalKnownHostsFile)
+    parts.push(part('known_hosts', 'global_known_hosts_file', host.globalKnownHostsFile.join(' ')))
+  if (strict === 'no' || strict === 'accept-new')
+    parts.push(part('strict_host_key_checking', 'strict_host_key_checking', `${strict} for ${host.name}`))
+  if (host.hostKeys)
+    parts.push(part('host_keys', 'host_keys', `${host.hostKeys.join(' ')} for ${endpointOf(host)}`))
+  const named = ['hostname', 'user', 'proxy_jump'].flatMap((key) => find(section, key) ?? [])
+  return [...parts, ...named.flatMap((found) => variablePart(finding, found.path, under, owner))]
+}
+
+function wordPassphrase(host: HostSpec): string {
+  const keys = host.identityFile?.join(' ') ?? 'your keys'
+  return `decrypts ${keys} with what ${host.passphraseEnv} holds, to log in to ${endpointOf(host)}`
+}
+
+/** Which server, as far as the file says it: as whom somebody logs in there makes no difference to what it may do. */
+function endpointOf({ name, hostname, port, implicit }: HostSpec): string {
+  if (name === OTHER_HOSTS) return 'hosts that only your ssh configuration names'
+  if (implicit && hostname === undefined) return name
+  return formatDestination({ hostname: hostname ?? name, ...(port !== undefined && { port }) })
+}
+
+function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
+  const { name, kind, listen, healthcheck, gateway, auth } = forward
+  const section = openSection(finding.reading, pointer('forwards', name), '/defaults/forwards')
+  const owner = { what: 'forward' as const, name }
+  const part = (of: TrustKind, found: Found | null, key: string, text: string): TrustPart => ({
+    ...placeOf(finding, found, key, `forwards.${name}`),
+    kind: of,
+    text,
+    owner,
+  })
+  const parts: TrustPart[] = []
+  if (kind === 'remote')
+    parts.push(withEnds(finding, section, part('remote', find(section, kind), kind, wordRemote(forward))))
+  else if (listen.kind === 'tcp' && isEveryInterface(listen.bind))
+    parts.push(withEnds(finding, section, part('wildcard', find(section, kind), kind, wordWildcard(forward))))
+  if (healthcheck?.type === 'command')
+    parts.push(
+      part('healthcheck', find(section, 'healthcheck'), 'healthcheck', JSON.stringify(healthcheck.command)),
+    )
+  if (gateway) parts.push(part('gateway', find(section, 'gateway'), 'gateway', `a relay on ${forward.via}`))
+  const password = find(openSubsection(section, 'auth'), 'password_env')
+  if (auth)
+    parts.push(
+      part('password_env', password, 'auth.password_env', `asks clients for what ${auth.passwordEnv} holds`),
+    )
+  return [...parts, ...variablesOfForward(finding, section, name)]
+}
+
+/** The host by its name: a server that moves is no other part of the file. */
+function wordRemote(forward: ForwardSpec): string {
+  const { listen, to, via } = forward
+  const target = to.kind === 'socks' ? 'whatever this machine reaches' : `${formatTarget(to)} here`
+  return `${formatListenSpec(listen)} on ${via} leads to ${target}${wordLimits(forward)}`
+}
+
+function wordWildcard(forward: ForwardSpec): string {
+  const { listen, to, via } = forward
+  const target = to.kind === 'socks' ? `whatever ${via} reaches` : `${formatTarget(to)} of ${via}`
+  return `${formatListenSpec(listen)} here leads to ${target}${wordLimits(forward)}`
+}
+
+/** Part of what is agreed to: a limit that goes opens more. */
+function wordLimits({ allowFrom, allowTo, auth }: ForwardSpec): string {
+  const from = allowFrom ? `, for ${allowFrom.join(' ')} only` : ''
+  const to = allowTo ? `, of that ${allowTo.join(' ')} only` : ''
+  return `${from}${to}${auth ? ', with a password' : ''}`
+}
+
+/** Where it listens and where it goes, as the file has them. */
+function withEnds(finding: Finding, section: Section, part: TrustPart): TrustPart {
+  const ends = [part.kind === 'remote' ? 'remote' : 'local', 'dynamic', 'to', 'via'].flatMap((key) => {
+    const found = find(section, key)
+    return found ? [{ key, found, written: writtenAt(finding, found.path) }] : []
+  })
+  if (ends.every(({ written }) => written === undefined)) return part
+  const words = ends.map(({ key, found, written }) => `${key}: ${written ?? String(found.value)}`)
+  return { ...part, written: words.join(', ') }
+}
+
+function variablesOfForward(finding: Finding, section: Section, name: string): TrustPart[] {
+  const owner = { what: 'forward' as const, name }
+  const found = [find(section, 'via'), find(openSubsection(section, 'healthcheck'), 'path')]
+  const paths = found.flatMap((one) => (one ? [one.path] : []))
+  const options = valueAt(finding.reading.raw.value, pointer('forwards', name, HOST_OPTIONS))
+  for (const [index, option] of (Array.isArray(options) ? options : []).entries()) {
+    const [key] = option as [string, string]
+    const path = pointer('forwards', name, HOST_OPTIONS, index, 1)
+    if (['hostname', 'user', 'proxy_jump'].includes(key)) paths.push(path)
+  }
+  return paths.flatMap((path) => variablePart(finding, path, `forwards.${name}`, owner))
+}
+
+/**
+ * Not the value, which may be a secret and is nobody's to agree to, but which variables reach this place, and how.
+ * Nothing where none does that could be a secret.
+ */
+function variablePart(finding: Finding, path: string, under: string, owner: TrustPart['owner']): TrustPart[] {
+  const { reached, originsOf, reading } = finding
+  const names = pathsWithin(reading, path).flatMap((at) => [...(reached.get(at) ?? [])])
+  const origins = [...new Set(names.flatMap(originsOf))].sort()
+  if (origins.length === 0) return []
+  const template = writtenAt(finding, path) ?? String(valueAt(reading.raw.value, path))
+  const { written: _, ...place } = placeOf(finding, { path }, '', under)
+  return [
+    {
+      ...place,
+      kind: 'variable',
+      text: `${template}, with what ${origins.join(' and ')} ${origins.length === 1 ? 'holds' : 'hold'}`,
+      owner,
+    },
+  ]
+}
+
+/** The value, and where it is a list, each of its items. */
+function pathsWithin({ raw }: Reading, path: string): string[] {
+  const value = valueAt(raw.value, path)
+  return Array.isArray(value) ? [path, ...value.map((_, index) => path + pointer(index))] : [path]
+}
+
+/** `under`: what to call it where the value comes from the defaults, or from a short form. */
+function placeOf(finding: Finding, found: Pick<Found, 'path'> | null, key: string, under: string) {
+  const own = found && formatPointer(found.path)
+  const last = key || (found ? (found.path.split('/').at(-1) ?? '') : '')
+  const isOwn = own?.startsWith(`${under}.`) && !own.includes(`.${HOST_OPTIONS}.`)
+  const place = found && nearestPlace(finding.reading, found.path)
+  const written = found ? writtenAt(finding, found.path) : undefined
+  return {
+    path: isOwn ? own! : /^\d+$/.test(last) ? under : `${under}.${last}`,
+    ...(place && { at: place.value, span: place.span }),
+    ...(written !== undefined && { written }),
+  }
+}
+
+function nearestPlace({ tree }: Reading, path: string): Place | undefined {
+  for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
+    const place = tree.places.get(at)
+    if (place) return place
+  }
+  return undefined
+}
+
+/** Undefined where no variable brought anything. */
+function writtenAt({ reading, words }: Finding, path: string): string | undefined {
+  const place = reading.tree.places.get(path)
+  const source = valueAt(reading.raw.value, path) === undefined && place ? words.get(place) : path
+  const raw = source === undefined ? undefined : valueAt(reading.raw.value, source)
+  const isFilled = JSON.stringify(raw) !== JSON.stringify(valueAt(reading.tree.value, path))
+  return raw === undefined || !isFilled ? undefined : formatPlain(raw)
+}
+
+function formatPlain(value: Plain): string {
+  return Array.isArray(value) ? value.map(formatPlain).join(' ') : String(value)
+}

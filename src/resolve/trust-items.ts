@@ -1,0 +1,54 @@
+// Which parts of a project somebody has to agree to for what is selected of it, each with a hash of exactly that
+// part, the content of an ssh_config file included. Who is asked, and what is remembered, is decided elsewhere.
+
+import { createHash } from 'node:crypto'
+import type { Project } from '../model/project.ts'
+import type { TrustItem, TrustPart } from '../model/trust.ts'
+import { readSshConfigContent } from './ssh-config-content.ts'
+
+type WithTrust = Pick<Project, 'hosts' | 'forwards' | 'trust'>
+
+/** The hosts that these forwards and hosts need as far as the files say, jumps included. */
+export function hostsInUse(
+  { hosts, forwards }: Pick<Project, 'hosts' | 'forwards'>,
+  selected: Iterable<string>,
+  more: Iterable<string> = [],
+): Set<string> {
+  const used = new Set<string>()
+  const queue = [...more, ...Array.from(selected, (name) => forwards.get(name)?.via ?? '')]
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    const host = hosts.get(name)
+    if (!host || used.has(name)) continue
+    used.add(name)
+    queue.push(...(host.proxyJump ?? []))
+  }
+  return used
+}
+
+/** Pure. `hosts`: those in use. */
+export function partsInUse(
+  project: WithTrust,
+  selected: ReadonlySet<string>,
+  hosts: ReadonlySet<string>,
+): TrustPart[] {
+  return project.trust.filter(({ owner: { what, name } }) => (what === 'host' ? hosts : selected).has(name))
+}
+
+/** Rejects with a ProblemError where a file that belongs to a part cannot be read whole. */
+export async function readTrustItems(parts: readonly TrustPart[]): Promise<TrustItem[]> {
+  const files = [...new Set(parts.flatMap(({ file }) => file ?? []))]
+  const contents = new Map(
+    await Promise.all(files.map(async (file) => [file, await readSshConfigContent(file)] as const)),
+  )
+  return parts.map(({ file, ...part }) => {
+    const content = file === undefined ? undefined : contents.get(file)
+    const hash = hashOf([part.kind, part.path, part.text, ...(content ? [content.hash] : [])])
+    if (!content) return { ...part, hash }
+    const telling = content.telling.length > 0 ? `, which has: ${content.telling.join(' · ')}` : ''
+    return { ...part, text: `${part.text}${telling}`, hash }
+  })
+}
+
+function hashOf(parts: string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+}
