@@ -46,6 +46,12 @@ export function descriptorProblem(what: 'connection' | 'listener' = 'connection'
   }
 }
 
+/** Whether another connection would be granted now. */
+export function hasDescriptorRoom(): boolean {
+  lookAgain()
+  return hasRoom((limit ?? Number.POSITIVE_INFINITY) - RESERVED)
+}
+
 export function descriptorSettled(): void {
   pending -= 1
 }

@@ -73,7 +73,7 @@ describe('a host on demand', () => {
     await eventually(async () => (await acme(tunnels)).state === 'retrying')
     const { retryAt, problem } = await eventually(async () => {
       const host = await acme(tunnels)
-      return host.retryAt && host
+      return host.retryAt !== null && host
     })
     expect([Date.parse(retryAt!) > 0, problem?.code]).toEqual([true, 'HOST_UNREACHABLE'])
     await sshd.restart()
