@@ -77,6 +77,19 @@ function untilClosed(socket: Socket): Promise<void> {
 
 const unreachable: Problem = { code: 'HOST_UNREACHABLE', summary: 'nobody is there' }
 
+test('a remote forward is listed in one form, whether its host is there or not', async () => {
+  const { apply, isOpen, forward, refuse, reconciler } = world()
+  const [one, port] = [await startSource('one'), await freePort()]
+  refuse.set('acme', unreachable)
+  await apply(wanted([remote('a', port, to(one) as never)]))
+  await eventually(() => forward('a').state === 'retrying')
+  expect(forward('a').listen).toEqual([`localhost:${port}`])
+  refuse.clear()
+  await reconciler.wake(['a'], true)
+  await isOpen('a')
+  expect(forward('a').listen).toEqual([`localhost:${port}`])
+})
+
 describe('an edit', () => {
   test('to one forward does not disturb the others, nor its own open connections', async () => {
     const { apply, isOpen, forward, made } = world()
