@@ -33,6 +33,16 @@ describe('usage', () => {
     expect((await cli.run(['--help'])).stdout).not.toContain('__supervise')
   })
 
+  test.runIf(process.platform === 'linux')('too few files to begin with are one sentence', async () => {
+    const cli = project({ 'tunnels.yaml': file })
+    const prefix = ['/bin/sh', '-c', 'ulimit -n 24; exec "$0" "$@"']
+    for (const verb of ['status', 'up', 'validate']) {
+      const { code, stderr } = await cli.run([verb], { prefix })
+      expect(code, stderr).toBe(1)
+      expect(stderr).toMatch(/^[^\n]*ulimit -n[^\n]*\n$/)
+    }
+  })
+
   test('an option may stand before the verb or after it', async () => {
     const cli = project({ 'other.yaml': file, 'more.yaml': 'forwards:\n  ssh: -D 18081 acme.example.com\n' })
     for (const args of [
