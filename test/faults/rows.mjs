@@ -151,7 +151,8 @@ export const rows = {
   'dead-dns': {
     ...hangRow('dead DNS'),
     needs: 'network',
-    run: (lab) => hangs(lab, 'HOST_TIMEOUT', { hostname: 'far.example', before: () => lab.deafNameServer() }),
+    run: (lab) =>
+      hangs(lab, 'HOST_UNRESOLVED', { hostname: 'far.example', before: () => lab.deafNameServer() }),
   },
   'stale-remote': {
     title: 'stale `-R` port: the old session still holds it',
