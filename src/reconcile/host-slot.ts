@@ -15,6 +15,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { Carrier, Connection, Dial } from '../forward/carrier.ts'
+import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
 import type { HostStatus, NextConnection, State } from '../model/status.ts'
@@ -263,13 +264,25 @@ export class HostSlot {
     try {
       const held = this.#jump && (await this.#waitFor(this.#jump, signal))
       if (this.#way !== 'retrying') this.#become('opening')
-      const through = held && { openStream: throughJump(held, this.#spec) }
       const endpoint = formatEndpoint(this.#spec)
-      const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
+      const carrier = await this.#connectThrough(held, signal)
       if (signal.aborted) carrier.close()
       else this.#serve({ held: new HeldCarrier(carrier, () => this.#lookAtUse()), generation, endpoint })
     } finally {
       stopNeeding?.()
+    }
+  }
+
+  /** What goes through another host takes no descriptor of ours. */
+  async #connectThrough(jump: HeldCarrier | null, signal: AbortSignal): Promise<Carrier> {
+    const options = { ask: this.#ask, signal }
+    if (jump) return this.#connect(this.#spec, { ...options, openStream: throughJump(jump, this.#spec) })
+    const noRoom = descriptorProblem('host')
+    if (noRoom) throw new ProblemError(noRoom)
+    try {
+      return await this.#connect(this.#spec, options)
+    } finally {
+      descriptorSettled()
     }
   }
 

@@ -96,6 +96,9 @@ function describeErrno(code: string | undefined): string {
     case 'EACCES':
     case 'EPERM':
       return 'not permitted here (a firewall?)'
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'this process, or this machine, may have no more files open (ulimit -n)'
     default:
       return code ?? 'failed'
   }
