@@ -231,11 +231,21 @@ async function contenders(lab, { config, isDown = false, ...options }) {
 
 /** One fault for all, for `forMs` (0: for good), and what became of each. Seconds count from the fault or its end. */
 async function outage(lab, options) {
-  const { fault, repair, forMs = 0, watchMs, isFirst = false, isIdle = false, config, alive } = options
+  const {
+    fault,
+    repair,
+    forMs = 0,
+    watchMs,
+    isFirst = false,
+    isIdle = false,
+    isAsleep = false,
+    config,
+    alive,
+  } = options
   const all = await contenders(lab, { config, alive, isDown: isFirst, isFirst })
   const seen = all.map((one) => ({
     ...one,
-    probe: isIdle ? null : probe(one.port),
+    probe: isIdle ? null : probe(one.port, isAsleep),
     stream: isIdle || isFirst ? null : openStream(one.port),
   }))
   // Past what follows a login, and at another moment of the keepalive for each run.
@@ -306,6 +316,7 @@ async function asleep(lab, seconds, options) {
   }
   return outage(lab, {
     ...options,
+    isAsleep: true,
     fault: signal('SIGSTOP'),
     forMs: seconds * 1_000,
     repair: signal('SIGCONT'),
@@ -381,7 +392,7 @@ async function staleRemote(lab) {
     const port = await freePort()
     const forwards = { back: { via: 'far', remote: port, to: home } }
     const remote = `localhost:${port}:127.0.0.1:${home}`
-    all.push({ ...(await one(lab, server, { echo, forwards, remote, alive: [1, 3] })), remotePort: port })
+    all.push({ ...(await one(lab, server, { echo, forwards, remote, alive: [2, 3] })), remotePort: port })
   }
   await Promise.all(all.map(({ port }) => until(() => isAnswered(port), 60_000)))
   await until(() => all[0].states('back', 0).at(-1)?.state === 'open')
@@ -464,14 +475,14 @@ async function rekey(lab) {
   const cells = {}
   for (const one of all) {
     const startedAt = Date.now()
-    const isEqual = (await exchange(one.port, 64 * 1024 * 1024)) === 'equal'
+    const how = await exchange(one.port, 64 * 1024 * 1024, one === all[0] ? 180_000 : 60_000)
     cells[one.name] = {
-      isEqual,
-      text: `${isEqual ? 'equal' : 'not equal'}, ${((Date.now() - startedAt) / 1_000).toFixed(1)} s`,
+      how,
+      text: `${how === 'late' ? 'not done' : how}, ${((Date.now() - startedAt) / 1_000).toFixed(1)} s`,
     }
   }
   cells.tunnels.text += `, ${all[0].reconnects(0) - 1} reconnects`
-  return result(all, cells, cells.tunnels.isEqual && all[0].reconnects(0) === 1)
+  return result(all, cells, cells.tunnels.how === 'equal' && all[0].reconnects(0) === 1)
 }
 
 /** A relay in between flips a bit every so often, in either direction; each time the connection may end, not lie. */

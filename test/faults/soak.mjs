@@ -37,7 +37,7 @@ try {
 
 async function soak(ms) {
   const world = await openWorld()
-  const count = { faults: 0, edits: 0, equal: 0, cut: 0, wrong: 0 }
+  const count = { faults: 0, edits: 0, equal: 0, cut: 0, late: 0, wrong: 0 }
   await load(world, count, Date.now() + 10_000)
   await sleep(5_000)
   const before = measure(world.child.pid)
@@ -205,7 +205,7 @@ function format({ ok, count, before, after, isUp, survived, streams, streamed, r
     `| reconnects of the host with faults | ${reconnects} |`,
     `| in the end everything is up | ${isUp ? 'yes' : '**no**'} |`,
     `| streams through the host without faults | ${survived} of ${streams} survived, ${(streamed / 1e6).toFixed(0)} MB compared |`,
-    `| short connections | ${count.equal} equal, ${count.cut} cut or refused, ${count.wrong} wrong |`,
+    `| short connections | ${count.equal} equal, ${count.cut} cut or refused, ${count.late} not done in 30 s, ${count.wrong} wrong |`,
     `| memory before and after | ${before.mib} MiB, ${after.mib} MiB |`,
     `| descriptors before and after | ${before.files}, ${after.files} |`,
   ]

@@ -28,11 +28,12 @@ export function descendantsOf(pid) {
   return walk(pid)
 }
 
-/** Tries a forward to an echo service with a new connection ten times a second. */
-export function probe(port) {
+/** Tries a forward to an echo service with a new connection ten times a second; `isLater`: from `lookFrom` on. */
+export function probe(port, isLater = false) {
   let firstGoodAt = null
   let after = Number.POSITIVE_INFINITY
   const timer = setInterval(async () => {
+    if (isLater && Date.now() < after) return
     const startedAt = Date.now()
     const isGood = await isAnswered(port)
     if (isGood && startedAt >= after)
@@ -107,7 +108,7 @@ export function exchange(port, bytes, limitMs = 180_000) {
       socket.destroy()
       resolve(how)
     }
-    const timer = setTimeout(() => settle('cut'), limitMs)
+    const timer = setTimeout(() => settle('late'), limitMs)
     const send = () => {
       while (left > 0) {
         const chunk = randomBytes(Math.min(left, 65_536))
