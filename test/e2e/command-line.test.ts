@@ -150,11 +150,16 @@ test('status and down load no parser, no SSH, no validator and no progress', () 
   expect(packagesFrom(join(dirname(MAIN), commandLine))).toContain('commander')
 })
 
-/** What a chunk and all that it imports at once import from elsewhere. */
+/** The packages in a chunk and in all that it imports at once, and what they import from elsewhere. */
 function packagesFrom(path: string, seen = new Set<string>()): Set<string> {
   const found = new Set<string>()
   if (seen.has(path)) return found
   seen.add(path)
+  const { sources } = JSON.parse(readFileSync(`${path}.map`, 'utf8')) as { sources: string[] }
+  for (const source of sources) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1]
+    if (name) found.add(name)
+  }
   for (const [, name] of readFileSync(path, 'utf8').matchAll(
     /^(?:import|export)\s[^;'"]*?["']([^"']+)["']/gm,
   )) {
