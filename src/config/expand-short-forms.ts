@@ -99,12 +99,19 @@ function withoutFlagKeys(expansion: Expansion, path: string, forward: PlainMap):
     expansion.problems.push({
       code: 'CONFIG_UNKNOWN_KEY',
       summary: `${formatPointer(path)} has the unknown key ${flag}`,
-      hint: `Options of ssh belong into one string: "${flag} … destination"`,
+      hint: `Options of ssh belong into one string: "${wordsOf(flag, forward[flag])}"`,
       path: formatPointer(path + pointer(flag)),
       ...(place && { at: place.key ?? place.value, span: flag.length }),
     })
   }
   return copy
+}
+
+/** As they would stand in a short form. */
+function wordsOf(flag: string, value: Plain | undefined): string {
+  if (/\s/.test(flag)) return flag
+  const isWord = typeof value === 'string' || typeof value === 'number'
+  return `${flag} ${isWord ? `${value} ` : ''}… destination`
 }
 
 function placePieces(

@@ -4,12 +4,13 @@
 import type { DialTarget, Target } from '../model/address.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
 import { type AllowTo, isTargetAllowed } from './allow-to.ts'
-import type { Connection, Dial, Incoming } from './carrier.ts'
+import type { Connection, Incoming } from './carrier.ts'
 import { createHostFilter } from './http-host.ts'
 import type { OpenConnection } from './open-connection.ts'
 import { relay } from './relay.ts'
 import { readSocksRequest } from './socks.ts'
 import type { SocksAuth } from './socks-handshake.ts'
+import type { OpenWay, Way } from './way.ts'
 
 /** `ended`: in whatever way, after the target was reached or because nobody waited for it any more. */
 export type Outcome =
@@ -17,12 +18,8 @@ export type Outcome =
   | { kind: 'refused'; problem?: Problem }
   | { kind: 'failed'; problem: Problem }
 
-/** The route of the moment when it knocked. */
-export interface Way {
-  to: Target
-  dial: Dial
-  auth: SocksAuth | null
-  hostHeader: string | null
+export interface Carrying {
+  way: OpenWay
   /** That of now: a client may take its time before it asks. */
   allowTo: () => AllowTo | null
   /** Called when the target has answered. */
@@ -30,17 +27,22 @@ export interface Way {
 }
 
 /** Never rejects. When it resolves both sides are closed or about to. */
-export async function carry(connection: OpenConnection, incoming: Incoming, way: Way): Promise<Outcome> {
+export async function carry(
+  connection: OpenConnection,
+  incoming: Incoming,
+  carrying: Carrying,
+): Promise<Outcome> {
   let far: Connection | Outcome | undefined
   const stopWatching = cutWhenGone(connection, incoming)
   try {
-    const request = await ask(connection, incoming, way)
+    const request = await ask(connection, incoming, carrying)
     if ('kind' in request) return request
-    far = await dial(connection, request, way)
+    far = await dial(connection, request, carrying)
     stopWatching()
     if ('kind' in far) return far
-    way.reached()
-    await join(connection, request.grant(), far, way)
+    carrying.way.keep()
+    carrying.reached()
+    await join(connection, request.grant(), far, carrying.way.current)
     return { kind: 'ended' }
   } catch (error) {
     if (far && 'abort' in far) far.abort()
@@ -59,35 +61,40 @@ function cutWhenGone(connection: OpenConnection, { gone }: Incoming): () => void
 }
 
 interface Request {
-  target: DialTarget
+  /** What a SOCKS client asked for; null: what the way says. */
+  asked: DialTarget | null
   grant(): Connection
   refuse(why: Problem): void | Promise<void>
   /** The client is gone, or we are to end. */
   drop(): void
 }
 
-async function ask(connection: OpenConnection, incoming: Incoming, way: Way): Promise<Request | Outcome> {
-  const { to } = way
-  const request =
-    to.kind === 'socks' ? await askBySocks(connection, incoming.accept(), way) : askStraight(to, incoming)
+async function ask(
+  connection: OpenConnection,
+  incoming: Incoming,
+  { way, allowTo }: Carrying,
+): Promise<Request | Outcome> {
+  const { to, auth } = way.current
+  if (to.kind !== 'socks') return askStraight(incoming)
+  const request = await askBySocks(connection, incoming.accept(), auth)
   if ('kind' in request) return request
-  connection.target = request.target
-  if (to.kind !== 'socks' || isTargetAllowed(request.target, way.allowTo())) return request
+  connection.target = request.asked
+  if (isTargetAllowed(request.asked!, allowTo())) return request
   await request.refuse(notAllowed)
   return { kind: 'refused', problem: notAllowed }
 }
 
 const notAllowed: Problem = { code: 'FORWARD_PROHIBITED', summary: 'Not in allow_to' }
 
-function askStraight(target: DialTarget, incoming: Incoming): Request {
+function askStraight(incoming: Incoming): Request {
   const refuse = () => incoming.refuse()
-  return { target, grant: () => incoming.accept(), refuse, drop: refuse }
+  return { asked: null, grant: () => incoming.accept(), refuse, drop: refuse }
 }
 
 async function askBySocks(
   connection: OpenConnection,
   near: Connection,
-  { auth }: Way,
+  auth: SocksAuth | null,
 ): Promise<Request | Outcome> {
   const { signal } = connection
   const asked = await readSocksRequest(near, { auth, signal })
@@ -101,28 +108,43 @@ async function askBySocks(
     return near
   }
   return {
-    target: { kind: 'tcp', ...asked.destination },
+    asked: { kind: 'tcp', ...asked.destination },
     grant,
     refuse: asked.refuse,
     drop: () => near.abort(),
   }
 }
 
-async function dial(connection: OpenConnection, request: Request, way: Way): Promise<Connection | Outcome> {
-  const { signal, from } = connection
-  try {
-    const far = await way.dial(request.target, from, signal)
-    if (!signal.aborted) return far
-    far.abort()
-  } catch (error) {
-    if (!signal.aborted) {
-      const problem = problemOf(error)
-      await request.refuse(problem)
-      return { kind: 'failed', problem }
+/** Again, as often as the way changes meanwhile. */
+async function dial(
+  connection: OpenConnection,
+  request: Request,
+  { way }: Carrying,
+): Promise<Connection | Outcome> {
+  while (!connection.signal.aborted) {
+    const { to, dial } = way.current
+    const signal = AbortSignal.any([connection.signal, way.changed])
+    connection.target = request.asked ?? asDialled(to)
+    try {
+      const far = await dial(connection.target, connection.from, signal)
+      if (!signal.aborted) return far
+      far.abort()
+    } catch (error) {
+      if (!signal.aborted) {
+        const problem = problemOf(error)
+        await request.refuse(problem)
+        return { kind: 'failed', problem }
+      }
     }
   }
   request.drop()
   return { kind: 'ended' }
+}
+
+/** A way never turns into SOCKS on the way. */
+function asDialled(to: Target): DialTarget {
+  if (to.kind === 'socks') throw new Error('nobody has asked for a target')
+  return to
 }
 
 async function join(connection: OpenConnection, near: Connection, far: Connection, { hostHeader }: Way) {

@@ -5,11 +5,13 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Problem } from '../model/problem.ts'
 
-/** For the control socket, the log, files that are read again and SSH connections that are made anew. */
-const RESERVED = 48
+/**
+ * What each leaves alone. The last belong to the control socket, the log and files that are read again; what goes
+ * through hosts leaves some for hosts that are connected anew, and what listens some for what comes in.
+ */
+const RESERVED = { host: 24, connection: 48, listener: 96 } as const
 
-/** What listens leaves these to what comes in. */
-const RESERVED_FOR_CONNECTIONS = 48
+type What = keyof typeof RESERVED
 
 /** Looking costs the more the more is open. */
 const LOOK_EVERY_MS = 50
@@ -23,13 +25,12 @@ let pending = 0
 let lookedAt = Number.NEGATIVE_INFINITY
 
 /**
- * To be asked once for each connection or listener that is about to be opened. Null: there is room, and the caller calls
+ * To be asked once for each connection, listener or connection to a host that is about to be opened. Null: there is room, and the caller calls
  * `descriptorSettled` once, when it is open or has failed. Those that are refused are to be closed at once.
  */
-export function descriptorProblem(what: 'connection' | 'listener' = 'connection'): Problem | null {
+export function descriptorProblem(what: What = 'connection'): Problem | null {
   limit ??= findLimit()
-  const reserved = RESERVED + (what === 'listener' ? RESERVED_FOR_CONNECTIONS : 0)
-  const usable = limit - reserved
+  const usable = limit - RESERVED[what]
   if (!hasRoom(usable) || seen === 0) lookAgain()
   if (hasRoom(usable)) {
     since += 1
@@ -38,12 +39,18 @@ export function descriptorProblem(what: 'connection' | 'listener' = 'connection'
   }
   return {
     code: 'LIMIT_REACHED',
-    summary: `No room for another ${what}: this process may have ${limit} files and connections open, and keeps ${reserved} of them for ${what === 'listener' ? 'connections and itself' : 'itself'}`,
+    summary: `No room for another ${what}: this process may have ${limit} files and connections open, and keeps ${RESERVED[what]} of them for ${what === 'listener' ? 'connections and itself' : 'itself'}`,
     hint:
       what === 'listener'
         ? 'Raise the limit where tunnels is started (ulimit -n), or have fewer forwards'
         : 'Close some connections, or raise the limit where tunnels is started (ulimit -n)',
   }
+}
+
+/** Whether another connection would be granted now. */
+export function hasDescriptorRoom(): boolean {
+  lookAgain()
+  return hasRoom((limit ?? Number.POSITIVE_INFINITY) - RESERVED.connection)
 }
 
 export function descriptorSettled(): void {

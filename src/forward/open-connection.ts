@@ -25,8 +25,8 @@ const longestMs = 2 ** 31 - 1
 
 export class OpenConnection {
   readonly from: Originator
-  /** Of the route that it began with. */
-  readonly drainMs: number
+  /** Of the route that it goes by. */
+  drainMs: number
   readonly since = new Date()
   readonly bytes: Bytes = { in: 0, out: 0 }
   /** Null until a SOCKS client has asked. */

@@ -1,28 +1,23 @@
 // What one forward carries: takes whoever knocks, by the route of that moment, and knows every connection
 // until it has ended. Local, remote and dynamic are the same here; who listens is not its business.
 
-import type { Target } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
 import type { ConnectionCounts } from '../model/status.ts'
 import type { AllowFrom } from './allow-from.ts'
 import { type AllowTo, isTargetAllowed } from './allow-to.ts'
-import type { Dial, Incoming } from './carrier.ts'
+import type { Incoming } from './carrier.ts'
 import { carry, type Outcome } from './carry.ts'
 import { connectionNews, refusalNews } from './connection-news.ts'
-import { descriptorProblem, descriptorSettled } from './descriptors.ts'
+import { descriptorProblem, descriptorSettled, hasDescriptorRoom } from './descriptors.ts'
 import { once } from './once.ts'
 import { type ConnectionView, OpenConnection } from './open-connection.ts'
-import type { SocksAuth } from './socks-handshake.ts'
+import { OpenWay, type Way } from './way.ts'
 
-/** The way that new connections go. Each keeps the one it began with. */
-export interface Route {
-  to: Target
-  dial: Dial
+/** The way that new connections go, and those whose target has not answered yet. The others keep the one they have. */
+export interface Route extends Way {
   allowFrom: AllowFrom | null
   allowTo: AllowTo | null
-  auth: SocksAuth | null
-  hostHeader: string | null
   maxConnections: number
   /** A connection on which nothing moves for this long, once its target was reached, is cut; 0: never. */
   idleTimeoutMs: number
@@ -42,7 +37,7 @@ export interface TrafficOptions {
 export interface Traffic {
   /**
    * limits: nothing is interrupted. policy: open connections that are no longer allowed are cut. route: those open
-   * keep the old way and drain. For an edit of several kinds it is called once for each.
+   * keep the old way and drain, those that still wait for their target take the new one. For an edit of several kinds it is called once for each.
    */
   setRoute(route: Route, change: 'limits' | 'policy' | 'route'): void
   handle(incoming: Incoming): void
@@ -61,7 +56,7 @@ export interface Traffic {
 
 export function createTraffic(initial: Route, options: TrafficOptions): Traffic {
   const { direction, onChange = () => {}, onConnection = () => {} } = options
-  const open = new Set<OpenConnection>()
+  const open = new Map<OpenConnection, OpenWay>()
   const counts = { total: 0, failed: 0, refused: 0 }
   const bytes = { in: 0, out: 0 }
   let route = initial
@@ -78,9 +73,12 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
       return onChange()
     }
     const connection = new OpenConnection(incoming.from, route.drainMs, direction, bytes)
-    open.add(connection)
+    const way = new OpenWay(route)
+    open.set(connection, way)
     onChange()
     const settle = once(descriptorSettled)
+    // Who knocks on this machine has its descriptor already; through SSH only the dial takes one.
+    if (direction === 'local') settle()
     const { idleTimeoutMs } = route
     const reached = () => {
       settle()
@@ -89,7 +87,7 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
       onConnection(connectionNews('opened', connection))
       onChange()
     }
-    void carry(connection, incoming, { ...route, allowTo: () => route.allowTo, reached }).then((outcome) => {
+    void carry(connection, incoming, { way, allowTo: () => route.allowTo, reached }).then((outcome) => {
       settle()
       open.delete(connection)
       connection.end()
@@ -108,12 +106,12 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
   const setRoute: Traffic['setRoute'] = (next, change) => {
     route = next
     clearLimit()
-    if (change === 'policy') for (const each of open) if (!isStillAllowed(each, next)) each.cut()
-    if (change === 'route') for (const each of open) each.drain(each.drainMs)
+    if (change === 'policy') for (const each of open.keys()) if (!isStillAllowed(each, next)) each.cut()
+    if (change === 'route') for (const [each, way] of open) turn(each, way, next)
     onChange()
   }
   const drain = async (ms: number) => {
-    const leaving = [...open]
+    const leaving = [...open.keys()]
     for (const each of leaving) each.drain(ms)
     onChange()
     await Promise.all(leaving.map((each) => each.ended))
@@ -123,18 +121,27 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     handle,
     drain,
     cut: () => {
-      for (const each of open) each.cut()
+      for (const each of open.keys()) each.cut()
     },
     get counts() {
-      const draining = [...open].filter((each) => each.draining).length
+      const draining = [...open.keys()].filter((each) => each.draining).length
       return { active: open.size - draining, draining, ...counts }
     },
     bytes,
-    connections: () => [...open].map((each) => each.view()),
+    connections: () => [...open.keys()].map((each) => each.view()),
     get problem() {
+      // The room that others left is nobody's event.
+      const isOver =
+        problem?.code === 'LIMIT_REACHED' && open.size < route.maxConnections && hasDescriptorRoom()
+      if (isOver) problem = null
       return problem
     },
   }
+}
+
+function turn(connection: OpenConnection, way: OpenWay, next: Route): void {
+  if (way.take(next)) connection.drainMs = next.drainMs
+  else connection.drain(connection.drainMs)
 }
 
 function whyRefused(incoming: Incoming, route: Route, open: number): Problem | null {
@@ -156,7 +163,7 @@ function isStillAllowed({ from, target }: OpenConnection, { allowFrom, allowTo }
   return isFromAllowed && (target === null || isTargetAllowed(target, allowTo))
 }
 
-/** A host that is down says so itself: it is not this forward's problem. */
+/** A host that is down, or lets us in no more, says so itself: it is not this forward's problem. */
 function isOfForward({ code }: Problem): boolean {
-  return !code.startsWith('HOST_')
+  return !code.startsWith('HOST_') && !code.startsWith('AUTH_')
 }

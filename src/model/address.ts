@@ -48,6 +48,12 @@ export function formatListenSpec(listen: ListenSpec): string {
   return formatHostPort(listen.bind === 'any' ? '*' : listen.bind.address, listen.port)
 }
 
+/** As status shows what is asked of a host: `localhost:9000`, else as {@link formatListenSpec}. */
+export function formatRemoteListen(listen: ListenSpec): string {
+  const isBare = listen.kind === 'tcp' && listen.bind === 'loopback'
+  return isBare ? formatHostPort('localhost', listen.port) : formatListenSpec(listen)
+}
+
 /** As status shows it: `127.0.0.1:9000`, `[::1]:9000`, `*:9000` for all interfaces. */
 export function formatSocketAddress(address: SocketAddress): string {
   if (address.kind === 'unix') return address.path

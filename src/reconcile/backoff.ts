@@ -50,5 +50,7 @@ function restingState(code: ProblemCode): 'waiting' | 'failed' | null {
 }
 
 function reachedServer(code: ProblemCode): boolean {
-  return code !== 'HOST_UNRESOLVED' && code !== 'HOST_UNREACHABLE' && code !== 'HOST_TIMEOUT'
+  // LIMIT_REACHED: ours, of open files.
+  const unreached: ProblemCode[] = ['HOST_UNRESOLVED', 'HOST_UNREACHABLE', 'HOST_TIMEOUT', 'LIMIT_REACHED']
+  return !unreached.includes(code)
 }

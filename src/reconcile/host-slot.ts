@@ -14,7 +14,8 @@
 // instead; it never comes back on the old spec.
 
 import type { Duplex } from 'node:stream'
-import type { Carrier, Dial } from '../forward/carrier.ts'
+import type { Carrier, Connection, Dial } from '../forward/carrier.ts'
+import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
 import type { HostStatus, NextConnection, State } from '../model/status.ts'
@@ -194,15 +195,19 @@ export class HostSlot {
     return this.#demand.take()
   }
 
-  /** Dials through this host. The connection holds its carrier for as long as it lives. */
+  /**
+   * Dials through this host. The connection holds its carrier for as long as it lives. One whose carrier is lost before
+   * the target has answered is new still, and goes with the next carrier: a server that ends what is unused may do so
+   * just now. Once: what it asks for may be what its server dies of.
+   */
   readonly dial: Dial = async (target, from, signal) => {
     const held = await this.carrier(signal)
-    const release = held.hold()
     try {
-      return held.holdFor(await held.carrier.dial(target, from, signal))
-    } finally {
-      release()
+      return await dialThrough(held, target, from, signal)
+    } catch (error) {
+      if (signal.aborted || !held.carrier.closed.aborted) throw error
     }
+    return dialThrough(await this.carrier(signal), target, from, signal)
   }
 
   /** Called whenever another connection serves, or none. Returns its stop. */
@@ -259,13 +264,25 @@ export class HostSlot {
     try {
       const held = this.#jump && (await this.#waitFor(this.#jump, signal))
       if (this.#way !== 'retrying') this.#become('opening')
-      const through = held && { openStream: throughJump(held, this.#spec) }
       const endpoint = formatEndpoint(this.#spec)
-      const carrier = await this.#connect(this.#spec, { ...through, ask: this.#ask, signal })
+      const carrier = await this.#connectThrough(held, signal)
       if (signal.aborted) carrier.close()
       else this.#serve({ held: new HeldCarrier(carrier, () => this.#lookAtUse()), generation, endpoint })
     } finally {
       stopNeeding?.()
+    }
+  }
+
+  /** What goes through another host takes no descriptor of ours. */
+  async #connectThrough(jump: HeldCarrier | null, signal: AbortSignal): Promise<Carrier> {
+    const options = { ask: this.#ask, signal }
+    if (jump) return this.#connect(this.#spec, { ...options, openStream: throughJump(jump, this.#spec) })
+    const noRoom = descriptorProblem('host')
+    if (noRoom) throw new ProblemError(noRoom)
+    try {
+      return await this.#connect(this.#spec, options)
+    } finally {
+      descriptorSettled()
     }
   }
 
@@ -458,6 +475,15 @@ export class HostSlot {
     this.#state = state
     this.#problem = problem
     this.#onChange()
+  }
+}
+
+async function dialThrough(held: HeldCarrier, ...dialling: Parameters<Dial>): Promise<Connection> {
+  const release = held.hold()
+  try {
+    return held.holdFor(await held.carrier.dial(...dialling))
+  } finally {
+    release()
   }
 }
 

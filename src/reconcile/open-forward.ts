@@ -3,7 +3,7 @@
 
 import type { Incoming } from '../forward/carrier.ts'
 import { createTraffic, type Traffic } from '../forward/traffic.ts'
-import { formatListenSpec, formatSocketAddress, formatTarget } from '../model/address.ts'
+import { formatRemoteListen, formatSocketAddress, formatTarget } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import type { ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
@@ -189,7 +189,7 @@ export class OpenForward implements BindingOwner {
     const bound = this.#boundListeners()
     if (bound.length > 0) return bound
     const { listen } = this.#spec
-    return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatListenSpec(listen)]
+    return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatRemoteListen(listen)]
   }
 
   #boundListeners(): string[] {

@@ -19,6 +19,7 @@ import { askAboutHostKey } from './host-key-question.ts'
 import { oneQuestionAtATime } from './one-question.ts'
 import { openProxyCommand } from './proxy-command.ts'
 import { openSocket, unlessAborted } from './socket.ts'
+import { silentNameProblem } from './socket-problem.ts'
 
 export interface ConnectOptions {
   /** Through a jump host: a stream to hostname:port. Absent: a socket of our own. It belongs to the connection from then on. */
@@ -111,7 +112,8 @@ export async function openStream(
   if (!options.openStream) {
     const { proxyCommand } = host
     if (!proxyCommand) {
-      const socket = await openSocket(host, signal)
+      progress.lateProblem = () => silentNameProblem(host)
+      const socket = await openSocket(host, signal, () => delete progress.lateProblem)
       if (socket.remoteAddress) progress.address = socket.remoteAddress
       return socket
     }

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { posix } from 'node:path'
 import type { Channel, Client } from 'ssh2'
 import type { Incoming, RemoteListener } from '../forward/carrier.ts'
-import { type Bind, formatHostPort, type ListenSpec, type Originator } from '../model/address.ts'
+import { type Bind, formatRemoteListen, type ListenSpec, type Originator } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
 import { globalRequest } from './global-request.ts'
@@ -64,7 +64,7 @@ export class RemoteListening {
     })
     if (port === null) throw new ProblemError(await tcpRefusal(this.#carrier, listen, address))
     return {
-      address: shownAddress(listen.bind, port),
+      address: formatRemoteListen({ ...listen, port }),
       port,
       close: async () => {
         await this.#cancel(tcpKey(address, port), (done) => this.#client.unforwardIn(address, port, done))
@@ -139,10 +139,6 @@ export class RemoteListening {
 function wireAddress(bind: Bind): string {
   if (bind === 'loopback') return 'localhost'
   return bind === 'any' ? '' : bind.address
-}
-
-function shownAddress(bind: Bind, port: number): string {
-  return formatHostPort(bind === 'any' ? '*' : wireAddress(bind), port)
 }
 
 function tcpKey(address: string, port: number): string {

@@ -30,6 +30,15 @@ export function unresolvedProblem(host: WantedHost, error: NodeJS.ErrnoException
   }
 }
 
+/** The system asks name servers for as long as it likes; ConnectTimeout of ssh_config(5) does not bound it there. */
+export function silentNameProblem(host: WantedHost): Problem {
+  return {
+    code: 'HOST_UNRESOLVED',
+    summary: `The name ${host.hostname} of ${host.name} is not known: no name server answered within ${host.connectTimeoutMs / 1000} s`,
+    hint: 'Look whether this machine is on the network, and at its name servers (a VPN?)',
+  }
+}
+
 /** `failures`: at least one, in the order in which they came. */
 export function unreachableProblem(host: WantedHost, failures: Failure[]): Problem {
   const endpoint = formatHostPort(host.hostname, host.port)
@@ -87,6 +96,9 @@ function describeErrno(code: string | undefined): string {
     case 'EACCES':
     case 'EPERM':
       return 'not permitted here (a firewall?)'
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'this process, or this machine, may have no more files open (ulimit -n)'
     default:
       return code ?? 'failed'
   }

@@ -24,11 +24,12 @@ const FAMILY = { any: 0, inet: 4, inet6: 6 } as const
 
 /**
  * Rejects with a ProblemError (HOST_UNRESOLVED, HOST_UNREACHABLE, HOST_TIMEOUT), or with `signal`'s reason. The caller
- * closes the socket; those that lost are closed here.
+ * closes the socket; those that lost are closed here. `onFound`: the name has addresses, from here on they are dialled.
  */
-export async function openSocket(host: WantedHost, signal: AbortSignal): Promise<Socket> {
+export async function openSocket(host: WantedHost, signal: AbortSignal, onFound = () => {}): Promise<Socket> {
   const from = sourceAddresses(host)
   const addresses = usable(await resolve(host, signal), from)
+  onFound()
   if (addresses.length === 0) throw new ProblemError(noSourceProblem(host))
   return race(host, addresses, from, signal)
 }

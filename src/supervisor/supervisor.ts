@@ -370,6 +370,8 @@ class RunningSupervisor implements Supervisor {
     void this.#watch?.stop()
     void this.#hostFiles.stop()
     this.#stopSurroundings()
+    // What it came to may be why it ends, and nobody has been told yet.
+    this.#emitStates()
     await this.#reconciler.close(drainMs)
     await groupsEnded()
     this.#emitStates()

@@ -226,3 +226,13 @@ test('a forward keeps what its words mean', async () => {
     to: { kind: 'unix', path: '/home/me/b.sock' },
   })
 })
+
+test.each([
+  ['{ -i: ~/.ssh/k, local: 1, to: 2, via: acme }', '"-i ~/.ssh/k … destination"'],
+  ['{ -p: 2222, local: 1, to: 2, via: acme }', '"-p 2222 … destination"'],
+  ['{ -i ~/.ssh/k -L 1:localhost:80 acme }', '"-i ~/.ssh/k -L 1:localhost:80 acme"'],
+])('options of ssh as keys, %s: the hint keeps what was written', async (text, sample) => {
+  const { problems } = await load(`forwards:\n  it: ${text}\n`)
+  const unknown = problems.find(({ code }) => code === 'CONFIG_UNKNOWN_KEY')
+  expect(unknown?.hint).toBe(`Options of ssh belong into one string: ${sample}`)
+})

@@ -33,6 +33,16 @@ describe('usage', () => {
     expect((await cli.run(['--help'])).stdout).not.toContain('__supervise')
   })
 
+  test.runIf(process.platform === 'linux')('too few files to begin with are one sentence', async () => {
+    const cli = project({ 'tunnels.yaml': file })
+    const prefix = ['/bin/sh', '-c', 'ulimit -n 24; exec "$0" "$@"']
+    for (const verb of ['status', 'up', 'validate']) {
+      const { code, stderr } = await cli.run([verb], { prefix })
+      expect(code, stderr).toBe(1)
+      expect(stderr).toMatch(/^[^\n]*ulimit -n[^\n]*\n$/)
+    }
+  })
+
   test('an option may stand before the verb or after it', async () => {
     const cli = project({ 'other.yaml': file, 'more.yaml': 'forwards:\n  ssh: -D 18081 acme.example.com\n' })
     for (const args of [
@@ -140,11 +150,16 @@ test('status and down load no parser, no SSH, no validator and no progress', () 
   expect(packagesFrom(join(dirname(MAIN), commandLine))).toContain('commander')
 })
 
-/** What a chunk and all that it imports at once import from elsewhere. */
+/** The packages in a chunk and in all that it imports at once, and what they import from elsewhere. */
 function packagesFrom(path: string, seen = new Set<string>()): Set<string> {
   const found = new Set<string>()
   if (seen.has(path)) return found
   seen.add(path)
+  const { sources } = JSON.parse(readFileSync(`${path}.map`, 'utf8')) as { sources: string[] }
+  for (const source of sources) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1]
+    if (name) found.add(name)
+  }
   for (const [, name] of readFileSync(path, 'utf8').matchAll(
     /^(?:import|export)\s[^;'"]*?["']([^"']+)["']/gm,
   )) {

@@ -129,13 +129,16 @@ describe('a target that cannot be reached', () => {
     expect(carried.traffic.problem).toEqual(problem)
   })
 
-  it('because the host is down: counted, but the problem is the host’s', async () => {
-    const dial: Dial = () => Promise.reject(new ProblemError({ code: 'HOST_LOST', summary: 'lost' }))
-    const carried = await carry(to(1, { dial }))
-    expect(await reset(carried.dial())).toBe('reset')
-    expect(carried.traffic.counts.failed).toBe(1)
-    expect(carried.traffic.problem).toBeNull()
-  })
+  it.each(['HOST_LOST', 'AUTH_FAILED'] as const)(
+    'because of its host (%s): counted, but the problem is the host’s',
+    async (code) => {
+      const dial: Dial = () => Promise.reject(new ProblemError({ code, summary: 'no way there' }))
+      const carried = await carry(to(1, { dial }))
+      expect(await reset(carried.dial())).toBe('reset')
+      expect(carried.traffic.counts.failed).toBe(1)
+      expect(carried.traffic.problem).toBeNull()
+    },
+  )
 
   it('a client that goes away while we dial ends the dial, and is no failure', async () => {
     const signals: AbortSignal[] = []

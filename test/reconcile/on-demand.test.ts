@@ -3,7 +3,8 @@
 import { once } from 'node:events'
 import { connect as dial, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { Problem } from '../../src/model/problem.ts'
+import type { Dial } from '../../src/forward/carrier.ts'
+import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { Wanted, WantedHost } from '../../src/model/wanted.ts'
 import { formatSteps } from '../../src/plan/plan.ts'
 import { makePlan } from '../../src/plan/planner.ts'
@@ -254,6 +255,35 @@ describe('the forwards of a host on demand', () => {
     client.end()
     await apply(wanted([local('a', await freePort())], [onDemand('acme', { disconnectAfterMs: 1 })]))
     await eventually(() => hostNamed('acme').state === 'idle')
+  })
+
+  test('a connection whose host is lost before its target has answered goes with the next one, once', async () => {
+    const { connect, made } = plainNetwork()
+    const [echo, lose] = [await startEcho(), [true, false, true, true]]
+    const loses: typeof connect = async (spec, options) => {
+      const carrier = await connect(spec, options)
+      const { lose: loseIt } = made.at(-1)!
+      const dial: Dial = async (...args) => {
+        if (!lose.shift()) return carrier.dial(...args)
+        loseIt()
+        throw new ProblemError({ code: 'HOST_LOST', summary: 'lost' })
+      }
+      return { ...carrier, dial }
+    }
+    const slot = new HostSlot(onDemand('acme'), null, {
+      connect: loses,
+      onChange: () => {},
+      prompts: new Prompts(),
+    })
+    atEnd(() => slot.retire(true))
+    const target = { kind: 'tcp', host: '127.0.0.1', port: echo.port } as const
+    const dial = () => slot.dial(target, { address: null, port: 0 }, never())
+    const { stream } = await dial()
+    stream.write('hello')
+    expect(String((await once(stream, 'data'))[0])).toBe('hello')
+    made.at(-1)!.lose()
+    await expect(dial()).rejects.toMatchObject({ problems: [{ code: 'HOST_LOST' }] })
+    expect(made.length).toBe(4)
   })
 
   test('one that moves to it need not wait for a connection that nobody makes', async () => {

@@ -4,7 +4,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Carrier, Incoming } from '../../src/forward/carrier.ts'
 import { dialLocal } from '../../src/forward/local-dial.ts'
-import { formatListenSpec } from '../../src/model/address.ts'
+import { formatRemoteListen } from '../../src/model/address.ts'
 import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { WantedHost } from '../../src/model/wanted.ts'
 import type { Connect } from '../../src/reconcile/host-slot.ts'
@@ -81,7 +81,7 @@ function plainCarrier(refusesListening: () => boolean): { carrier: Carrier; lose
       servers.add(server)
       const bound = (server.address() as { port: number }).port
       return {
-        address: formatListenSpec({ ...listen, port: bound }),
+        address: formatRemoteListen({ ...listen, port: bound }),
         port: bound,
         async close() {
           servers.delete(server)

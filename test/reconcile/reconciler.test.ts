@@ -77,6 +77,19 @@ function untilClosed(socket: Socket): Promise<void> {
 
 const unreachable: Problem = { code: 'HOST_UNREACHABLE', summary: 'nobody is there' }
 
+test('a remote forward is listed in one form, whether its host is there or not', async () => {
+  const { apply, isOpen, forward, refuse, reconciler } = world()
+  const [one, port] = [await startSource('one'), await freePort()]
+  refuse.set('acme', unreachable)
+  await apply(wanted([remote('a', port, to(one) as never)]))
+  await eventually(() => forward('a').state === 'retrying')
+  expect(forward('a').listen).toEqual([`localhost:${port}`])
+  refuse.clear()
+  await reconciler.wake(['a'], true)
+  await isOpen('a')
+  expect(forward('a').listen).toEqual([`localhost:${port}`])
+})
+
 describe('an edit', () => {
   test('to one forward does not disturb the others, nor its own open connections', async () => {
     const { apply, isOpen, forward, made } = world()
@@ -150,6 +163,39 @@ describe('an edit', () => {
     expect(forward('a').connections).toMatchObject({ active: 0, draining: 1 })
     await apply(wanted([local('a', p!, { ...to(echo), drainMs: 0 } as never)]))
     expect(await open.says('z')).toBe('z')
+  })
+
+  test.each([
+    ['via', 'tcp', 0],
+    ['to', 'tcp', 600_000],
+    ['via', 'socks', 600_000],
+  ] as const)('of `%s` takes those along who wait for a dead host (%s)', async (field, kind, drainMs) => {
+    const { apply, isOpen, forward, refuse, reconciler } = world()
+    const [one, two] = [await startSource('one'), await startSource('two')]
+    const port = await freePort()
+    const patient = (name: string) => host(name, { connectTimeoutMs: 2 ** 31 - 1 })
+    const a = (via: string, server: TestServer) => {
+      const way = kind === 'socks' ? { kind: 'dynamic', to: { kind } } : to(server)
+      const forwards = [local('a', port, { ...way, via, drainMs } as never)]
+      return wanted(forwards, [patient('dead'), patient('acme')])
+    }
+    refuse.set('dead', unreachable)
+    await apply(a('dead', one))
+    await eventually(() => forward('a').state === 'retrying')
+    const client = await openEcho(port)
+    if (kind === 'socks') client.write(Buffer.from([4, 1, one.port >> 8, one.port & 255, 127, 0, 0, 1, 0]))
+    await eventually(() => forward('a').connections.active === 1)
+    const answer = once(client, 'data')
+    await apply(field === 'via' ? a('acme', one) : a('dead', two))
+    if (field === 'to') {
+      refuse.clear()
+      await reconciler.wake(['a'], true)
+    }
+    await isOpen('a')
+    const [said] = await answer
+    if (kind === 'socks') expect((said as Buffer)[1]).toBe(0x5a)
+    else expect(String(said)).toBe(field === 'via' ? 'one' : 'two')
+    expect(forward('a').connections).toMatchObject({ total: 1, failed: 0, refused: 0, draining: 0 })
   })
 
   test('that renames a forward keeps its listener', async () => {

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { descriptorProblem, descriptorSettled } from '../../src/forward/descriptors.ts'
+import { HostSlot } from '../../src/reconcile/host-slot.ts'
+import { Prompts } from '../../src/reconcile/prompts.ts'
+import { atEnd } from '../helpers/cleanup.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { host } from '../plan/wanted.ts'
+import { plainNetwork } from './plain-carrier.ts'
+
+/** Grants until there are no more; returns what gives them back. */
+function takeAll(what: 'connection' | 'host'): () => void {
+  let granted = 0
+  while (descriptorProblem(what) === null) granted += 1
+  return () => {
+    for (; granted > 0; granted--) descriptorSettled()
+  }
+}
+
+test.runIf(process.platform === 'linux')(
+  'a host is connected anew where connections have taken all they may; where nothing is left it says so, and heals',
+  async () => {
+    const { connect, made } = plainNetwork()
+    const open = (name: string) => {
+      const slot = new HostSlot(host(name), null, { connect, onChange: () => {}, prompts: new Prompts() })
+      atEnd(() => slot.retire(true))
+      return slot
+    }
+    const giveBackConnections = takeAll('connection')
+    atEnd(giveBackConnections)
+    const first = open('first')
+    await eventually(() => first.state === 'open')
+    const giveBackHosts = takeAll('host')
+    atEnd(giveBackHosts)
+    const second = open('second')
+    await eventually(() => second.state === 'retrying')
+    expect(second.status()).toMatchObject({ problem: { code: 'LIMIT_REACHED' } })
+    expect(second.status().retryAt).not.toBeNull()
+    expect(made.length).toBe(1)
+    giveBackHosts()
+    giveBackConnections()
+    await eventually(() => second.state === 'open')
+  },
+)
