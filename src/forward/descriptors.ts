@@ -39,7 +39,7 @@ export function descriptorProblem(what: What = 'connection'): Problem | null {
   }
   return {
     code: 'LIMIT_REACHED',
-    summary: `No room for another ${what}: this process may have ${limit} files and connections open, and keeps ${RESERVED[what]} of them for ${what === 'listener' ? 'connections and itself' : 'itself'}`,
+    summary: `No room for another ${what}: this process may have ${limit} files and connections open, and needs ${RESERVED[what]} for ${what === 'listener' ? 'connections and itself' : 'itself'}`,
     hint:
       what === 'listener'
         ? 'Raise the limit where tunnels is started (ulimit -n), or have fewer forwards'

@@ -12,9 +12,7 @@ test.runIf(process.platform === 'linux')(
     expect(granted).toBeLessThan(limit - 48)
     expect(descriptorProblem()).toMatchObject({
       code: 'LIMIT_REACHED',
-      summary: expect.stringContaining(
-        `${limit} files and connections open, and keeps 48 of them for itself`,
-      ),
+      summary: expect.stringContaining(`${limit} files and connections open, and needs 48 for itself`),
     })
     // In this time it looks again, and sees none of them open.
     for (const end = performance.now() + 60; performance.now() < end; )
