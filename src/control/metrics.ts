@@ -47,6 +47,9 @@ function addSupervisor(metrics: Metrics, status: Status): void {
 
 function addHosts(metrics: Metrics, hosts: readonly HostStatus[]): void {
   const up = gauge(metrics, 'tunnels_host_up', '1 when the host is connected.', ['host'])
+  const replacingHelp =
+    '1 while the connection of before an edit serves, because the new one is not made yet.'
+  const replacing = gauge(metrics, 'tunnels_host_replacing', replacingHelp, ['host'])
   const state = gauge(metrics, 'tunnels_host_state', '1 for the state that the host is in.', [
     'host',
     'state',
@@ -58,6 +61,7 @@ function addHosts(metrics: Metrics, hosts: readonly HostStatus[]): void {
   for (const host of hosts) {
     const labels = { host: host.name }
     up(labels, Number(host.state === 'open'))
+    replacing(labels, Number(host.next !== undefined))
     state({ ...labels, state: host.state }, 1)
     if (host.rttMs !== null) roundTrip(labels, host.rttMs / 1000)
     reconnects(labels, host.reconnects)

@@ -423,7 +423,10 @@ test('/metrics is what Prometheus reads, also where names would break it', async
       problem: null,
     },
   ]
-  await server.serve({ ...rememberingControl().control, status: () => ({ ...status, hosts, forwards }) })
+  const next = { endpoint: 'me@acme:23', state: 'retrying' as const, since: status.supervisor.startedAt }
+  const kept = { ...hosts[0]!, name: 'kept', state: 'open' as const, next }
+  const world = { ...status, hosts: [...hosts, kept], forwards }
+  await server.serve({ ...rememberingControl().control, status: () => world })
   const { code, headers, text } = await fetchText(server.socket, '/metrics')
   expect({ code, type: headers['content-type'] }).toEqual({
     code: 200,
@@ -431,6 +434,8 @@ test('/metrics is what Prometheus reads, also where names would break it', async
   })
   expect(text).toContain('tunnels_info{project="shop",version="1.2.3"} 1\n')
   expect(text).toContain('tunnels_host_up{project="shop",host="acme"} 0\n')
+  expect(text).toContain('tunnels_host_replacing{project="shop",host="acme"} 0\n')
+  expect(text).toContain('tunnels_host_replacing{project="shop",host="kept"} 1\n')
   expect(text).toContain('tunnels_host_reconnects_total{project="shop",host="acme"} 4\n')
   expect(text).toContain('tunnels_host_round_trip_seconds{project="shop",host="acme"} 0.0125\n')
   const labels = 'project="shop",host="acme \\"one\\"\\n",forward="web"'
