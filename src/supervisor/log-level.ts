@@ -1,6 +1,7 @@
 // How much each event matters to who reads the log afterwards.
 
 import type { Event, LogLevel } from '../control/protocol.ts'
+import { isOrdinary } from './log-thin.ts'
 
 export function levelOf(event: Event): LogLevel {
   switch (event.event) {
@@ -13,7 +14,7 @@ export function levelOf(event: Event): LogLevel {
     case 'prompt':
       return 'warn'
     case 'connection':
-      return event.outcome === 'opened' || event.outcome === 'closed' ? 'debug' : 'info'
+      return isOrdinary(event) ? 'debug' : 'info'
     case 'plan':
     case 'end':
       return 'info'

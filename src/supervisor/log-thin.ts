@@ -10,7 +10,7 @@ const WINDOW_MS = 60_000
 export function createThinner(now: () => number = Date.now): (event: Event) => Event | null {
   const forwards = new Map<string, { from: number; told: number; untold: number }>()
   return (event) => {
-    if (event.event !== 'connection' || event.outcome === 'opened' || event.outcome === 'closed') return event
+    if (event.event !== 'connection' || isOrdinary(event)) return event
     let window = forwards.get(event.name)
     if (!window || now() - window.from >= WINDOW_MS) {
       window = { from: now(), told: 0, untold: window?.untold ?? 0 }
@@ -25,4 +25,9 @@ export function createThinner(now: () => number = Date.now): (event: Event) => E
     window.untold = 0
     return untold > 0 ? { ...event, untold } : event
   }
+}
+
+/** One that closed with a problem was ended from here. */
+export function isOrdinary({ outcome, problem }: Extract<Event, { event: 'connection' }>): boolean {
+  return outcome === 'opened' || (outcome === 'closed' && !problem)
 }

@@ -8,7 +8,7 @@ import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { exchange } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePorts } from '../helpers/ports.ts'
-import { startEcho } from '../helpers/servers.ts'
+import { startEcho, startSink } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 
 const few = { prefix: ['/bin/sh', '-c', 'ulimit -n 256; exec "$0" "$@"'] }
@@ -75,3 +75,29 @@ test.runIf(process.platform === 'linux')(
     expect((await exchange(modest!, 'room again')).toString()).toBe('room again')
   },
 )
+
+test('idle_timeout ends what was forgotten, in whichever direction it came, and its host can go', async () => {
+  const [sshd, silent, [near, far]] = await Promise.all([startSshd(), startSink(), freePorts(2)])
+  const forward = (listen: object) =>
+    JSON.stringify({ via: 'acme', to: `127.0.0.1:${silent.port}`, idle_timeout: '200ms', ...listen })
+  const text = (
+    more: string,
+  ) => `{ hosts: { acme: ${hostYaml(sshd, { connect: 'on_demand', disconnect_after: '50ms' })} },
+    forwards: { near: ${forward({ local: near })}${more} } }`
+  const cli = project({ 'tunnels.yaml': text(`, far: ${forward({ remote: far })}`) })
+  await cli.up()
+  const clients = [hold(near!, 1), hold(far!, 1)]
+  for (const { sockets } of clients) sockets[0]!.write('and then it forgot')
+  for (const name of ['near', 'far'])
+    await forwardWhen(cli, name, ({ connections }) => connections.total === 1 && connections.active === 0)
+  await eventually(() => clients[0]!.resets() === 1 && clients[1]!.sockets[0]!.closed)
+  await eventually(() => silent.open() === 0)
+  const { stdout } = await cli.run(['logs'])
+  expect(stdout.match(/closed.*Nothing moved on it for 0.2 s \(idle_timeout\)/g)?.length).toBe(2)
+  const { hosts, forwards } = await cli.status()
+  expect([hosts[0]!.state, forwards.map(({ problem }) => problem)]).toEqual(['open', [null, null]])
+  cli.write('tunnels.yaml', text(''))
+  expect((await cli.run(['reload'])).code).toBe(0)
+  await eventually(async () => (await cli.status()).hosts[0]!.state === 'idle')
+  expect(sshd.logins()).toBe(1)
+})
