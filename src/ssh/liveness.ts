@@ -53,6 +53,7 @@ export class Liveness {
     // A jump host's channel has no bytesRead: count by listening.
     socket.on('data', () => {
       this.#heardAt = performance.now()
+      this.#sentBefore = this.#sent()
     })
     this.#ping(() => this.#ping())
     this.start(timing)
@@ -119,7 +120,6 @@ export class Liveness {
     this.#unanswered = 0
     this.#doubtedUntil = null
     this.#waitingSince = null
-    this.#sentBefore = this.#sent()
     this.#dueAt = at + this.#timing.serverAliveIntervalMs
   }
 

@@ -1,0 +1,59 @@
+// When a server is asked whether it is still there, other than after an interval of silence: the interval is an hour
+// here, and the round trip that status shows tells of each question that was answered.
+
+import { afterEach, expect, test, vi } from 'vitest'
+import { eventually } from '../helpers/eventually.ts'
+import { startSink } from '../helpers/servers.ts'
+import { startSshd } from '../helpers/sshd.ts'
+import { hostFor, NEVER, NOBODY, open } from './support.ts'
+
+afterEach(() => vi.useRealTimers())
+
+async function connected() {
+  const server = await startSshd()
+  const carrier = await open(hostFor(server, { serverAliveIntervalMs: 3_600_000, serverAliveCountMax: 1 }))
+  // Two at the start, the second as soon as the first was answered.
+  const seen = { rttMs: carrier.rttMs, times: 0 }
+  await eventually(() => {
+    seen.times = carrier.rttMs !== null && carrier.rttMs === seen.rttMs ? seen.times + 1 : 0
+    seen.rttMs = carrier.rttMs
+    return seen.times > 20
+  })
+  const before = seen.rttMs
+  return { server, carrier, wasAsked: () => eventually(() => carrier.rttMs !== before) }
+}
+
+test('when this machine has another address', async () => {
+  const { carrier, wasAsked } = await connected()
+  carrier.networkChanged?.()
+  await wasAsked()
+  expect(carrier.closed.aborted).toBe(false)
+})
+
+test('when the clock jumped, as after a sleep', async () => {
+  const { carrier, wasAsked } = await connected()
+  const now = Date.now()
+  vi.useFakeTimers({ toFake: ['Date'], now: now + 60_000 })
+  await wasAsked()
+  expect(carrier.closed.aborted).toBe(false)
+})
+
+test('when somebody sent something and nothing came back', async () => {
+  const { carrier, wasAsked } = await connected()
+  const sink = await startSink()
+  const { stream } = await carrier.dial({ kind: 'tcp', host: '127.0.0.1', port: sink.port }, NOBODY, NEVER)
+  stream.write('is anybody there?')
+  await wasAsked()
+})
+
+test('a server that says nothing after a sleep that was longer than all patience is given up soon', async () => {
+  const { server, carrier } = await connected()
+  const sessions = server.sessions()
+  for (const pid of sessions) process.kill(pid, 'SIGSTOP')
+  try {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 3_600_000 })
+    await eventually(() => carrier.closed.aborted)
+  } finally {
+    for (const pid of sessions) process.kill(pid, 'SIGCONT')
+  }
+})
