@@ -1,6 +1,6 @@
 // A carrier with its users counted, so that one that was replaced closes when its last connection has ended.
 
-import type { Carrier, Connection } from '../forward/carrier.ts'
+import type { Carrier, Connection, Dial } from '../forward/carrier.ts'
 import { once } from '../forward/once.ts'
 
 export class HeldCarrier {
@@ -26,6 +26,16 @@ export class HeldCarrier {
       if (this.#holds === 0) this.#use(performance.now())
       this.#closeWhenUnused()
     })
+  }
+
+  /** Held while it dials, and for as long as the connection lives. */
+  readonly dial: Dial = async (target, from, signal) => {
+    const release = this.hold()
+    try {
+      return this.holdFor(await this.carrier.dial(target, from, signal))
+    } finally {
+      release()
+    }
   }
 
   /** Held for as long as the connection's stream lives. */

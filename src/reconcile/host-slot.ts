@@ -14,7 +14,7 @@
 // instead; it never comes back on the old spec.
 
 import type { Duplex } from 'node:stream'
-import type { Carrier, Connection, Dial } from '../forward/carrier.ts'
+import type { Carrier, Dial } from '../forward/carrier.ts'
 import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
@@ -25,6 +25,7 @@ import { Demand } from './demand.ts'
 import { HeldCarrier } from './held-carrier.ts'
 import { behindJump, throughJump, waitForJump } from './jump.ts'
 import type { Prompts } from './prompts.ts'
+import { aborted, untilClosed } from './until.ts'
 import { Waiting } from './waiting.ts'
 
 /** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
@@ -203,11 +204,11 @@ export class HostSlot {
   readonly dial: Dial = async (target, from, signal) => {
     const held = await this.carrier(signal)
     try {
-      return await dialThrough(held, target, from, signal)
+      return await held.dial(target, from, signal)
     } catch (error) {
       if (signal.aborted || !held.carrier.closed.aborted) throw error
     }
-    return dialThrough(await this.carrier(signal), target, from, signal)
+    return (await this.carrier(signal)).dial(target, from, signal)
   }
 
   /** Called whenever another connection serves, or none. Returns its stop. */
@@ -476,37 +477,4 @@ export class HostSlot {
     this.#problem = problem
     this.#onChange()
   }
-}
-
-async function dialThrough(held: HeldCarrier, ...dialling: Parameters<Dial>): Promise<Connection> {
-  const release = held.hold()
-  try {
-    return held.holdFor(await held.carrier.dial(...dialling))
-  } finally {
-    release()
-  }
-}
-
-/** Resolves when the signal fires; rejects with the reason when the carrier is lost. */
-function untilClosed({ closed }: Carrier, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const both = AbortSignal.any([closed, signal])
-    const done = () => (closed.aborted ? reject(closed.reason) : resolve())
-    if (both.aborted) done()
-    else both.addEventListener('abort', done, { once: true })
-  })
-}
-
-/** Resolves when the signal fires, or after `delayMs`. */
-function aborted(signal: AbortSignal, delayMs?: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = delayMs === undefined ? undefined : setTimeout(done, delayMs)
-    if (signal.aborted) return done()
-    signal.addEventListener('abort', done, { once: true })
-  })
 }

@@ -42,8 +42,7 @@ export function throughJump(
 ): (signal: AbortSignal) => Promise<Duplex> {
   const target = { kind: 'tcp', host: hostname, port } as const
   return async (signal) => {
-    const connection = await held.carrier.dial(target, { address: null, port: 0 }, signal)
-    return held.holdFor(connection).stream
+    return (await held.dial(target, { address: null, port: 0 }, signal)).stream
   }
 }
 
