@@ -2,7 +2,6 @@
 // last good project; a file that is broken changes nothing. What becomes of a run are events.
 
 import { dirname, join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import type {
   AnswerRequest,
   Control,
@@ -19,9 +18,9 @@ import type {
   TrustRequest,
 } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
-import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
-import type { ConfigStatus, Status } from '../model/status.ts'
+import type { Status } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
@@ -32,15 +31,16 @@ import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
 import { groupsEnded } from '../ssh/process-group.ts'
+import { isUntrusted, nothingTaken, refused, taken } from './config-status.ts'
 import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
+import { News } from './news.ts'
 import { createQueue } from './queue.ts'
 import { readLog } from './read-log.ts'
 import { addSelection, stopForwards, withTrust } from './selection.ts'
-import { see, stateEvents } from './state-events.ts'
 import { watchSurroundings } from './surroundings.ts'
 import { settleTrust } from './trust.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
@@ -74,9 +74,6 @@ interface Manner {
   isAsked?: boolean
 }
 
-/** Changes of state within this time are told together, so that a burst of connections costs one look. */
-const gatherMs = 20
-
 /** How long somebody who is expected may take to join. */
 const joinMs = 10_000
 
@@ -95,20 +92,21 @@ class RunningSupervisor implements Supervisor {
   #project: Project | null = null
   /** What was taken last. */
   #held: Proven | null = null
-  #config: ConfigStatus = { state: 'current', generation: 0, loadedAt: null, problems: [] }
+  #config = nothingTaken
   #watch: FileWatch | null = null
   #isLookDue = false
-  #isEventDue = false
-  #seen = see({ hosts: [], forwards: [] })
   #isEnding = false
   readonly #options: SupervisorOptions
   readonly #startedAt = new Date().toISOString()
   readonly #inOrder = createQueue()
-  readonly #listeners = new Set<(event: Event) => void>()
   readonly #reconciler = new Reconciler(
     connect,
-    () => this.#worldChanged(),
+    () => this.#news.worldChanged(),
     (name, news) => this.#connectionChanged(name, news),
+  )
+  readonly #news = new News(
+    () => ({ hosts: this.#reconciler.hosts(), forwards: this.#reconciler.forwards() }),
+    () => this.#hostFiles.look(),
   )
   readonly #sshConfig = new SshConfig()
   /** Ends a look that hangs in the ssh configuration. */
@@ -223,8 +221,7 @@ class RunningSupervisor implements Supervisor {
   }
 
   watchEvents(listener: (event: Event) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#news.watch(listener)
   }
 
   async readLog(request: LogsRequest, tell: (line: LogLine) => void, signal: AbortSignal): Promise<void> {
@@ -302,32 +299,29 @@ class RunningSupervisor implements Supervisor {
   }
 
   #accepted(loaded: Loaded, plan: Plan): void {
-    const { generation, state } = this.#config
     const loadedAt = new Date().toISOString()
     // Less of what is held: the file on disk is another one, and what is wrong with it still is.
-    if (loaded.project === this.#project) return this.#emitPlan(loaded, plan, loadedAt)
-    const isNew = generation === 0 || !isEmpty(plan) || state !== 'current'
+    if (loaded.project === this.#project) return this.#tellPlan(loaded, plan, loadedAt)
+    const { generation } = this.#config
     const problems = loaded.warnings
-    this.#config = { state: 'current', generation: isNew ? generation + 1 : generation, loadedAt, problems }
-    if (isNew) this.#emit({ time: loadedAt, event: 'config', state: 'current', problems })
-    this.#emitPlan(loaded, plan, loadedAt)
+    this.#config = taken(this.#config, { changes: !isEmpty(plan), warnings: problems, loadedAt })
+    if (this.#config.generation !== generation)
+      this.#news.tell({ time: loadedAt, event: 'config', state: 'current', problems })
+    this.#tellPlan(loaded, plan, loadedAt)
   }
 
-  #emitPlan({ project }: Loaded, plan: Plan, time: string): void {
-    if (!isEmpty(plan)) this.#emit({ time, event: 'plan', plan: toPlanJson(project.name, plan) })
+  #tellPlan({ project }: Loaded, plan: Plan, time: string): void {
+    if (!isEmpty(plan)) this.#news.tell({ time, event: 'plan', plan: toPlanJson(project.name, plan) })
   }
 
   /** What runs goes on; only a file that is held, not one that `up` brought, is worth a word in status. */
   async #refused(selection: Selection, seen: Looks, error: unknown): Promise<void> {
     if (selection !== this.#selection || this.#config.generation === 0 || this.#isEnding) return
-    const problems = error instanceof ProblemError ? [...error.problems] : [problemOf(error)]
-    const state = isUntrusted(error) ? 'untrusted' : 'invalid'
-    // Looked at twice, as may happen, it is broken once.
-    const isNews = this.#config.state !== state || !isDeepStrictEqual(problems, this.#config.problems)
-    if (isNews) {
-      this.#config = { ...this.#config, state, problems }
-      this.#emit({ time: new Date().toISOString(), event: 'config', state, problems })
-    }
+    const before = this.#config
+    this.#config = refused(before, error)
+    const { state, problems } = this.#config
+    if (this.#config !== before)
+      this.#news.tell({ time: new Date().toISOString(), event: 'config', state, problems })
     // What is wrong may stand in a file that was not followed so far.
     await this.#follow(seen, this.#sshConfig.files)
   }
@@ -371,36 +365,16 @@ class RunningSupervisor implements Supervisor {
     void this.#hostFiles.stop()
     this.#stopSurroundings()
     // What it came to may be why it ends, and nobody has been told yet.
-    this.#emitStates()
+    this.#news.tellStates()
     await this.#reconciler.close(drainMs)
     await groupsEnded()
-    this.#emitStates()
-    this.#emit({ time: new Date().toISOString(), event: 'end' })
+    this.#news.tellStates()
+    this.#news.tell({ time: new Date().toISOString(), event: 'end' })
     this.#end()
   }
 
-  /** Many changes at once become one look. */
-  #worldChanged(): void {
-    if (this.#isEventDue) return
-    this.#isEventDue = true
-    setTimeout(() => this.#emitStates(), gatherMs)
-  }
-
   #connectionChanged(name: string, news: ConnectionNews): void {
-    this.#emit({ time: new Date().toISOString(), event: 'connection', what: 'forward', name, ...news })
-  }
-
-  #emitStates(): void {
-    this.#isEventDue = false
-    const world = { hosts: this.#reconciler.hosts(), forwards: this.#reconciler.forwards() }
-    const events = stateEvents(this.#seen, world, new Date().toISOString())
-    this.#seen = see(world)
-    for (const event of events) this.#emit(event)
-    this.#hostFiles.look()
-  }
-
-  #emit(event: Event): void {
-    for (const listener of [...this.#listeners]) listener(event)
+    this.#news.tell({ time: new Date().toISOString(), event: 'connection', what: 'forward', name, ...news })
   }
 }
 
@@ -412,13 +386,6 @@ function notAnswered(why: 'gone' | 'other-count'): Problem {
 
 function endingError(): ProblemError {
   return new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
-}
-
-function isUntrusted(error: unknown): boolean {
-  return (
-    error instanceof ProblemError &&
-    error.problems.some(({ code }) => code === 'UNTRUSTED' || code === 'HOST_KEY_CHANGED')
-  )
 }
 
 /** As the file has them, whatever the order in which they were opened; what it has no more comes last. */
