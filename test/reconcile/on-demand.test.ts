@@ -1,17 +1,12 @@
 // A host that is connected on demand, over plain carriers.
 
 import { once } from 'node:events'
-import { connect as dial, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { Dial } from '../../src/forward/carrier.ts'
 import { type Problem, ProblemError } from '../../src/model/problem.ts'
-import type { Wanted, WantedHost } from '../../src/model/wanted.ts'
-import { formatSteps } from '../../src/plan/plan.ts'
-import { makePlan } from '../../src/plan/planner.ts'
+import type { WantedHost } from '../../src/model/wanted.ts'
 import { HostSlot } from '../../src/reconcile/host-slot.ts'
 import { Prompts } from '../../src/reconcile/prompts.ts'
-import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import { refuses } from '../../src/reconcile/route.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { failureOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -19,6 +14,7 @@ import { freePort, freePorts } from '../helpers/ports.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { host, local, remote, wanted } from '../plan/wanted.ts'
 import { plainNetwork } from './plain-carrier.ts'
+import { openEcho, world } from './world.ts'
 
 const unreachable: Problem = { code: 'HOST_UNREACHABLE', summary: 'nobody is there' }
 const refused: Problem = { code: 'AUTH_FAILED', summary: 'no key is taken' }
@@ -311,33 +307,3 @@ describe('the forwards of a host on demand', () => {
     expect(forward('a').connections).toMatchObject({ active: 0, failed: 1 })
   })
 })
-
-function world() {
-  const network = plainNetwork()
-  const reconciler = new Reconciler(network.connect, () => {})
-  atEnd(() => reconciler.close(0))
-  const planFor = (target: Wanted) => makePlan(target, reconciler.snapshot(), refuses)
-  return {
-    ...network,
-    async apply(target: Wanted) {
-      await reconciler.apply(planFor(target), target)
-      expect(formatSteps(planFor(target))).toBe('')
-    },
-    forward: (name: string) => reconciler.forwards().find((status) => status.name === name)!,
-    host: (name: string) => reconciler.hosts().find((status) => status.name === name)!,
-  }
-}
-
-async function openEcho(port: number): Promise<Socket & { says(text: string): Promise<string> }> {
-  const socket = dial(port, '127.0.0.1')
-  atEnd(() => void socket.destroy())
-  socket.on('error', () => {})
-  await once(socket, 'connect')
-  return Object.assign(socket, {
-    async says(text: string) {
-      socket.write(text)
-      const [chunk] = await once(socket, 'data')
-      return String(chunk)
-    },
-  })
-}

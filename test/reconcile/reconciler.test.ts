@@ -3,42 +3,13 @@ import { connect as dial, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Problem } from '../../src/model/problem.ts'
-import type { Wanted, WantedForward } from '../../src/model/wanted.ts'
-import { formatSteps } from '../../src/plan/plan.ts'
-import { makePlan } from '../../src/plan/planner.ts'
-import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import { refuses } from '../../src/reconcile/route.ts'
-import { atEnd } from '../helpers/cleanup.ts'
+import type { WantedForward } from '../../src/model/wanted.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
 import { isFull } from '../helpers/sample.ts'
 import { startEcho, startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { everywhere, host, local, remote, wanted } from '../plan/wanted.ts'
-import { plainNetwork } from './plain-carrier.ts'
-
-function world() {
-  const network = plainNetwork()
-  const reconciler = new Reconciler(network.connect, () => {})
-  atEnd(() => reconciler.close(0))
-  const planFor = (target: Wanted) => makePlan(target, reconciler.snapshot(), refuses)
-  return {
-    ...network,
-    reconciler,
-    planFor,
-    async apply(target: Wanted) {
-      const plan = planFor(target)
-      await reconciler.apply(plan, target)
-      expect(formatSteps(planFor(target))).toBe('')
-      return plan
-    },
-    forward: (name: string) => reconciler.forwards().find((status) => status.name === name)!,
-    host: (name: string) => reconciler.hosts().find((status) => status.name === name)!,
-    isOpen: (name: string) =>
-      eventually(() =>
-        expect(reconciler.forwards()).toContainEqual(expect.objectContaining({ name, state: 'open' })),
-      ),
-  }
-}
+import { openEcho, world } from './world.ts'
 
 function to(server: TestServer): Partial<WantedForward> {
   return { to: { kind: 'tcp', host: '127.0.0.1', port: server.port } }
@@ -55,20 +26,6 @@ async function greeting(port: number): Promise<string> {
   await untilClosed(socket)
   socket.destroy()
   return text
-}
-
-async function openEcho(port: number): Promise<Socket & { says(text: string): Promise<string> }> {
-  const socket = dial(port, '127.0.0.1')
-  atEnd(() => void socket.destroy())
-  socket.on('error', () => {})
-  await once(socket, 'connect')
-  return Object.assign(socket, {
-    async says(text: string) {
-      socket.write(text)
-      const [chunk] = await once(socket, 'data')
-      return String(chunk)
-    },
-  })
 }
 
 function untilClosed(socket: Socket): Promise<void> {
