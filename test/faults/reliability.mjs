@@ -6,7 +6,7 @@ import { cpus, release } from 'node:os'
 const FILE = new URL('../../docs/reliability.md', import.meta.url)
 
 export function writeSection(name, text) {
-  const machine = `Node ${process.versions.node}, Linux ${release()}, ${cpus().length} processors.`
+  const machine = `Node ${process.versions.node}, Linux ${release().split('-')[0]}, ${cpus().length} processors.`
   const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`]
   const page = readFileSync(FILE, 'utf8')
   const [from, to] = [page.indexOf(begin), page.indexOf(end)]

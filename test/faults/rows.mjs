@@ -260,7 +260,7 @@ async function outage(lab, options) {
   return judge(seen, { ...options, faultAt, since })
 }
 
-function judge(seen, { faultAt, since, maxNoticed, maxBack, survives }) {
+function judge(seen, { faultAt, since, maxNoticed, maxBack, survives, isAsleep }) {
   const figures = Object.fromEntries(
     seen.map((one) => {
       const noticedAt = one.noticedAt(faultAt)
@@ -289,7 +289,7 @@ function judge(seen, { faultAt, since, maxNoticed, maxBack, survives }) {
     (maxBack === undefined || (ours.back !== null && ours.back <= maxBack)) &&
     (!survives || (ours.stream === 'open' && ours.reconnects === 0)) &&
     ours.stream !== 'wrong'
-  if (survives) ours.text += `, ${ours.reconnects} reconnects`
+  if (survives || isAsleep) ours.text += `, ${ours.reconnects} reconnects`
   return result(seen, figures, ok)
 }
 
