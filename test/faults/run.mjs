@@ -3,6 +3,9 @@
 // this process is killed.
 
 import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { hasAutossh } from './contenders.mjs'
@@ -25,6 +28,9 @@ const { values } = parseArgs({
 })
 const network = !values.loopback && canUnshare()
 const children = new Set()
+/** Theirs, so that what one leaves that was killed goes with this process. */
+const folder = mkdtempSync(join(tmpdir(), 'tunnels-faults-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
     for (const child of children) child.kill('SIGTERM')
@@ -69,8 +75,12 @@ async function inParallel(names) {
 
 function runRow(name) {
   const row = [process.execPath, ROW, name, ...(network ? ['--network'] : [])]
-  const [command, ...args] = network ? ['unshare', ...UNSHARE, ...row] : row
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const isolated = ['setpriv', '--pdeathsig', 'KILL', 'unshare', ...UNSHARE, ...row]
+  const [command, ...args] = network ? isolated : row
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TMPDIR: folder },
+  })
   children.add(child)
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
