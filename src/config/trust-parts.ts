@@ -80,8 +80,9 @@ function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart
     parts.push(part('known_hosts', 'user_known_hosts_file', host.userKnownHostsFile.join(' ')))
   if (host.globalKnownHostsFile)
     parts.push(part('known_hosts', 'global_known_hosts_file', host.globalKnownHostsFile.join(' ')))
+  if (host.hostKeyAlias !== undefined) parts.push(part('host_key_alias', 'host_key_alias', wordAlias(host)))
   if (strict === 'no' || strict === 'accept-new')
-    parts.push(part('strict_host_key_checking', 'strict_host_key_checking', `${strict} for ${host.name}`))
+    parts.push(part('strict_host_key_checking', 'strict_host_key_checking', wordChecking(host)))
   if (host.hostKeys)
     parts.push(part('host_keys', 'host_keys', `${host.hostKeys.join(' ')} for ${endpointOf(host)}`))
   const named = ['hostname', 'user', 'proxy_jump'].flatMap((key) => find(section, key) ?? [])
@@ -91,6 +92,16 @@ function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart
 function wordPassphrase(host: HostSpec): string {
   const keys = host.identityFile?.join(' ') ?? 'your keys'
   return `decrypts ${keys} with what ${host.passphraseEnv} holds, to log in to ${endpointOf(host)}`
+}
+
+function wordAlias(host: HostSpec): string {
+  return `the keys that known_hosts has for ${host.hostKeyAlias} are believed of ${endpointOf(host)}`
+}
+
+/** Without the user's own ssh configuration other known_hosts files, and other names in them, decide what is new. */
+function wordChecking({ name, strictHostKeyChecking, sshConfig }: HostSpec): string {
+  const alone = sshConfig === false ? ', without your ssh configuration' : ''
+  return `${strictHostKeyChecking} for ${name}${alone}`
 }
 
 /** Which server, as far as the file says it: as whom somebody logs in there makes no difference to what it may do. */

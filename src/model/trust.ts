@@ -13,6 +13,7 @@ export type TrustKind =
   | 'passphrase_env'
   | 'identity_agent'
   | 'known_hosts'
+  | 'host_key_alias'
   | 'strict_host_key_checking'
   | 'host_keys'
   | 'remote'
@@ -66,7 +67,7 @@ export const trustGroups = [
   { kinds: ['proxy_command', 'ssh_config', 'healthcheck', 'gateway'], does: 'run commands' },
   { kinds: ['variable', 'password_env', 'passphrase_env', 'identity_agent'], does: 'use your secrets' },
   {
-    kinds: ['host_keys', 'known_hosts', 'strict_host_key_checking'],
+    kinds: ['host_keys', 'known_hosts', 'host_key_alias', 'strict_host_key_checking'],
     does: 'decide which servers are believed',
   },
   { kinds: ['remote', 'wildcard'], does: 'open ports to others' },

@@ -66,26 +66,45 @@ export async function loadHostKeyCheck(
 }
 
 /**
- * What is wrong with the `host_keys` of a host by the user's own known_hosts: another key stands there, or one of these
- * is revoked. Null: nothing speaks against them. Never rejects.
+ * What is wrong with the `host_keys` of a host by the user's own known_hosts: the host stands there and one of these does
+ * not, or one is revoked. A single new key is enough, because each of them alone lets a server in. `ownAlias`: the
+ * HostKeyAlias of the user's own ssh configuration; one of the file would else choose where there is nothing to contradict.
+ * Null: nothing speaks against them. Never rejects.
  */
-export async function contradictsKnownHosts(host: WantedHost): Promise<Problem | null> {
+export async function contradictsKnownHosts(
+  host: WantedHost,
+  ownAlias: string | null,
+): Promise<Problem | null> {
   if (!host.hostKeys) return null
   const pins = pinsOf(host.hostKeys)
-  const names = lookupNames(host.hostname, host.port, host.hostKeyAlias)
-  const matching = (await loadKnownHosts(host)).entries.filter(({ hosts }) => matchesHost(names[0]!, hosts))
-  const isPinned = ({ key }: KnownHost) => pins.has(fingerprint(key))
-  const revoked = matching.find((entry) => entry.marker === 'revoked' && isPinned(entry))
-  if (revoked)
-    return refusalProblem(host, {
-      name: names[0]!,
-      key: revoked.key,
-      verdict: { kind: 'revoked', entry: revoked },
-      unread: [],
-    })
-  const plain = matching.filter(({ marker }) => marker === 'none')
-  if (!plain[0] || plain.some(isPinned)) return null
-  return contradictionProblem(host, plain[0], [...pins])
+  const { entries } = await loadKnownHosts(host)
+  for (const alias of new Set([host.hostKeyAlias, ownAlias])) {
+    const names = lookupNames(host.hostname, host.port, alias)
+    const lines = names.map((name) => entries.filter(({ hosts }) => matchesHost(name, hosts)))
+    const problem = revokedPin(host, pins, names[0]!, lines.flat()) ?? unknownPin(host, pins, lines)
+    if (problem) return problem
+  }
+  return null
+}
+
+function revokedPin(
+  host: WantedHost,
+  pins: ReadonlySet<string>,
+  name: string,
+  lines: KnownHost[],
+): Problem | null {
+  const entry = lines.find(({ marker, key }) => marker === 'revoked' && pins.has(fingerprint(key)))
+  if (!entry) return null
+  return refusalProblem(host, { name, key: entry.key, verdict: { kind: 'revoked', entry }, unread: [] })
+}
+
+/** `lines`: of each name that is looked up; as for ssh, the first that is on file decides. */
+function unknownPin(host: WantedHost, pins: ReadonlySet<string>, lines: KnownHost[][]): Problem | null {
+  const plain = lines.map((some) => some.filter(({ marker }) => marker === 'none'))
+  const known = plain.find(({ length }) => length > 0) ?? []
+  const prints = new Set(known.map(({ key }) => fingerprint(key)))
+  const foreign = [...pins].filter((pin) => !prints.has(pin))
+  return known[0] && foreign.length > 0 ? contradictionProblem(host, known[0], foreign) : null
 }
 
 /** The lines that vouch for a host, in the order of the files. Never rejects. */

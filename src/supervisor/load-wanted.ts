@@ -159,13 +159,18 @@ async function tellsMore(
   for (const name of unseen) told.more.add(name)
   const before = told.contradicted.size
   for (const host of wanted.hosts.values()) {
-    const problem = await contradictsKnownHosts(host)
+    const name = [...hosts.keys()].find((own) => host.name === own || host.name.startsWith(`${own} via `))
+    const problem = await contradictsKnownHosts(host, ownAlias(name === undefined ? null : hosts.get(name)!))
     if (problem?.code === 'HOST_KEY_REVOKED') throw new ProblemError(problem)
-    const name =
-      problem && [...hosts.keys()].find((own) => host.name === own || host.name.startsWith(`${own} via `))
-    if (name) told.contradicted.add(project.hosts.has(name) ? name : OTHER_HOSTS)
+    if (problem && name !== undefined) told.contradicted.add(project.hosts.has(name) ? name : OTHER_HOSTS)
   }
   return unseen.length > 0 || told.contradicted.size > before
+}
+
+/** An ssh_config file that tunnels.yaml names is no more the user's than tunnels.yaml. */
+function ownAlias(known: KnownHost | null): string | null {
+  if (known === null || typeof known.own.sshConfig === 'string') return null
+  return known.settings.set.hostKeyAlias ?? null
 }
 
 function hostsOf({ hosts }: Project, found: ReadonlyMap<string, KnownHost>): string[] {

@@ -24,6 +24,22 @@ test.each<[string, string[]]>([
     host('{ user_known_hosts_file: [/a, /b], hostname: h, port: 22 }'),
     ['known_hosts hosts.gw.user_known_hosts_file: /a /b'],
   ],
+  [
+    host('{ host_key_alias: cluster, hostname: h, port: 2222 }'),
+    [
+      'host_key_alias hosts.gw.host_key_alias: the keys that known_hosts has for cluster are believed of h:2222',
+    ],
+  ],
+  [
+    forward('-o HostKeyAlias=cluster -L 9000:x:80 a'),
+    ['host_key_alias hosts.a.host_key_alias: the keys that known_hosts has for cluster are believed of a'],
+  ],
+  [
+    host('{ strict_host_key_checking: accept-new, ssh_config: false }'),
+    [
+      'strict_host_key_checking hosts.gw.strict_host_key_checking: accept-new for gw, without your ssh configuration',
+    ],
+  ],
   [host('{ global_known_hosts_file: /a }'), ['known_hosts hosts.gw.global_known_hosts_file: /a']],
   [
     forward('{ via: a, local: "*:9000", to: 80 }'),

@@ -178,16 +178,60 @@ describe('pinned keys beside known_hosts', () => {
     const file = testFolder().write('known_hosts', text)
     const pins = { hostKeys: hostKeys.length > 0 ? hostKeys : null }
     const host = hostFor({ port: 22 } as Sshd, { ...pins, userKnownHostsFiles: [file] })
-    return (await contradictsKnownHosts(host))?.code ?? null
+    return (await contradictsKnownHosts(host, null))?.code ?? null
   }
 
-  test('they contradict when the host is on file and none of them is there, or one is revoked', async () => {
+  test('they contradict when the host is on file and one of them is not there, or one is revoked', async () => {
     expect(await verdict(`127.0.0.1 ${wrong}\n`, right)).toBe('HOST_KEY_CHANGED')
     expect(await verdict(`127.0.0.1 ${right}\n@revoked * ${right}\n`, right)).toBe('HOST_KEY_REVOKED')
-    expect(await verdict(`127.0.0.1 ${right}\n`, wrong, right)).toBe(null)
+    expect(await verdict(`127.0.0.1 ${right}\n127.0.0.1 ${wrong}\n`, wrong, right)).toBe(null)
     expect(await verdict(`other ${wrong}\n`, right)).toBe(null)
     expect(await verdict('', right)).toBe(null)
     expect(await verdict(`127.0.0.1 ${wrong}\n`)).toBe(null)
+  })
+
+  test('a key that is added to known ones contradicts, also a fingerprint, and one of another type', async () => {
+    const known = `127.0.0.1 ${right}\n`
+    const ecdsa = Buffer.from([0, 0, 0, 19, ...Buffer.from('ecdsa-sha2-nistp256'), 0, 0, 0, 0, 0, 0, 0, 0])
+    for (const added of [
+      wrong,
+      `SHA256:${'A'.repeat(43)}`,
+      `ecdsa-sha2-nistp256 ${ecdsa.toString('base64')}`,
+    ])
+      for (const pins of [
+        [right, added],
+        [added, right],
+      ])
+        expect(await verdict(known, ...pins)).toBe('HOST_KEY_CHANGED')
+    expect(await verdict(known, right)).toBe(null)
+  })
+
+  test('an alias of the file hides neither the real name nor the alias of one’s own ssh configuration', async () => {
+    const look = async (text: string, own: string | null, hostKeyAlias: string | null = 'mine') => {
+      const userKnownHostsFiles = [testFolder().write('known_hosts', text)]
+      const change = { hostKeys: [right], userKnownHostsFiles, hostKeyAlias }
+      return (await contradictsKnownHosts(hostFor({ port: 2222 } as Sshd, change), own))?.code ?? null
+    }
+    expect(await look(`[127.0.0.1]:2222 ${wrong}\n`, null)).toBe('HOST_KEY_CHANGED')
+    expect(await look(`127.0.0.1 ${wrong}\n`, null)).toBe('HOST_KEY_CHANGED')
+    expect(await look(`mine ${right}\n127.0.0.1 ${wrong}\n`, null)).toBe('HOST_KEY_CHANGED')
+    expect(await look(`mine ${wrong}\n127.0.0.1 ${right}\n`, null)).toBe('HOST_KEY_CHANGED')
+    expect(await look(`theirs ${wrong}\n`, 'theirs')).toBe('HOST_KEY_CHANGED')
+    expect(await look(`@revoked 127.0.0.1 ${right}\n`, null)).toBe('HOST_KEY_REVOKED')
+    expect(await look(`mine ${right}\n[127.0.0.1]:2222 ${right}\n`, null)).toBe(null)
+    // One's own alias says where to look, and the real name says nothing then.
+    expect(await look(`127.0.0.1 ${wrong}\n`, 'theirs')).toBe(null)
+    expect(await look(`127.0.0.1 ${wrong}\n`, 'theirs', 'theirs')).toBe(null)
+  })
+
+  test('without the port they are looked up where nothing is known of it, as ssh does', async () => {
+    const look = async (text: string) => {
+      const userKnownHostsFiles = [testFolder().write('known_hosts', text)]
+      const host = hostFor({ port: 2222 } as Sshd, { hostKeys: [right], userKnownHostsFiles })
+      return (await contradictsKnownHosts(host, null))?.code ?? null
+    }
+    expect(await look(`127.0.0.1 ${wrong}\n`)).toBe('HOST_KEY_CHANGED')
+    expect(await look(`[127.0.0.1]:2222 ${right}\n127.0.0.1 ${wrong}\n`)).toBe(null)
   })
 })
 
