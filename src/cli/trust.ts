@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { ProblemError } from '../model/problem.ts'
 import type { TrustItem, TrustRecord } from '../model/trust.ts'
-import { listTrusted, lookAtFiles, recallTrust, revokeTrust } from '../supervisor/trust.ts'
+import { listTrusted, recallTrust, revokeTrust } from '../supervisor/trust.ts'
 import { formatJson } from '../view/json.ts'
 import { makePrintable } from '../view/printable.ts'
 import { formatTrust } from '../view/trust.ts'
@@ -26,8 +26,9 @@ export async function trust(
 async function showProject(invocation: Invocation): Promise<number> {
   const loaded = await loadSelection(invocation, null)
   if (!loaded) return EXIT.usage
-  const { project, selection, place } = loaded
-  const { items, waiting } = await lookAtFiles(project, selection)
+  const { project, read, selection, place } = loaded
+  const { lookAtAll } = await import('../supervisor/load-wanted.ts')
+  const { items, waiting } = await lookAtAll(read, selection)
   const agreed = items.filter((item) => !waiting.includes(item))
   const { options, terminal } = invocation
   if (options.json) {

@@ -16,7 +16,14 @@ import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { contradictsKnownHosts } from '../ssh/host-key.ts'
 import { withFoundFiles } from './found-files.ts'
-import { lookAtFiles, lookAtTrust, type TrustLook, withoutTouching, withoutUntrusted } from './trust.ts'
+import {
+  lookAtFiles,
+  lookAtTrust,
+  type TrustLook,
+  withoutAutoPorts,
+  withoutTouching,
+  withoutUntrusted,
+} from './trust.ts'
 
 export interface Loaded {
   project: Project
@@ -79,12 +86,26 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
  * could lead to more, and only when nothing else waits.
  */
 export async function waitingFor(project: Project, selection: Selection): Promise<TrustItem[]> {
-  const { waiting, hosts } = await lookAtFiles(project, selection)
-  const mayBeMore = project.trust.some(
+  const look = await lookAtFiles(project, selection)
+  if (look.waiting.length > 0 || !mayBeMore(project, look)) return look.waiting
+  return (await loadWanted(selection, { untrusted: 'leave out' })).trust.waiting
+}
+
+/**
+ * All that is agreed to or waits, where nothing runs: with what the ssh configuration and known_hosts lead to, also while
+ * other parts wait. Opens no socket, and shows ssh no file that tunnels.yaml names and nobody has agreed to.
+ */
+export async function lookAtAll(read: ReadFiles, selection: Selection): Promise<TrustLook> {
+  const look = await lookAtFiles(read.project, selection)
+  if (!mayBeMore(read.project, look)) return look
+  const project = withoutAutoPorts(read.project)
+  return (await loadWanted(selection, { read: { ...read, project }, untrusted: 'leave out' })).trust
+}
+
+function mayBeMore({ trust }: Project, { hosts }: TrustLook): boolean {
+  return trust.some(
     ({ kind, owner: { what, name } }) => what === 'host' && (kind === 'host_keys' || !hosts.has(name)),
   )
-  if (waiting.length > 0 || !mayBeMore) return waiting
-  return (await loadWanted(selection, { untrusted: 'leave out' })).trust.waiting
 }
 
 /** The same files as they were, with less of them selected. */

@@ -71,12 +71,17 @@ function hostsThatWait({ hosts, forwards }: Project, { kind, owner }: TrustItem)
 
 /** The project so that resolving it runs no process and opens no socket: what it would be is not known then. */
 export function withoutTouching(project: Project): Project {
+  return withoutAutoPorts(mapSshConfig(project, () => false))
+}
+
+/** No port is looked for, and none remembered. */
+export function withoutAutoPorts(project: Project): Project {
   const forwards = [...project.forwards].map(([name, forward]) => {
     const { listen } = forward
     if (listen.kind === 'unix' || listen.port !== 'auto') return [name, forward] as const
     return [name, { ...forward, listen: { ...listen, port: 0 } }] as const
   })
-  return { ...mapSshConfig(project, () => false), forwards: new Map(forwards) }
+  return { ...project, forwards: new Map(forwards) }
 }
 
 type SshConfigOf = (name: string, sshConfig: boolean | string | undefined) => boolean | string | undefined

@@ -441,12 +441,65 @@ describe('host_keys of the file', () => {
       { code: 'HOST_KEY_CHANGED', path: 'hosts.gw.host_keys' },
     ])
     expect((await cli.run(['plan'])).stderr).toContain('hosts.gw.host_keys')
+    expect(await waiting(cli)).toEqual(['hosts.gw.host_keys'])
+    expect((await cli.run(['trust'])).stdout).toContain('hosts.gw.host_keys')
     expect(sshd.logins()).toBe(logins)
     expect((await cli.run(['up', '-d', '--trust'])).code).toBe(0)
     await cli.down()
+    expect(await waiting(cli)).toEqual([])
     expect((await cli.run(['up', '-d'])).code).toBe(0)
     await cli.down()
     cli.write('known_hosts', `@revoked [127.0.0.1]:${sshd.port} ${sshd.hostPublicKeys[0]}\n`)
     expect((await cli.run(['up', '-d', '--trust'])).code).toBe(1)
+  })
+
+  test('an alias in the file hides no contradiction, and waits for trust itself', async () => {
+    const [sshd, port] = await Promise.all([startSshd(), freePort()])
+    const { hostname, port: at, user, identity_file } = JSON.parse(hostYaml(sshd))
+    const gw = { hostname, port: at, user, identity_file, host_keys: [sshd.hostPublicKeys[0]] }
+    const fileWith = (more: object) =>
+      JSON.stringify({
+        hosts: { gw: { ...gw, ...more } },
+        forwards: { web: { via: 'gw', local: port, to: 80 } },
+      })
+    const cli = project(one(fileWith({})))
+    const mine = join(cli.env.HOME!, '.ssh')
+    mkdirSync(mine, { recursive: true })
+    writeFileSync(join(mine, 'known_hosts'), `[127.0.0.1]:${sshd.port} ssh-ed25519 ${key}\n`)
+    const parts = ['hosts.gw.host_keys', 'hosts.gw.host_key_alias']
+    expect(await waiting(cli)).toEqual(parts.slice(0, 1))
+    cli.write('tunnels.yaml', fileWith({ host_key_alias: 'nobody-knows' }))
+    expect((await waiting(cli)).sort()).toEqual(parts.sort())
+    const { code, stdout } = await cli.run(['up', '-d', '--json'])
+    expect(code).toBe(4)
+    expect(JSON.parse(stdout).problems[0].path).toBe('hosts.gw.host_key_alias')
+    expect(sshd.logins()).toBe(0)
+    // Their own ssh configuration may say where the keys of this server stand.
+    cli.write('tunnels.yaml', fileWith({ port: sshd.port }))
+    writeFileSync(join(mine, 'config'), 'Host 127.0.0.1\n  HostKeyAlias cluster\n')
+    expect(await waiting(cli)).toEqual([])
+  })
+
+  test('one that nobody knows, added to a known one, waits', async () => {
+    const [sshd, port] = await Promise.all([startSshd(), freePort()])
+    const { hostname, port: at, user, identity_file } = JSON.parse(hostYaml(sshd))
+    const fileWith = (...host_keys: string[]) =>
+      JSON.stringify({
+        hosts: { gw: { hostname, port: at, user, identity_file, host_keys } },
+        forwards: { web: { via: 'gw', local: port, to: 80 } },
+      })
+    const right = sshd.hostPublicKeys[0]!
+    const cli = project(one(fileWith(right)))
+    const mine = join(cli.env.HOME!, '.ssh')
+    mkdirSync(mine, { recursive: true })
+    writeFileSync(join(mine, 'known_hosts'), `[127.0.0.1]:${sshd.port} ${right}\n`)
+    expect((await cli.run(['up', '-d'])).code).toBe(0)
+    cli.write('tunnels.yaml', fileWith(right, `SHA256:${'A'.repeat(43)}`))
+    await eventually(async () => (await cli.status()).config.state === 'untrusted')
+    expect(await waiting(cli)).toEqual(['hosts.gw.host_keys'])
+    expect((await cli.run(['up', '-d'])).code).toBe(4)
+    cli.write('tunnels.yaml', fileWith(right))
+    await eventually(async () => (await cli.status()).config.state === 'current')
+    await cli.down()
   })
 })
