@@ -3,8 +3,8 @@
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { mkdir, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { openWithoutWaiting, readBounded } from '../files/bounded-read.ts'
 import { hashName, judge, MAX_KNOWN_HOSTS_BYTES, parseKnownHosts, typeInside } from './known-hosts.ts'
 
@@ -31,9 +31,10 @@ export function appendKnownHost(file: string, entry: NewHostKey): Promise<string
 }
 
 async function append(file: string, entry: NewHostKey): Promise<string | null> {
-  const place = await realpath(file).catch(() => file)
-  if ([file, place].some((path) => basename(path).startsWith('authorized_keys')))
+  const places = await followLinks(file)
+  if (places.some((path) => basename(path).startsWith('authorized_keys')))
     return 'it says who may log in here'
+  const place = places.at(-1)!
   if (!/^[^\s\p{C},*?!|@#"=]+$/u.test(entry.name)) return 'the name cannot stand in such a file'
   const status = await stat(place).catch(() => null)
   // /dev/null is how one says that nothing shall be remembered.
@@ -48,6 +49,15 @@ async function append(file: string, entry: NewHostKey): Promise<string | null> {
   await mkdir(dirname(place), { recursive: true, mode: 0o700 })
   await write(place, formatLine(entry))
   return null
+}
+
+/** The file, and each that it leads to, also one that is not there yet: a link to it would have it made. Rejects with ELOOP. */
+async function followLinks(file: string, most = 40): Promise<string[]> {
+  if (most === 0) throw Object.assign(new Error(), { code: 'ELOOP' })
+  const folder = await realpath(dirname(file)).catch(() => dirname(file))
+  const place = join(folder, basename(file))
+  const target = await readlink(place).catch(() => null)
+  return [place, ...(target === null ? [] : await followLinks(resolve(folder, target), most - 1))]
 }
 
 /** Nothing but comments will do; lines of which none has the form, or that let somebody in (sshd(8)), will not. */

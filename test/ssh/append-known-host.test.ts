@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -47,6 +47,13 @@ describe('a new key is written down', () => {
     symlinkSync(file, folder.join('link'))
     expect(await append(folder.join('link'))).toBe(null)
     expect(read(file)).toBe(`${OTHER}\n${LINE}`)
+  })
+
+  test('behind a link to what is not there yet, which is made', async () => {
+    mkdirSync(folder.join('there'))
+    symlinkSync('there/known', folder.join('link'))
+    expect(await append(folder.join('link'))).toBe(null)
+    expect(read(folder.join('there/known'))).toBe(LINE)
   })
 
   test('hashed, so that nobody reads the name and it is found all the same', async () => {
@@ -98,6 +105,27 @@ describe('nothing is written', () => {
     expect(await untouched(file, '')).toContain('who may log in')
     expect(await untouched(folder.join('known_hosts'), '')).toContain('who may log in')
     expect(await append(folder.join('authorized_keys2'))).toContain('who may log in')
+  })
+
+  test('through links into an authorized_keys that is not there yet', async () => {
+    const file = folder.join('there/authorized_keys')
+    mkdirSync(folder.join('there'))
+    symlinkSync('there/authorized_keys', folder.join('second'))
+    symlinkSync(folder.join('second'), folder.join('first'))
+    for (const link of ['first', 'second']) {
+      expect(await append(folder.join(link))).toContain('who may log in')
+      expect(existsSync(file)).toBe(false)
+    }
+    symlinkSync(folder.join('there'), folder.join('away'))
+    symlinkSync('../there/x', folder.join('there/known_hosts'))
+    symlinkSync('authorized_keys', folder.join('there/x'))
+    expect(await append(folder.join('away/known_hosts'))).toContain('who may log in')
+    expect(existsSync(file)).toBe(false)
+    symlinkSync('elsewhere', file)
+    expect(await append(folder.join('first'))).toContain('who may log in')
+    expect(existsSync(folder.join('there/elsewhere'))).toBe(false)
+    symlinkSync(folder.join('round'), folder.join('round'))
+    expect(await append(folder.join('round'))).toBe('ELOOP')
   })
 
   test.each([
