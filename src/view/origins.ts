@@ -58,7 +58,7 @@ function formatText(text: string): string {
   const isPlain = /^[\w./~+][\w./~@:+-]*$/.test(text) && !text.endsWith(':')
   return isPlain && !/^(true|false|null|yes|no|on|off|~|[-+.\d][\d_.a-f]*)$/i.test(text)
     ? text
-    : JSON.stringify(text)
+    : makePrintable(JSON.stringify(text))
 }
 
 function formatOrigin(origin: Origin, places: Places): string {

@@ -1,10 +1,16 @@
 // Text from elsewhere (a file, a server, a name) on its way to a terminal: what could move the cursor, change
-// colours or turn the reading direction is shown, never obeyed.
+// colours, turn the reading direction or hide between what is seen is shown, never obeyed.
 
-/** Control characters (tabs and line ends too) and direction marks become `\x1b`, `\u202e`. */
+/** Control characters, tabs and line ends too; format characters (direction marks, zero width), and blanks that look like nothing. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/gu
+
+/** They become `\x1b`, `\u202e`, `\U000e0041`: what they are called between double quotes of YAML. */
 export function makePrintable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]|[\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
-    const code = char.charCodeAt(0)
-    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
-  })
+  return text.replace(UNSEEN, (character) => nameOf(character.codePointAt(0)!))
+}
+
+function nameOf(code: number): string {
+  const hex = code.toString(16)
+  if (code < 0x100) return `\\x${hex.padStart(2, '0')}`
+  return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
 }

@@ -60,8 +60,10 @@ function formatPart(items: readonly TrustItem[], { color, all, cwd }: TrustViewO
   return `    ${paint(`${paths}${more}`, 'bold', color)}: ${showText(all ? narrow : shorten(narrow, MAX_CHARACTERS))}${place}`
 }
 
-/** What cannot be seen is shown as what it is. */
+/** Stricter than elsewhere: a variation selector is part of many an emoji, and of nothing that has to be agreed to. */
 function showText(text: string): string {
-  const unseen = /[\p{Cf}\p{Zl}\p{Zp}\p{Variation_Selector}\u115f\u1160\u2800\u3164\uffa0]/gu
-  return makePrintable(text).replace(unseen, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+  return makePrintable(text).replace(
+    /\p{Variation_Selector}/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
 }

@@ -59,7 +59,8 @@ test.each([
   ['\u001b[2Jgone', '\\x1b[2Jgone'],
   ['a\nb\r', 'a\\x0ab\\x0d'],
   ['\u202eevil', '\\u202eevil'],
-  ['zero\u200bwidth\ufeff', 'zero\\u{200b}width\\u{feff}'],
+  ['zero\u200bwidth\ufeff', 'zero\\u200bwidth\\ufeff'],
+  ['selector\ufe0f', 'selector\\u{fe0f}'],
   [`nc${' '.repeat(4000)}; evil`, 'nc (4000 blanks) ; evil'],
   [`nc ${'x'.repeat(4000)} evil`, `nc ${'x'.repeat(237)} … (3608 more characters) … ${'x'.repeat(155)} evil`],
 ])('%j is shown as what it is', (text, expected) => {
