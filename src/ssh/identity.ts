@@ -49,14 +49,17 @@ export async function loadKeyFiles(host: WantedHost): Promise<KeyFiles> {
 
 /** Their own way of naming them replaces ssh's `PATH-cert.pub` beside a key. */
 async function loadCertificates(host: WantedHost, notes: string[]): Promise<PublicKey[]> {
-  const found = await Promise.all(host.certificateFiles.map(readPublicKey))
+  const found = await Promise.all(host.certificateFiles.map(readPublicKeyFile))
   return found.flatMap((key, index) => {
-    if (key?.certificate) return [key]
-    notes.push(
-      `${host.certificateFiles[index]} ${key ? 'is a key, not a certificate' : 'has no certificate that can be read'}.`,
-    )
+    if (typeof key === 'object' && key?.certificate) return [key]
+    notes.push(wordNoCertificate(host.certificateFiles[index]!, key))
     return []
   })
+}
+
+function wordNoCertificate(path: string, key: PublicKey | 'missing' | null): string {
+  if (key === 'missing') return `There is no ${path}.`
+  return `${path} ${key ? 'is a key, not a certificate' : 'has no certificate that can be read'}.`
 }
 
 async function loadKeyFile(path: string): Promise<KeyFile | 'missing'> {
@@ -97,7 +100,13 @@ function parseKeyFile(file: KeyFile, text: string): KeyFile {
 }
 
 async function readPublicKey(path: string): Promise<PublicKey | null> {
+  const key = await readPublicKeyFile(path)
+  return key === 'missing' ? null : key
+}
+
+async function readPublicKeyFile(path: string): Promise<PublicKey | 'missing' | null> {
   const read = await readBounded(path, MAX_KEY_BYTES)
+  if (read.kind === 'missing') return 'missing'
   return read.kind === 'read' && !read.isCut ? parsePublicKey(read.bytes.toString('utf8')) : null
 }
 

@@ -98,9 +98,11 @@ test('why none of it worked: which certificate, that it has expired, that a file
   expect(expired.code).toBe('AUTH_FAILED')
   expect(expired.detail).toMatch(/ssh-ed25519-cert-v01@openssh\.com SHA256:\S+ \(.*certificate mine\)/)
   expect(expired.detail).toContain('The certificate mine was valid until 2020-01-0')
-  const certificateFiles = [missing, `${key.path}.pub`]
+  const broken = testFolder().write('broken-cert.pub', 'nothing of the kind')
+  const certificateFiles = [missing, broken, `${key.path}.pub`]
   const none = await attempt(hostFor(server, { identityFiles: [key.path], certificateFiles }))
-  expect(none.detail).toContain(`${missing} has no certificate`)
+  expect(none.detail).toContain(`There is no ${missing}.`)
+  expect(none.detail).toContain(`${broken} has no certificate that can be read.`)
   expect(none.detail).toContain(`${key.path}.pub is a key, not a certificate`)
 })
 
