@@ -56,11 +56,10 @@ async function ask(
 ): Promise<number> {
   if (!canAsk(invocation)) return refuse(invocation, waiting, options)
   const { terminal } = invocation
-  terminal.complain('The files may do what nobody has agreed to yet:')
-  for (const line of formatTrust(waiting, { color: terminal.color.err, all: false, cwd: invocation.cwd }))
-    terminal.complain(line)
-  const field = { text: 'Agree to this? It is asked again only when it changes. [y/N] ', echo: true }
-  const line = await readLine(field, new AbortController().signal)
+  const shown = formatTrust(waiting, { color: terminal.color.err, all: false, cwd: invocation.cwd })
+  const above = ['The files may do what nobody has agreed to yet:', ...shown]
+  const text = 'Agree to this? It is asked again only when it changes. [y/N] '
+  const line = await readLine({ above, text, echo: true }, new AbortController().signal)
   if (line === 'interrupt') return EXIT.interrupt
   if (typeof line === 'object' && /^y(es)?$/i.test(line.typed.trim())) return EXIT.fine
   terminal.complain('Nothing was opened.')

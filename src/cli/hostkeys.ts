@@ -73,4 +73,4 @@ function tell(invocation: Invocation, hosts: HostKeysFound[], scan: boolean): vo
 }
 
 const UNVOUCHED =
-  "Nobody vouches for these keys: whoever answered may be anybody. Compare them with what the servers' owners says before you use them."
+  "Nobody vouches for these keys: whoever answered may be anybody. Compare them with what the servers' owners say before you use them."

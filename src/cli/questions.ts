@@ -88,11 +88,12 @@ export async function askHere(
   question: Question,
   signal: AbortSignal,
 ): Promise<string[] | null | 'interrupt'> {
-  for (const line of formatQuestion(question, { color: terminal.color.err })) terminal.complain(line)
+  let above = formatQuestion(question, { color: terminal.color.err })
   const answers: string[] = []
   const fields = question.fields.length > 0 ? question.fields : [{ text: 'Enter goes on', echo: true }]
   for (const { text, echo } of fields) {
-    const line: Line = await readLine({ text: formatField(text), echo }, signal)
+    const line: Line = await readLine({ above, text: formatField(text), echo }, signal)
+    above = []
     if (line === 'interrupt') return line
     if (line === 'end') return null
     answers.push(line.typed)

@@ -2,8 +2,11 @@
 
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { discardTypeAhead } from './type-ahead.ts'
 
 export interface Field {
+  /** Lines that are shown before it. */
+  above?: readonly string[]
   /** One line, before what is typed. */
   text: string
   /** What is typed may be seen. */
@@ -13,9 +16,26 @@ export interface Field {
 /** `interrupt`: Ctrl-C, which a terminal in this mode sends as a key. `end`: Ctrl-D, or the terminal is gone. */
 export type Line = { typed: string } | 'interrupt' | 'end'
 
-/** The terminal is as before when this settles. Rejects with the signal's reason. */
-export function readLine({ text, echo }: Field, signal: AbortSignal): Promise<Line> {
+/**
+ * Only what is typed once the question is shown is an answer. The terminal is as before when this settles. Rejects with
+ * the signal's reason.
+ */
+export async function readLine({ above = [], ...field }: Field, signal: AbortSignal): Promise<Line> {
   signal.throwIfAborted()
+  const { stdin, stderr } = process
+  stdin.setRawMode(true)
+  const early = await discardTypeAhead(stdin, signal)
+  if (early === 'quiet') {
+    for (const line of above) stderr.write(`${line}\n`)
+    return ask(field, signal)
+  }
+  stdin.setRawMode(false)
+  stdin.pause()
+  signal.throwIfAborted()
+  return early === 'interrupt' ? 'interrupt' : 'end'
+}
+
+function ask({ text, echo }: Field, signal: AbortSignal): Promise<Line> {
   const { stdin, stderr } = process
   if (!echo) stderr.write(text)
   const output = echo ? stderr : nowhere()

@@ -87,10 +87,14 @@ async function lookThrough(
   return { host: diagnosis, through: forwards.map(({ name }) => through.get(name)!) }
 }
 
-/** What the supervisor calls by this name may be of an older file: then it holds something else. */
+/**
+ * What the supervisor calls by this name may be of an older file: then it holds something else. Its listeners here stay
+ * while its host is lost; those at the host go with the connection.
+ */
 function runningOf({ name, kind, via }: WantedForward, status: Status | null): Running | null {
-  const forward = status?.forwards.find((each) => each.name === name && each.state === 'open')
+  const forward = status?.forwards.find((each) => each.name === name && each.state !== 'draining')
   if (!forward || !status || forward.kind !== kind || forward.via !== via) return null
+  if (kind === 'remote' && forward.state !== 'open') return null
   return { forward, pid: status.supervisor.pid }
 }
 

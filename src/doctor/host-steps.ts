@@ -14,7 +14,9 @@ export function hostSteps(host: WantedHost, progress: Progress, problem: Problem
   const failed = problem ? names.indexOf(failedStep(host, progress, problem)) : names.length
   return names.map((name, at) => {
     if (at > failed) return notReached(name)
-    return at === failed ? wrong(name, problem!, remedies(host, name, problem!)) : seen(host, name, progress)
+    return at === failed
+      ? wrong(name, problem!, remedies(host, name, problem!, progress))
+      : seen(host, name, progress)
   })
 }
 
@@ -78,7 +80,9 @@ function howKnown(host: WantedHost): string {
 }
 
 /** The lines that ssh and sshd know, beside what the problem itself says of tunnels.yaml. */
-function remedies(host: WantedHost, step: StepName, { code }: Problem): string[] {
+function remedies(host: WantedHost, step: StepName, { code }: Problem, progress: Progress): string[] {
+  // Nobody's configuration is at fault.
+  if (code === 'INTERNAL') return []
   switch (step) {
     case 'name':
       return [
@@ -101,10 +105,21 @@ function remedies(host: WantedHost, step: StepName, { code }: Problem): string[]
     case 'banner':
       return ['In ssh_config: `Port`']
     case 'login':
-      return [
-        `In ssh_config: \`User\`, \`IdentityFile ~/.ssh/KEY\`; in its sshd_config: \`PubkeyAuthentication yes\`, \`AllowUsers\``,
-      ]
+      return loginRemedies(code, progress)
     default:
       return []
   }
+}
+
+/** Where only a person is missing, the problem's own hint names password_env and `tunnels up`. */
+function loginRemedies(code: Problem['code'], { takes }: Progress): string[] {
+  if (code === 'AUTH_NEEDS_PERSON') return []
+  const isByKey = !takes || takes.methods.length === 0 || takes.methods.includes('publickey')
+  const mayAsk = takes?.methods.some((method) => method === 'password' || method === 'keyboard-interactive')
+  const said = 'In tunnels.yaml: `password_env: NAME`, or `tunnels up` on a terminal, which asks'
+  if (mayAsk && (!isByKey || takes?.hasBegun)) return [said]
+  if (!isByKey) return []
+  return [
+    'In ssh_config: `User`, `IdentityFile ~/.ssh/KEY`; in its sshd_config: `PubkeyAuthentication yes`, `AllowUsers`',
+  ]
 }

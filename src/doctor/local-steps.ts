@@ -5,9 +5,10 @@ import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { dialLocal } from '../forward/local-dial.ts'
 import { listenLocal } from '../forward/local-listener.ts'
+import { findPortHolder } from '../forward/port-holder.ts'
 import { formatSocketAddress, formatTarget, type SocketAddress, type Target } from '../model/address.ts'
 import type { Step } from '../model/diagnosis.ts'
-import { problemOf } from '../model/problem.ts'
+import { type Problem, problemOf } from '../model/problem.ts'
 import type { ForwardStatus } from '../model/status.ts'
 import type { WantedLocalForward } from '../model/wanted.ts'
 import { well, wrong } from './step.ts'
@@ -19,17 +20,45 @@ export interface Running {
 }
 
 export async function listenStep(forward: WantedLocalForward, running: Running | null): Promise<Step> {
-  const shown = forward.listen.map(formatSocketAddress)
-  const held = running?.forward.listen ?? []
-  if (running && shown.every((address) => held.includes(address)))
-    return well('listen', `${shown.join(' and ')}: held by this project (process ${running.pid})`)
+  const [held, free]: [string[], string[]] = [[], []]
   try {
-    for (const address of forward.listen)
-      if (!held.includes(formatSocketAddress(address))) await tryListening(address, forward)
-    return well('listen', `${shown.join(' and ')}: free`)
+    for (const address of forward.listen) {
+      const isHeld = await isHeldOrFree(address, forward, running)
+      ;(isHeld ? held : free).push(formatSocketAddress(address))
+    }
   } catch (error) {
     return wrong('listen', problemOf(error))
   }
+  const by = held.length > 0 ? [`${held.join(' and ')}: held by this project (process ${running?.pid})`] : []
+  return well('listen', [...by, ...(free.length > 0 ? [`${free.join(' and ')}: free`] : [])].join('; '))
+}
+
+/** True: our own supervisor listens there. Rejects when somebody else does. */
+async function isHeldOrFree(
+  address: SocketAddress,
+  forward: WantedLocalForward,
+  running: Running | null,
+): Promise<boolean> {
+  const isShown = running?.forward.listen.includes(formatSocketAddress(address)) ?? false
+  if (isShown && running?.forward.state === 'open') return true
+  try {
+    await tryListening(address, forward)
+    return false
+  } catch (error) {
+    // What is shown of one that is not open may be what it asks for: then the system knows who has it.
+    if (isShown && (await isHeldBy(running!, address, problemOf(error)))) return true
+    throw error
+  }
+}
+
+async function isHeldBy(
+  { pid, forward }: Running,
+  address: SocketAddress,
+  { code }: Problem,
+): Promise<boolean> {
+  if (code !== 'PORT_IN_USE') return false
+  const holder = address.kind === 'tcp' ? await findPortHolder(address.host, address.port) : null
+  return holder ? holder.pid === pid : forward.problem?.code !== 'PORT_IN_USE'
 }
 
 async function tryListening(address: SocketAddress, { socket }: WantedLocalForward): Promise<void> {

@@ -121,6 +121,11 @@ export class Authentication {
     return [...this.#passed, ...(last ? [last] : [])].join(', then ')
   }
 
+  /** What the server said last. */
+  get takes(): { methods: readonly string[]; hasBegun: boolean } {
+    return { methods: this.#methods, hasBegun: this.#passed.length > 0 }
+  }
+
   /** Why the server did not let us in; `said` is the server's own last word. */
   problem(said: string | null): Problem {
     return authProblem({

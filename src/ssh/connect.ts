@@ -15,6 +15,7 @@ import { loadCredentials } from './credentials.ts'
 import { handshake, type Progress, strangerProblem } from './handshake.ts'
 import { howToSet } from './host-in-file.ts'
 import { type HostKeyCheck, loadHostKeyCheck } from './host-key.ts'
+import { declinedProblem } from './host-key-problem.ts'
 import { askAboutHostKey } from './host-key-question.ts'
 import { oneQuestionAtATime } from './one-question.ts'
 import { openProxyCommand } from './proxy-command.ts'
@@ -64,7 +65,9 @@ async function attempt(
     const { stranger } = hostKey
     if (!stranger || !options.ask || signal.aborted) throw error
     // Out of the handshake, where a person may take their time; then for this key and no other.
-    if (!(await askAboutHostKey(host, stranger, options.ask, signal))) throw error
+    const answer = await askAboutHostKey(host, stranger, options.ask, signal)
+    if (answer === 'declined') throw new ProblemError(declinedProblem(host, stranger.key))
+    if (answer === 'unanswered') throw error
     return logIn(host, await loadHostKeyCheck(host, stranger.key), options, signal, progress)
   }
 }
@@ -96,6 +99,7 @@ async function logIn(
     signal.throwIfAborted()
     return new SshCarrier(host, client, stream, warning)
   } catch (error) {
+    progress.takes = authentication.takes
     stream.destroy()
     await Promise.all([remembered, idle()])
     throw error

@@ -45,6 +45,8 @@ export interface Progress {
   hostKey?: string
   /** What we were let in with. */
   login?: string
+  /** Of a login that failed: the methods with which it could go on; `hasBegun`: the server took a step, and wants more. */
+  takes?: { methods: readonly string[]; hasBegun: boolean }
   /** What is to be said when the time runs out now, where that is more than that it did. */
   lateProblem?: () => Problem | null
 }

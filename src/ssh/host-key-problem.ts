@@ -75,6 +75,16 @@ function unknownProblem(
   }
 }
 
+/** A person has looked at it, and did not want it. */
+export function declinedProblem(host: WantedHost, key: Buffer): Problem {
+  return {
+    code: 'HOST_KEY_UNKNOWN',
+    summary: `The host key of ${describeHost(host)} is not known, and was declined`,
+    detail: `The server shows ${describeKey(key)}.`,
+    hint: `The next \`tunnels up\` asks again; or ${howToPin(host, key)}`,
+  }
+}
+
 /** ssh could not read it either. */
 function unreadHint(host: WantedHost, key: Buffer): string {
   return `Mend the known_hosts file, or ${howToPin(host, key)}`

@@ -13,19 +13,24 @@ const MOST_TRIES = 10
 /** Known by as many other names as fit on a screen, as with ssh. */
 const MOST_NAMES = 8
 
-/** True when the person says yes, or types the fingerprint. Rejects with the signal's reason. */
+/**
+ * `accepted`: the person says yes, or types the fingerprint; `unanswered`: nobody is there, or wants to say it. Rejects
+ * with the signal's reason.
+ */
 export async function askAboutHostKey(
   host: WantedHost,
   stranger: Stranger,
   ask: Ask,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<'accepted' | 'declined' | 'unanswered'> {
   const right = fingerprint(stranger.key)
   let question = questionAbout(host, stranger)
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const typed = (await ask(question, signal))?.[0]?.trim()
-    if (!typed || /^no?$/i.test(typed)) return false
-    if (/^yes$/i.test(typed) || typed === right) return true
+    const answers = await ask(question, signal)
+    if (!answers) return 'unanswered'
+    const typed = answers[0]?.trim()
+    if (!typed || /^no?$/i.test(typed)) return 'declined'
+    if (/^yes$/i.test(typed) || typed === right) return 'accepted'
     const { kind, summary } = question
     question = {
       kind,
@@ -33,7 +38,7 @@ export async function askAboutHostKey(
       fields: [{ text: "Please type 'yes', 'no' or the fingerprint:", echo: true }],
     }
   }
-  return false
+  return 'declined'
 }
 
 function questionAbout(host: WantedHost, { key, authority, elsewhere }: Stranger): Question {

@@ -58,6 +58,33 @@ describe('the way to a host', () => {
     expect(steps.slice(at + 1).every(({ outcome }) => outcome === 'not_reached')).toBe(true)
   })
 
+  test.each([
+    ['a fault of our own', 'INTERNAL', 'connecting', undefined],
+    ['a person is missing', 'AUTH_NEEDS_PERSON', 'authentication', { methods: ['password'], hasBegun: true }],
+    [
+      'it takes no login of ours',
+      'AUTH_FAILED',
+      'authentication',
+      { methods: ['hostbased'], hasBegun: false },
+    ],
+  ] as const)('%s: nothing is added to what the problem says', (_what, code, step, takes) => {
+    const problem = { code, summary: 'it is so', hint: 'its own' }
+    const steps = hostSteps(host('acme'), { step, ...(takes && { takes }) }, problem)
+    expect(steps.find((each) => each.problem)?.problem?.hint).toBe('its own')
+  })
+
+  test.each([
+    { methods: ['password'], hasBegun: false },
+    { methods: ['keyboard-interactive', 'password'], hasBegun: false },
+    { methods: ['publickey', 'password'], hasBegun: true },
+  ])('a login refused that %j could go on is about passwords, not keys', (takes) => {
+    const problem = { code: 'AUTH_FAILED', summary: 'it is so' } as const
+    const steps = hostSteps(host('acme'), { step: 'authentication', takes }, problem)
+    const hint = steps.find((each) => each.problem)?.problem?.hint
+    expect(hint).toMatch(/`password_env: NAME`, or `tunnels up`/)
+    expect(hint).not.toMatch(/IdentityFile|PubkeyAuthentication|AllowUsers/)
+  })
+
   test.each<[Partial<WantedHost>, ProblemCode, Way, RegExp]>([
     [direct, 'HOST_UNRESOLVED', 'connecting', /`HostName ADDRESS`/],
     [direct, 'HOST_UNREACHABLE', 'connecting', /`Port`; in its sshd_config: `Port 22`/],

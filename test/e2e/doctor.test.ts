@@ -80,6 +80,32 @@ test('what runs is not disturbed: its ports are held by this project, its connec
   )
 })
 
+test.each([
+  ['waits for a person', { host_keys: undefined }, 'waiting', 4],
+  ['cannot reach its host', { port: 1, host_keys: undefined }, 'retrying', 1],
+])('the ports of what runs are held by this project while it %s', async (_what, host, state, code) => {
+  const { forwards } = await oneOfEach()
+  const cli = projectVia(sshd, { l: forwards.l, d: forwards.d }, { host })
+  expect((await cli.run(['up', '-d'])).code).toBe(code)
+  expect((await forwardOf(cli, 'l')).state).toBe(state)
+  const { pid } = (await cli.status()).supervisor
+  const { found } = await diagnosisOf(cli)
+  for (const { steps } of found.forwards)
+    expect(steps[0]).toMatchObject({
+      outcome: 'well',
+      summary: expect.stringContaining(`held by this project (process ${pid})`),
+    })
+})
+
+test('a port that somebody else has is not held by the forward that waits for it', async () => {
+  const taken = await startEcho()
+  const cli = projectVia(sshd, { l: { local: `127.0.0.1:${taken.port}`, to: 1 } })
+  expect((await cli.run(['up', '-d'])).code).toBe(1)
+  expect((await forwardOf(cli, 'l')).listen).toEqual([`127.0.0.1:${taken.port}`])
+  const { found } = await diagnosisOf(cli)
+  expect(found.forwards[0]?.steps[0]).toMatchObject({ outcome: 'wrong', problem: { code: 'PORT_IN_USE' } })
+})
+
 test('a name picks what is looked at', async () => {
   const { forwards } = await oneOfEach()
   const cli = projectVia(sshd, forwards)

@@ -72,6 +72,8 @@ describe.runIf(hasTerminals)('an unknown host key on a terminal', () => {
     terminal.type('no\r')
     await shows(terminal, 'echo is waiting')
     expect(await stateOf(cli)).toBe('waiting')
+    await shows(terminal, 'was declined')
+    expect(shown(terminal)).not.toContain('it asks')
     expect(existsSync(knownHosts)).toBe(false)
     expect(sshd.logins()).toBe(0)
     terminal.type('\x03')
@@ -181,6 +183,70 @@ forwards:
     expect(await Promise.all([first.ended, second.ended])).toEqual([0, 0])
     expect(shown(first)).toContain('no answer is needed any more')
     expect(await stateOf(cli)).toBe('open')
+  })
+})
+
+describe.runIf(hasTerminals)('what was typed before a question was shown', () => {
+  test('does not agree to what the file may do; what is typed after it does', async () => {
+    const { sshd, cli } = await unknownServer({ proxy_command: 'touch was-run; false' })
+    const [before, after] = [await onTerminal(cli, ['up', '-d']), await onTerminal(cli, ['up', '-d'])]
+    for (const terminal of [before, after]) terminal.type('yes\ryes\r')
+    for (const terminal of [before, after]) await shows(terminal, 'Agree to this?')
+    before.type('n\r')
+    expect(await before.ended).toBe(4)
+    expect(existsSync(join(cli.folder, 'was-run'))).toBe(false)
+    expect(sshd.connections()).toBe(0)
+    after.type('y\r')
+    expect(await after.ended).toBe(1)
+    expect(existsSync(join(cli.folder, 'was-run'))).toBe(true)
+  })
+
+  test('accepts no host key; a paste once it is shown does', async () => {
+    const { sshd, cli, knownHosts } = await unknownServer()
+    const early = await onTerminal(cli, ['up', '-d'])
+    early.type('yes\ryes\r')
+    await shows(early, QUESTION)
+    early.type('no\r')
+    expect(await early.ended).toBe(4)
+    expect(existsSync(knownHosts)).toBe(false)
+    expect(sshd.logins()).toBe(0)
+    const late = await onTerminal(cli, ['up', '-d'])
+    await shows(late, QUESTION)
+    late.type('yes\r')
+    expect(await late.ended).toBe(0)
+  })
+
+  test('of two questions in a row, what is typed between them answers neither', async () => {
+    const { sshd, cli, knownHosts } = await unknownServer()
+    const [began, go] = [join(cli.folder, 'began'), join(cli.folder, 'go')]
+    const slowly = `sh -c 'touch ${began}; until test -e ${go}; do sleep 0.05; done; exec nc 127.0.0.1 ${sshd.port}'`
+    cli.write(
+      'tunnels.yaml',
+      fileFor(sshd, { host_keys: undefined, proxy_command: slowly }, await freePort(), 1),
+    )
+    const terminal = await onTerminal(cli, ['up', '-d'])
+    await shows(terminal, 'Agree to this?')
+    terminal.type('yes\r')
+    await eventually(() => existsSync(began))
+    terminal.type('yes\ryes\r')
+    // As the terminal itself shows it: it has them.
+    await shows(terminal, 'yes\nyes\n')
+    writeFileSync(go, '')
+    await shows(terminal, QUESTION)
+    terminal.type('no\r')
+    expect(await terminal.ended).toBe(4)
+    expect(existsSync(knownHosts)).toBe(false)
+    expect(sshd.logins()).toBe(0)
+  })
+
+  test('is thrown away, but for Ctrl-C', async () => {
+    const { cli } = await unknownServer()
+    const terminal = await onTerminal(cli, ['up', '-d'])
+    terminal.type('yes\r'.repeat(2_000))
+    await shows(terminal, QUESTION)
+    terminal.type('\x03')
+    expect(await terminal.ended).not.toBe(0)
+    expect(await stateOf(cli)).toBe('waiting')
   })
 })
 
