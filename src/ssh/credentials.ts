@@ -8,7 +8,7 @@ import { userKeyAlgorithms } from './algorithms.ts'
 import { type KeyFile, type KeyFiles, loadKeyFiles } from './identity.ts'
 import { printable } from './printable.ts'
 import { publicHalfOf, signWithKey } from './private-key.ts'
-import type { PublicKey } from './public-key.ts'
+import { isOfKnownKind, type PublicKey } from './public-key.ts'
 import { unlock } from './unlock.ts'
 
 /** A stuck agent must leave time for the rest. */
@@ -54,12 +54,12 @@ export async function loadCredentials(host: WantedHost, options: CredentialOptio
       ? none
       : listAgentKeys(host.agent, Math.min(AGENT_TIMEOUT_MS, host.connectTimeoutMs / 2)),
   ])
-  const identities = orderIdentities(agent.keys, files, host, options).filter(({ publicKey }) =>
-    isAccepted(publicKey, algorithms),
-  )
+  const all = orderIdentities(agent.keys, files, host, options)
+  const identities = all.filter(({ publicKey }) => isAccepted(publicKey, algorithms))
   const notes = [
     ...files.notes,
     ...files.files.flatMap((file) => file.note ?? []),
+    ...all.flatMap(ofNoUse),
     ...identities.flatMap(outOfDate),
   ]
   return { identities, notes: agent.note ? [...notes, agent.note] : notes, algorithms }
@@ -159,12 +159,22 @@ export function algorithmsOf({ type }: PublicKey, allowed: string[]): string[] {
   return allowed.filter((name) => name === type)
 }
 
+/** A key that ssh would not offer either, or that is of somebody's own kind. */
+function ofNoUse({ publicKey, from }: Identity): string[] {
+  if (!publicKey || isOfKnownKind(publicKey)) return []
+  return [`${from} is a key of the kind ${publicKey.type}, which nothing here offers.`]
+}
+
+/** The last that a Date can hold; a certificate may name any number of seconds. */
+const LAST_SECOND = 8_640_000_000_000n
+
 /** What a server that refuses a certificate will not say. */
 function outOfDate({ publicKey }: Identity): string[] {
   const { certificate } = publicKey ?? {}
   if (!certificate) return []
   const now = BigInt(Math.floor(Date.now() / 1000))
-  const day = (seconds: bigint) => new Date(Number(seconds) * 1000).toISOString()
+  const day = (seconds: bigint) =>
+    seconds > LAST_SECOND ? 'a day that no calendar has' : new Date(Number(seconds) * 1000).toISOString()
   const name = `The certificate ${printable(certificate.keyId, 60)}`
   if (certificate.validBefore <= now) return [`${name} was valid until ${day(certificate.validBefore)}.`]
   return certificate.validAfter > now ? [`${name} is valid from ${day(certificate.validAfter)}.`] : []

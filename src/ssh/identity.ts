@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { readBounded } from '../files/bounded-read.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { openPrivateKey, publicHalfOf, readClearPart } from './private-key.ts'
+import { describeKind, openPrivateKey, publicHalfOf, readClearPart } from './private-key.ts'
 import { type PublicKey, parsePublicKey, publicKeyOf } from './public-key.ts'
 
 /** A key file. `note` says in one sentence why it cannot sign, where a person would want to know. */
@@ -96,7 +96,10 @@ function parseKeyFile(file: KeyFile, text: string): KeyFile {
   const opened = openPrivateKey(text.trim())
   if (!('key' in opened))
     return { ...file, publicKey: beside, note: `${path} is no private key that can be read here.` }
-  return { ...file, publicKey: publicHalfOf(opened.key), privateKey: opened.key }
+  const half = publicHalfOf(opened.key)
+  if (half) return { ...file, publicKey: half, privateKey: opened.key }
+  const note = `${path} is a key of the kind ${describeKind(opened.key)}, which nothing here offers.`
+  return { ...file, publicKey: beside, note }
 }
 
 async function readPublicKey(path: string): Promise<PublicKey | null> {

@@ -76,7 +76,9 @@ export class KeyOffers {
 
   async #reveal(identity: Identity): Promise<PublicKey | null> {
     try {
-      return await identity.reveal()
+      const publicKey = await identity.reveal()
+      if (!publicKey) this.notes.push(`${identity.from} is a key of a kind that nothing here offers.`)
+      return publicKey
     } catch (error) {
       this.#keep(identity, error, false)
       return null

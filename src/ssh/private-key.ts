@@ -37,23 +37,40 @@ export function decodePrivateKey(text: string, passphrase: Buffer | undefined, l
   }
 }
 
-/** Null for kinds of keys that SSH has no name for. */
+/** Null for kinds of keys that SSH has no name for, or that nothing here offers: see describeKind. */
 export function publicHalfOf(key: KeyObject): PublicKey | null {
+  try {
+    return publicKeyOf(publicBlobOf(key))
+  } catch {
+    // Node exports neither every kind of key nor every curve.
+    return null
+  }
+}
+
+function publicBlobOf(key: KeyObject): Buffer {
   const jwk = createPublicKey(key).export({ format: 'jwk' })
   const part = (name: 'n' | 'e' | 'x' | 'y'): Buffer => Buffer.from(jwk[name] ?? '', 'base64url')
   switch (key.asymmetricKeyType) {
     case 'ed25519':
-      return publicKeyOf(Buffer.concat(['ssh-ed25519', part('x')].map(blobString)))
+      return Buffer.concat(['ssh-ed25519', part('x')].map(blobString))
     case 'rsa':
-      return publicKeyOf(Buffer.concat([blobString('ssh-rsa'), mpint(part('e')), mpint(part('n'))]))
+      return Buffer.concat([blobString('ssh-rsa'), mpint(part('e')), mpint(part('n'))])
     case 'ec': {
       const curve = CURVES[jwk.crv ?? '']?.name
+      if (!curve) throw new RangeError(jwk.crv)
       const point = Buffer.concat([Buffer.of(4), part('x'), part('y')])
-      return curve ? publicKeyOf(Buffer.concat([`ecdsa-sha2-${curve}`, curve, point].map(blobString))) : null
+      return Buffer.concat([`ecdsa-sha2-${curve}`, curve, point].map(blobString))
     }
     default:
-      return null
+      throw new RangeError(key.asymmetricKeyType)
   }
+}
+
+/** `DSA`, `X25519`, `EC (secp256k1)`: what a key is that SSH cannot use. */
+export function describeKind({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  const kind = asymmetricKeyType?.toUpperCase() ?? 'that Node has no name for'
+  const curve = asymmetricKeyDetails?.namedCurve
+  return curve ? `${kind} (${curve})` : kind
 }
 
 /** The whole signature blob, its algorithm's name first (RFC 4253 6.6, RFC 5656 3.1.2, RFC 8332 3). */

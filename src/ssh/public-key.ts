@@ -54,6 +54,11 @@ export function plainType(type: string): string {
   return type.replace(CERTIFICATE, type.startsWith('sk-') ? '@openssh.com' : '')
 }
 
+/** Kinds that can be offered at all, whatever an algorithm list says: not DSA, and nothing that nobody knows. */
+export function isOfKnownKind({ type }: PublicKey): boolean {
+  return Object.hasOwn(KEY_FIELDS, plainType(type))
+}
+
 const CERTIFICATE = '-cert-v01@openssh.com'
 
 const FOR_USERS = 1
@@ -70,8 +75,8 @@ const KEY_FIELDS: Record<string, number> = {
 }
 
 function certificateOf(type: string, blob: Buffer): Certificate {
-  const fields = KEY_FIELDS[plainType(type)]
-  if (fields === undefined) throw new RangeError(type)
+  if (!Object.hasOwn(KEY_FIELDS, plainType(type))) throw new RangeError(type)
+  const fields = KEY_FIELDS[plainType(type)]!
   const reader = new BlobReader(blob)
   reader.string()
   reader.string()
