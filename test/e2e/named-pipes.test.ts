@@ -8,6 +8,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/ports.ts'
+import { sampleOf } from '../helpers/sample.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { controlOf, statusWhen } from './watched-project.ts'
 
@@ -34,7 +35,7 @@ beforeEach(async () => {
   cli = project({})
 })
 
-test.each(['tunnels.yaml', 'tunnels.override.yaml', '.env'])(
+test.each(sampleOf(['tunnels.yaml', 'tunnels.override.yaml', '.env'], 3))(
   '%s, while it runs: status says so, the mended one is taken, and everything else goes on',
   async (name) => {
     cli.write('tunnels.yaml', file())

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePorts } from '../helpers/ports.ts'
+import { sampleOf } from '../helpers/sample.ts'
 import { startEcho, startEchoAfterEnd, startSource, type TestServer } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import {
@@ -64,7 +65,7 @@ async function bytesOf(port: number, said: Buffer, pieces = false): Promise<numb
   return [...(await talk(port, said, { pieces })).bytes]
 }
 
-describe.each(KINDS)('over `%s`', (kind) => {
+describe.each(sampleOf(KINDS, 2))('over `%s`', (kind) => {
   test.each([
     ['in one segment', false],
     ['byte by byte', true],

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts, hasIpv6 } from '../helpers/ports.ts'
+import { sampleOf } from '../helpers/sample.ts'
 import { startEcho, type TestServer } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
 import { startBlackhole } from './dead-ends.ts'
@@ -59,7 +60,7 @@ async function countsOf(name: string) {
   return (await cli.status()).forwards.find((forward) => forward.name === name)!.connections
 }
 
-describe.each(['dynamic', 'remote'] as const)('over `%s`', (kind) => {
+describe.each(sampleOf(['dynamic', 'remote'] as const, 2, 1))('over `%s`', (kind) => {
   test.each(['127.0.0.1', 'localhost', '::1'])('0: %s is reached, and bytes go both ways', async (host) => {
     const isV6 = host === '::1'
     if (isV6 && !(await hasIpv6())) return
