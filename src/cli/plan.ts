@@ -52,7 +52,7 @@ async function planAsUp(
   }
   if (project.trust.length > 0) {
     const { waitingFor } = await import('../supervisor/load-wanted.ts')
-    noteWaiting(invocation, await waitingFor(project, selection))
+    noteWaiting(invocation, await waitingFor(loaded.read, selection))
   }
   const { planFirst } = await import('../supervisor/plan-first.ts')
   return planFirst(loaded.read, selection)

@@ -53,12 +53,11 @@ async function joinOwn(
   const { env, version } = invocation
   const { place } = loaded
   const client = await openControlClient({ place, env, version })
-  if (client && canAsk(invocation)) await client.attend(leaving)
-  if (client) {
-    showFurther(invocation, (await client.status()).config.problems, loaded)
-    return client
-  }
-  throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
+  if (!client)
+    throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
+  if (canAsk(invocation)) await client.attend(leaving)
+  showFurther(invocation, (await client.status()).config.problems, loaded)
+  return client
 }
 
 /** The longest that one attempt may take through every hop, and time to spare. */

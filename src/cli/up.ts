@@ -40,10 +40,10 @@ export async function withAgreement(
   loaded: LoadedSelection,
   trust: boolean,
 ): Promise<LoadedSelection | number> {
-  const { project, selection, sources } = loaded
-  if (project.trust.length === 0) return loaded
+  const { read, selection, sources } = loaded
+  if (read.project.trust.length === 0) return loaded
   const { waitingFor } = await import('../supervisor/load-wanted.ts')
-  const look = (trusted: readonly string[]) => waitingFor(project, withTrust(selection, trusted))
+  const look = (trusted: readonly string[]) => waitingFor(read, withTrust(selection, trusted))
   const trusted = await agree(invocation, look, { trust, sources })
   return typeof trusted === 'number' ? trusted : { ...loaded, selection: withTrust(selection, trusted) }
 }

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { basename } from 'node:path'
 import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
-import { selectForwards } from '../resolve/select.ts'
+import { hostsInUse, selectForwards } from '../resolve/select.ts'
 import { checkEnvPrefixes, checkJumps, checkListeners } from './check.ts'
 import { giveHostOptions } from './host-options.ts'
 import { type Interpolated, interpolateTree } from './interpolate.ts'
@@ -63,7 +63,7 @@ export function makeProject(trees: Tree[], making: Making): Made {
   })
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])
   const chosen = forwards.filter((forward) => selected.has(forward.name))
-  const used = hostsOf(normalized, selected)
+  const used = hostsInUse(normalized, selected)
   const reached = [...normalized.hosts.values()].filter((host) => used.has(host.name))
   checkSecrets(reading, { forwards: chosen, hosts: reached }, environment)
   checkTogether(reading, normalized, chosen)
@@ -96,7 +96,7 @@ function checkTogether(reading: Reading, normalized: Normalized, chosen: Forward
   warnAbout(reading, normalized.hosts, chosen)
   // While a name is wrong, the host that it should be only seems unused.
   if (reading.problems.some(isError)) return
-  warnUnused(reading, normalized.hosts.values(), hostsOf(normalized, normalized.forwards.keys()))
+  warnUnused(reading, normalized.hosts.values(), hostsInUse(normalized, normalized.forwards.keys()))
 }
 
 /** Values with a variable that is not set are left alone from here on: the variable is the problem. */
@@ -122,25 +122,13 @@ function readName(reading: Reading, { projectName, folder }: Making): string {
   return normalizeName(projectName)
 }
 
-/** The hosts that these forwards need, jumps included. */
-function hostsOf({ forwards, hosts }: Normalized, names: Iterable<string>): Set<string> {
-  const used = new Set<string>()
-  for (const queue = Array.from(names, (name) => forwards.get(name)?.via ?? ''); queue.length > 0; ) {
-    const host = hosts.get(queue.pop()!)
-    if (!host || used.has(host.name)) continue
-    used.add(host.name)
-    queue.push(...(host.proxyJump ?? []))
-  }
-  return used
-}
-
 /** An unset variable that only matters to what is not selected is worth a warning. */
 function softenUnselected(
   { problems, unset }: Interpolated,
   normalized: Normalized,
   selected: ReadonlySet<string>,
 ): Problem[] {
-  const used = hostsOf(normalized, selected)
+  const used = hostsInUse(normalized, selected)
   const idleForwards = [...normalized.forwards.keys()].filter((name) => !selected.has(name))
   const idleHosts = [...normalized.hosts.keys()].filter((name) => !used.has(name))
   const idle = [

@@ -41,6 +41,26 @@ export function selectForwards(
   }
 }
 
+/** The hosts that these forwards, and the hosts in `more`, need as far as the files say, jumps included. */
+export function hostsInUse(
+  project: {
+    forwards: ReadonlyMap<string, Pick<Selectable, 'via'>>
+    hosts: ReadonlyMap<string, { proxyJump?: string[] }>
+  },
+  selected: Iterable<string>,
+  more: Iterable<string> = [],
+): Set<string> {
+  const used = new Set<string>()
+  const queue = [...more, ...Array.from(selected, (name) => project.forwards.get(name)?.via ?? '')]
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    const host = project.hosts.get(name)
+    if (!host || used.has(name)) continue
+    used.add(name)
+    queue.push(...(host.proxyJump ?? []))
+  }
+  return used
+}
+
 function isActive(forward: Selectable, profiles: readonly string[]): boolean {
   if (forward.profiles.length === 0 || profiles.includes('*')) return true
   return forward.profiles.some((profile) => profiles.includes(profile))

@@ -8,23 +8,6 @@ import { readSshConfigContent } from './ssh-config-content.ts'
 
 type WithTrust = Pick<Project, 'hosts' | 'forwards' | 'trust'>
 
-/** The hosts that these forwards and hosts need as far as the files say, jumps included. */
-export function hostsInUse(
-  { hosts, forwards }: Pick<Project, 'hosts' | 'forwards'>,
-  selected: Iterable<string>,
-  more: Iterable<string> = [],
-): Set<string> {
-  const used = new Set<string>()
-  const queue = [...more, ...Array.from(selected, (name) => forwards.get(name)?.via ?? '')]
-  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-    const host = hosts.get(name)
-    if (!host || used.has(name)) continue
-    used.add(name)
-    queue.push(...(host.proxyJump ?? []))
-  }
-  return used
-}
-
 /** Pure. `hosts`: those in use. */
 export function partsInUse(
   project: WithTrust,

@@ -85,10 +85,10 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
  * What an `up` with this selection has to ask first, where nothing runs. Looks into the ssh configuration only where that
  * could lead to more, and only when nothing else waits.
  */
-export async function waitingFor(project: Project, selection: Selection): Promise<TrustItem[]> {
-  const look = await lookAtFiles(project, selection)
-  if (look.waiting.length > 0 || !mayBeMore(project, look)) return look.waiting
-  return (await loadWanted(selection, { untrusted: 'leave out' })).trust.waiting
+export async function waitingFor(read: ReadFiles, selection: Selection): Promise<TrustItem[]> {
+  const look = await lookAtFiles(read.project, selection)
+  if (look.waiting.length > 0 || !mayBeMore(read.project, look)) return look.waiting
+  return (await loadWanted(selection, { read, untrusted: 'leave out' })).trust.waiting
 }
 
 /**

@@ -5,8 +5,8 @@ import { identifyProject, type ProjectPlace, placeProject, stateHomeOf } from '.
 import type { Selection } from '../control/protocol.ts'
 import type { Project } from '../model/project.ts'
 import { OTHER_HOSTS, type TrustItem, type TrustRecord } from '../model/trust.ts'
-import { selectForwards } from '../resolve/select.ts'
-import { hostsInUse, partsInUse, readTrustItems } from '../resolve/trust-items.ts'
+import { hostsInUse, selectForwards } from '../resolve/select.ts'
+import { partsInUse, readTrustItems } from '../resolve/trust-items.ts'
 import { forgetTrust, listTrust, readTrust, rememberTrust } from '../resolve/trust-store.ts'
 
 export interface TrustLook {
