@@ -44,8 +44,8 @@ const MOST_VARIABLES = 8
 
 interface Remembered {
   answer: Promise<Printed>
-  /** How the files were when they were read. */
-  signature: Promise<string>
+  /** How the files were when they were read; null where they may have changed while they were. */
+  signature: Promise<string | null>
 }
 
 export class SshConfig {
@@ -100,8 +100,9 @@ export class SshConfig {
   async #remember(key: string, ask: () => Promise<Printed>): Promise<Printed> {
     const remembered = this.#remembered.get(key)
     if (remembered && (await isAsItWas(remembered))) return remembered.answer
+    const askedAtMs = Date.now()
     const answer = ask()
-    const signature = answer.then(signatureOf)
+    const signature = answer.then((printed) => signatureOf(printed, askedAtMs))
     signature.catch(() => {})
     this.#remembered.set(key, { answer, signature })
     // Nothing is learnt from one that was cut short, or that failed for a reason that may be gone.
@@ -201,18 +202,33 @@ function isReadable(file: string): boolean {
 
 async function isAsItWas({ answer, signature }: Remembered): Promise<boolean> {
   try {
-    return (await signature) === (await signatureOf(await answer))
+    const before = await signature
+    return before !== null && before === (await signatureOf(await answer, Number.POSITIVE_INFINITY))
   } catch {
     return false
   }
 }
 
-async function signatureOf({ files, folders }: Printed): Promise<string> {
-  const looks = [...files, ...folders].map((path) =>
-    stat(path, { bigint: true }).then(
-      ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(),
-      (error: NodeJS.ErrnoException) => error.code ?? '',
-    ),
+/** Linux stamps files with a clock that moves on in steps of up to 10 ms. */
+const CLOCK_STEP_MS = 10
+
+/**
+ * Null where a file was written after ssh was asked, or so shortly before that nobody can tell: the answer may be from
+ * before that, the look is from after it, and the next look would find nothing changed.
+ */
+async function signatureOf({ files, folders }: Printed, askedAtMs: number): Promise<string | null> {
+  const looks = await Promise.all(
+    [...files, ...folders].map((path) => stat(path, { bigint: true }).catch(errorCode)),
   )
-  return (await Promise.all(looks)).join(' ')
+  const isLate = looks.some((look) => typeof look !== 'string' && look.ctimeMs > askedAtMs - CLOCK_STEP_MS)
+  if (isLate) return null
+  return looks
+    .map((look) =>
+      typeof look === 'string' ? look : [look.dev, look.ino, look.size, look.mtimeNs, look.ctimeNs].join(),
+    )
+    .join(' ')
+}
+
+function errorCode(error: NodeJS.ErrnoException): string {
+  return error.code ?? ''
 }
