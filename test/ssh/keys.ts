@@ -1,7 +1,7 @@
 // User keys, agents that hold them, and a person who answers, for the tests of logins.
 
-import { execFile, execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Ask, Question } from '../../src/model/prompt.ts'
@@ -48,9 +48,10 @@ export async function startAgent(...keys: Pick<Key, 'path'>[]): Promise<string> 
   const socket = join(testFolder().path, 'agent')
   const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
   atEnd(() => void child.kill())
-  await eventually(() => existsSync(socket))
-  for (const { path } of keys)
-    execFileSync('ssh-add', ['-q', path], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' })
+  const env = { ...process.env, SSH_AUTH_SOCK: socket }
+  // The file is there a moment before anybody listens on it; 2 is ssh-add's word for that.
+  await eventually(() => spawnSync('ssh-add', ['-l'], { env }).status !== 2)
+  for (const { path } of keys) execFileSync('ssh-add', ['-q', path], { env })
   return socket
 }
 
