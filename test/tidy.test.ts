@@ -241,6 +241,6 @@ function filesIn(folder: string): string[] {
 function filesBeside(): string[] {
   const entries = readdirSync(root, { withFileTypes: true })
   return entries
-    .filter((entry) => entry.isFile() && !/\.tgz$|^package-lock/.test(entry.name))
+    .filter((entry) => entry.isFile() && !/\.tgz$|^package-lock|^\.git$/.test(entry.name))
     .map((entry) => entry.name)
 }
