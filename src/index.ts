@@ -1,5 +1,10 @@
-// The library's door: reading a tunnels.yaml as the binary does. What runs tunnels is the binary's alone.
+// The library's door: a project's tunnels inside the calling process, and the reading of its files as the binary does it.
 
-export { type LoadOptions, type LoadResult, loadProject } from './config/load.ts'
+export type { LoadResult } from './config/load.ts'
+export type { Event } from './control/protocol.ts'
+export type { Address } from './library/address.ts'
+export { loadProject, type ProjectOptions } from './library/load-project.ts'
+export { type StartOptions, startTunnels, type Tunnels } from './library/start-tunnels.ts'
 export { type Problem, type ProblemCode, ProblemError } from './model/problem.ts'
 export type { ForwardSpec, HostSpec, Project } from './model/project.ts'
+export type { ForwardStatus, HostStatus, Status } from './model/status.ts'

@@ -37,7 +37,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   demo: ['model', 'plan', 'config', 'control', 'view', 'supervisor'],
   cli: ['model', 'plan', 'config', 'control', 'view', 'supervisor', 'demo', 'doctor'],
   main: ['model', 'cli', 'view'],
-  index: ['model', 'config', 'control', 'supervisor'],
+  library: ['model', 'plan', 'config', 'control', 'supervisor'],
+  index: ['model', 'config', 'control', 'library'],
 }
 
 /** Who may import a package: one part, so that it can be replaced in one place. The demo's SSH server is ssh2's, too. */

@@ -1,8 +1,7 @@
 // What `up`, `plan` and `config` bring: the files that the options mean, checked here, and from this
 // environment what those files mention. Every problem is shown with its line.
 
-import { homedir } from 'node:os'
-import { delimiter, resolve } from 'node:path'
+import { delimiter } from 'node:path'
 import type { LoadResult } from '../config/load.ts'
 import { loadProject } from '../config/load.ts'
 import { MAX_FILE_BYTES } from '../config/read.ts'
@@ -13,10 +12,10 @@ import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { ReadFiles } from '../supervisor/load-wanted.ts'
+import { makeSelection } from '../supervisor/make-selection.ts'
 import { formatJson } from '../view/json.ts'
 import { formatProblems } from '../view/problem.ts'
 import type { Invocation } from './invocation.ts'
-import { sshConfigVariables } from './ssh-config-variables.ts'
 
 export interface LoadedSelection {
   project: Project
@@ -28,9 +27,6 @@ export interface LoadedSelection {
   sources: LoadResult['sources']
 }
 
-/** What every host may need, whatever the files mention. */
-const ALWAYS = ['SSH_AUTH_SOCK', 'SSH_ASKPASS', 'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG']
-
 /** Loads and checks; null after an error, which has then been shown (as JSON on stdout with `--json`). */
 export async function loadSelection(
   invocation: Invocation,
@@ -38,20 +34,22 @@ export async function loadSelection(
 ): Promise<LoadedSelection | null> {
   const { options, env, cwd } = invocation
   const input = await readInput(options.files, env)
-  const loaded = await loadProject({
+  const asked = {
     files: options.files,
     env,
     cwd,
     profiles: options.profiles,
     names,
-    ...(input !== null && { input }),
     ...(options.envFile !== null && { envFile: options.envFile }),
     ...(options.projectName !== null && { projectName: options.projectName }),
-  })
+  }
+  const loaded = await loadProject({ ...asked, ...(input !== null && { input }) })
   const unknown = loaded.project && names ? unknownNames(loaded.project, names) : []
   showProblems(invocation, [...loaded.problems, ...unknown], loaded.sources)
   if (!loaded.project || unknown.length > 0) return null
-  const { selection, place } = await selectionOf(invocation, loaded.project, loaded, names)
+  const selection = await makeSelection(loaded.project, loaded.files, asked)
+  const identity = await identifyProject(loaded.files[0] ?? '-', { cwd, projectName: options.projectName })
+  const place = placeProject(identity, env)
   explain(invocation, selection, place)
   const { project, environment, written, problems, sources } = loaded
   return {
@@ -119,34 +117,4 @@ export function showProblems(
   terminal.complain(
     formatProblems([...problems], { sources: (file) => sources.get(file), color, cwd }).trimEnd(),
   )
-}
-
-async function selectionOf(
-  { options, env, cwd }: Invocation,
-  project: Project,
-  { files }: Pick<LoadResult, 'files'>,
-  names: string[] | null,
-): Promise<{ selection: Selection; place: ProjectPlace }> {
-  const locale = Object.keys(env).filter((name) => name.startsWith('LC_'))
-  const ofSsh = await sshConfigVariables(env.HOME ?? homedir(), sshConfigFilesOf(project))
-  const mentioned = [...new Set([...project.variables, ...ALWAYS, ...locale, ...ofSsh])]
-  const pairs = mentioned.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]))
-  const identity = await identifyProject(files[0] ?? '-', { cwd, projectName: options.projectName })
-  return {
-    place: placeProject(identity, env),
-    selection: {
-      files,
-      ...(options.files.length === 0 && !env.TUNNELS_FILE && { found: true }),
-      envFile: options.envFile === null ? null : resolve(cwd, options.envFile),
-      profiles: options.profiles,
-      names,
-      stopped: [],
-      environment: Object.fromEntries(pairs),
-      projectName: options.projectName,
-    },
-  }
-}
-
-function sshConfigFilesOf({ hosts }: Project): string[] {
-  return [...hosts.values()].flatMap(({ sshConfig }) => (typeof sshConfig === 'string' ? [sshConfig] : []))
 }
