@@ -1,7 +1,7 @@
 // `startTunnels`: a project's tunnels inside the calling process, for tests and scripts. A supervisor of its own, with
 // no control socket, no log and no signal handlers; what it opens is closed with it.
 
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { loadProject } from '../config/load.ts'
 import type { Event, Selection } from '../control/protocol.ts'
 import { isError, ProblemError } from '../model/problem.ts'
@@ -98,7 +98,7 @@ async function everythingIn(read: ReadFiles, selection: Selection): Promise<stri
   return trusted
 }
 
+/** The package's own name leads to it from wherever this is built to. */
 function versionOf(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+  return (createRequire(import.meta.url)('tunnels/package.json') as { version: string }).version
 }

@@ -1,8 +1,9 @@
 // Which variables the user's own ssh configuration mentions as `${NAME}`: a supervisor in the background has to be handed
 // them. Whether a line counts for a host is for ssh to say; here one name too many does no harm.
 
-import { open, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { readBounded } from '../files/bounded-read.ts'
 
 const MOST_BYTES = 256 * 1024
 const MOST_FILES = 64
@@ -16,25 +17,12 @@ export async function sshConfigVariables(home: string, files: readonly string[])
     const file = queue.shift()!
     if (seen.has(file)) continue
     seen.add(file)
-    const text = await readBounded(file)
+    const read = await readBounded(file, MOST_BYTES)
+    const text = read.kind === 'read' ? read.bytes.toString('utf8') : ''
     for (const [, name] of text.matchAll(/\$\{([A-Za-z_]\w*)\}/g)) names.add(name!)
     for (const pattern of includesIn(text, home)) queue.push(...(await matching(resolve(folder, pattern))))
   }
   return [...names]
-}
-
-async function readBounded(file: string): Promise<string> {
-  const handle = await open(file, 'r').catch(() => null)
-  if (!handle) return ''
-  try {
-    if (!(await handle.stat()).isFile()) return ''
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_BYTES), 0, MOST_BYTES, 0)
-    return buffer.toString('utf8', 0, bytesRead)
-  } catch {
-    return ''
-  } finally {
-    await handle.close()
-  }
 }
 
 /** Relative ones are below ~/.ssh (ssh_config(5), Include). */
