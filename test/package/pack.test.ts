@@ -12,20 +12,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }
 
 let folder: TestFolder
+let tarball: string
 
 beforeAll(async () => {
   folder = testFolder()
   await npm(root, 'pack', '--pack-destination', folder.path)
-  const [tarball] = readdirSync(folder.path).filter((name) => name.endsWith('.tgz'))
+  tarball = folder.join(readdirSync(folder.path).find((name) => name.endsWith('.tgz'))!)
   folder.write('user/package.json', '{ "private": true, "type": "module" }\n')
-  await npm(
-    folder.join('user'),
-    'install',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    folder.join(tarball!),
-  )
+  await npm(folder.join('user'), 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball)
 }, 180_000)
 
 test('the installed binary runs', async () => {
@@ -81,6 +75,13 @@ test('the library can be imported, with its types', async () => {
     },
   )
   expect(stdout.trim()).toBe('object')
+})
+
+test('what finds packages reads it: publint and attw have nothing to say', async () => {
+  const bin = `${root}node_modules/.bin`
+  const { stdout } = await run(`${bin}/publint`, ['--strict', tarball])
+  expect(stdout).toMatch(/All good/)
+  await run(`${bin}/attw`, ['--profile', 'esm-only', tarball])
 })
 
 async function tunnels(...args: string[]): Promise<string> {
