@@ -13,6 +13,7 @@ import { agree } from './agree.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { type Followed, follow, foregroundView } from './follow.ts'
 import type { Invocation } from './invocation.ts'
+import { steer } from './live-status.ts'
 import { noteOtherVersion } from './project.ts'
 import { canAsk } from './questions.ts'
 import { type LoadedSelection, showFurther } from './selection.ts'
@@ -121,8 +122,10 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   let followed: Followed | null = null
   try {
     const events = await client.openEvents(signal, { connections: invocation.options.json })
-    followed = await follow(invocation, client, foregroundView(invocation, true))
+    const live = { control: steer(client), leaving: 'Ctrl-C leaves, the tunnels stay up' }
+    followed = await follow(invocation, client, foregroundView(invocation, true, live))
     for await (const event of events) followed.see(event)
+    await followed.stop()
     invocation.terminal.note('The supervisor has ended')
     return EXIT.fine
   } catch (error) {

@@ -32,7 +32,7 @@ export async function firstOutcome(
   try {
     const events = await client.openEvents(leaving.signal)
     const { json, quiet } = invocation.options
-    const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet } as const
+    const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet, live: null } as const
     const following = await follow(invocation, client, view)
     followed = following
     const lost = (async () => {

@@ -8,6 +8,7 @@ import { formatEvent } from '../view/event.ts'
 import { formatJson } from '../view/json.ts'
 import { isSettled, openProgress, type Progress } from '../view/progress.ts'
 import type { Invocation } from './invocation.ts'
+import { type LiveStatus, openLiveStatus, type Steerable } from './live-status.ts'
 import { canAsk, Questions } from './questions.ts'
 
 export interface Followed {
@@ -36,12 +37,20 @@ export interface FollowOptions {
   /** Events begin with what is the case already, for who was not there when it came about. */
   tellPresent: boolean
   progress: boolean
+  /** What it comes to is shown live on the screen, in the place of event lines; null: there is none. */
+  live: { control: Steerable; leaving: string } | null
 }
 
 /** How `up` in the foreground shows what happens. */
-export function foregroundView({ options }: Invocation, tellPresent: boolean): FollowOptions {
-  if (options.json) return { names: null, events: 'json', progress: false, tellPresent }
-  return { names: null, events: 'lines', progress: !options.quiet, tellPresent: false }
+export function foregroundView(
+  { options, terminal }: Invocation,
+  tellPresent: boolean,
+  live: FollowOptions['live'],
+): FollowOptions {
+  if (options.json) return { names: null, events: 'json', progress: false, tellPresent, live: null }
+  const isLive = terminal.screen !== null && terminal.isLive
+  const progress = !options.quiet
+  return { names: null, events: 'lines', progress, tellPresent: false, live: isLive ? live : null }
 }
 
 /** When `control` gives no status any more, it stays what it was. Who can be asked is, with {@link canAsk}. */
@@ -55,6 +64,9 @@ export async function follow(
   return following
 }
 
+/** Ages and bytes grow without an event. */
+const TICK_MS = 1_000
+
 class Following implements Followed {
   readonly settled: Promise<Status>
   readonly hopeless: Promise<Status>
@@ -65,6 +77,8 @@ class Following implements Followed {
   #settle!: (status: Status) => void
   #despair!: (status: Status) => void
   #progress: Progress | null = null
+  #live: LiveStatus | null = null
+  #ticking: NodeJS.Timeout | undefined
   #later: Event[] | null = []
   /** While the terminal belongs to a question. */
   #held: Event[] | null = null
@@ -121,6 +135,8 @@ class Following implements Followed {
   async stop(): Promise<void> {
     await this.#questions?.stop()
     await this.#stopProgress()
+    clearInterval(this.#ticking)
+    this.#live?.stop()
   }
 
   #stopProgress(): Promise<void> {
@@ -152,23 +168,36 @@ class Following implements Followed {
     this.#questions?.update(status.hosts.flatMap(({ prompt }) => prompt ?? []))
     const forwards = forwardsMeant(status, this.#options.names)
     const rows = [...status.hosts.filter(({ name }) => forwards.some(({ via }) => via === name)), ...forwards]
-    if (rows.every((row) => isSettled(row, status))) {
-      await this.#stopProgress()
-      this.#settle(status)
-    }
     const { hasPerson } = this.#invocation.terminal
     const isLost = (row: ForwardStatus) =>
       row.state === 'failed' || (row.state === 'waiting' && !hasPerson && isSettled(row, status))
-    if (forwards.length > 0 && forwards.every(isLost)) this.#despair(status)
+    const isHopeless = forwards.length > 0 && forwards.every(isLost)
+    if (rows.every((row) => isSettled(row, status))) {
+      await this.#stopProgress()
+      this.#settle(status)
+      if (!isHopeless) this.#goLive(status)
+    }
+    this.#live?.show(status)
+    if (isHopeless) this.#despair(status)
+  }
+
+  #goLive(status: Status): void {
+    const { live } = this.#options
+    if (!live || this.#live) return
+    this.#live = openLiveStatus(this.#invocation, live.control, { status, leaving: live.leaving })
+    if (this.#held) this.#live.pause()
+    this.#ticking = setInterval(() => void this.#lookAgain(), TICK_MS)
   }
 
   async #hold(): Promise<void> {
     this.#held = []
+    this.#live?.pause()
     await this.#progress?.pause()
   }
 
   async #release(): Promise<void> {
     if (!this.#stopping) await this.#progress?.resume()
+    this.#live?.resume()
     const held = this.#held ?? []
     this.#held = null
     for (const event of held) this.#showEvent(event)
@@ -176,7 +205,8 @@ class Following implements Followed {
 
   #showEvent(event: Event): void {
     const { terminal } = this.#invocation
-    if (this.#options.events === 'none') return
+    // The live status has it from the log.
+    if (this.#options.events === 'none' || this.#live) return
     if (this.#held) return void this.#held.push(event)
     // Who is asked need not be told so.
     if (this.#questions && event.event === 'prompt') return

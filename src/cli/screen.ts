@@ -41,10 +41,10 @@ export function openScreen(stream: NodeJS.WriteStream, onResize: () => void): Sc
   }
 }
 
-/** Each line erases what it leaves over of the one that stood there. */
+/** Each line erases first what stood there: after its last column, the cursor would still stand on what it wrote. */
 function fit(text: string, rows: number): string {
   const lines = text.trimEnd().split('\n')
   const fits = rows < 2 || lines.length <= rows
   const shown = fits ? lines : [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines`]
-  return shown.map((line) => `${line}\x1b[K`).join('\n')
+  return shown.map((line) => `\x1b[K${line}`).join('\n')
 }

@@ -73,9 +73,11 @@ async function stayUp(
   { signals, lost }: { signals: Signals; lost: Promise<'lost'> },
 ): Promise<number> {
   const leave = canAsk(invocation) ? supervisor.attend() : () => {}
-  const followed = await follow(invocation, supervisor, foregroundView(invocation, false))
+  const live = { control: supervisor, leaving: 'Ctrl-C closes everything' }
+  const view = foregroundView(invocation, false, live)
+  const followed = await follow(invocation, supervisor, view)
   // A person sees the first look's outcome as progress; a script gets every event.
-  if (!invocation.options.json)
+  if (!invocation.options.json && !view.live)
     void followed.settled.then((status) => tellTroubles(invocation, troubledForwards(status, null)))
   early.handTo((event) => followed.see(event), { withEarly: invocation.options.json })
   const ending = await Promise.race([

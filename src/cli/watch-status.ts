@@ -12,8 +12,8 @@ import { formatStatus } from '../view/status.ts'
 import { EXIT } from './exit-code.ts'
 import { eventsOf } from './follow.ts'
 import type { Invocation } from './invocation.ts'
+import { openLiveStatus, steer } from './live-status.ts'
 import { narrow } from './named.ts'
-import { openScreen } from './screen.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
 
 /** Ages and bytes grow without an event. */
@@ -61,7 +61,7 @@ async function watch(
 ): Promise<null> {
   const events = await client.openEvents(signal)
   let latest = narrow(await client.status(), names)
-  const show = openShow(invocation, names, () => show.status(latest))
+  const show = openShow(invocation, client, names, latest)
   signal.addEventListener('abort', () => show.stop(), { once: true })
   show.status(latest)
   const look = async () => {
@@ -102,28 +102,35 @@ function inTurns(work: () => Promise<void>, signal: AbortSignal): () => Promise<
   }
 }
 
-function openShow(invocation: Invocation, names: readonly string[], onResize: () => void): Show {
+function openShow(
+  invocation: Invocation,
+  client: ControlClient,
+  names: readonly string[],
+  status: Status,
+): Show {
   const { options, terminal } = invocation
   if (options.json) return openJson(invocation)
   return terminal.screen && !options.quiet
-    ? openDrawing(invocation, terminal.screen, onResize)
+    ? openDrawing(invocation, client, status)
     : openLines(invocation, names)
 }
 
 /** What stood there last stays when the screen is gone. */
-function openDrawing({ terminal }: Invocation, stream: NodeJS.WriteStream, onResize: () => void): Show {
-  let last = ''
-  const screen = openScreen(stream, onResize)
+function openDrawing(invocation: Invocation, client: ControlClient, status: Status): Show {
+  const { terminal } = invocation
+  const live = openLiveStatus(invocation, steer(client), { status, leaving: 'q leaves' })
+  let last = status
   return {
     ticks: true,
-    status: (status) => {
-      last = formatStatus(status, { columns: terminal.columns, color: terminal.color.out, now: new Date() })
-      screen.draw(last)
+    status: (next) => {
+      last = next
+      live.show(next)
     },
     event: () => {},
     stop: () => {
-      screen.close()
-      terminal.print(last)
+      live.stop()
+      const { columns, color } = terminal
+      terminal.print(formatStatus(last, { columns, color: color.out, now: new Date() }))
     },
   }
 }

@@ -5,9 +5,13 @@ import { formatPlace, wordEvent } from './event.ts'
 import { makePrintable } from './printable.ts'
 import { paint } from './state.ts'
 
-/** Each ends without a line feed. */
-export function formatLogLine(line: LogLine, { color }: { color: boolean }): string[] {
-  const time = paint(formatTime(line.time), 'dim', color)
+/** Each ends without a line feed. Local time, with the date: a log is read days later; `isRecent`: without. */
+export function formatLogLine(
+  line: LogLine,
+  { color, isRecent = false }: { color: boolean; isRecent?: boolean },
+): string[] {
+  const date = new Date(line.time)
+  const time = paint(isRecent ? formatClock(date) : `${formatDay(date)} ${formatClock(date)}`, 'dim', color)
   return wordsOf(line, color).map((words) => `${time} ${words}`)
 }
 
@@ -37,11 +41,11 @@ function warnings({ problems }: Extract<LogLine, { event: 'config' }>): string[]
   return problems.map((problem) => `warning: ${formatPlace(problem)}${makePrintable(problem.summary)}`)
 }
 
-/** Local time, with the date: a log is read days later. */
-function formatTime(time: string): string {
-  const date = new Date(time)
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) =>
-    String(part).padStart(2, '0'),
-  )
-  return `${day.join('-')} ${date.toLocaleTimeString('en-GB', { hour12: false })}`
+function formatDay(date: Date): string {
+  const parts = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+  return parts.map((part) => String(part).padStart(2, '0')).join('-')
+}
+
+function formatClock(date: Date): string {
+  return date.toLocaleTimeString('en-GB', { hour12: false })
 }

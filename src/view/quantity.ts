@@ -24,3 +24,9 @@ export function formatRtt(rttMs: number | null): string {
   if (rttMs === null) return ''
   return `${rttMs < 10 ? rttMs.toFixed(1) : Math.round(rttMs)} ms`
 }
+
+/** `512 B/s`, `1.5 MiB/s`; a pause is a dash, so that what moves is seen. */
+export function formatRate(bytesPerSecond: number | undefined): string {
+  if (bytesPerSecond === undefined) return ''
+  return bytesPerSecond < 0.5 ? '-' : `${formatBytes(Math.round(bytesPerSecond))}/s`
+}

@@ -3,7 +3,9 @@
 import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardStatus, HostStatus, Status } from '../model/status.ts'
 import { makePrintable } from './printable.ts'
-import { formatAge, formatBytes, formatRtt } from './quantity.ts'
+import { formatAge, formatBytes, formatRate, formatRtt } from './quantity.ts'
+import { HISTORY, historyOf, type Rates, rateNow } from './rates.ts'
+import { formatSparkline } from './sparkline.ts'
 import { paint, paintState } from './state.ts'
 import { type Column, formatTable } from './table.ts'
 
@@ -12,6 +14,14 @@ export interface StatusViewOptions {
   columns: number | null
   color: boolean
   now: Date
+  /** How it moves, for who goes on looking. */
+  live?: LiveColumns
+}
+
+export interface LiveColumns {
+  rates: Rates
+  /** The forward that keys are about. */
+  chosen: string | null
 }
 
 /** Ends with a line feed. */
@@ -50,17 +60,43 @@ function hostColumns({ color, now }: StatusViewOptions): Column<HostStatus>[] {
   ]
 }
 
-function forwardColumns({ color, now }: StatusViewOptions): Column<ForwardStatus>[] {
+/** What matters least comes last: a narrow terminal goes without it. */
+function forwardColumns(options: StatusViewOptions): Column<ForwardStatus>[] {
+  const { color, now, live } = options
+  const via: Column<ForwardStatus> = { title: 'VIA', text: (forward) => forward.via, shrinkTo: 6 }
+  const age: Column<ForwardStatus> = { title: 'FOR', text: (forward) => ageOf(forward.since, now) }
   return [
+    ...(live ? [chosenColumn(live)] : []),
     { title: 'FORWARD', text: (forward) => forward.name, shrinkTo: 8 },
     { title: 'STATE', text: stateOf, paint: (text, { state }) => paintState(text, state, color) },
-    { title: 'FOR', text: (forward) => ageOf(forward.since, now) },
+    ...(live ? [] : [age]),
     { title: 'LISTEN', text: listenOf, shrinkTo: 12 },
     { title: 'TO', text: (forward) => forward.to, shrinkTo: 10 },
-    { title: 'VIA', text: (forward) => forward.via, shrinkTo: 6 },
+    ...(live ? [] : [via]),
     { title: 'CONNS', text: connectionsOf, align: 'right' },
+    ...(live ? [...rateColumns(live, options), via, age] : []),
     { title: 'IN', text: (forward) => formatBytes(forward.bytes.in), align: 'right' },
     { title: 'OUT', text: (forward) => formatBytes(forward.bytes.out), align: 'right' },
+  ]
+}
+
+function chosenColumn({ chosen }: LiveColumns): Column<ForwardStatus> {
+  return { title: '', text: ({ name }) => (name === chosen ? '›' : ' ') }
+}
+
+/** Narrower than this, half of the bars have to do. */
+const WIDE = 100
+
+function rateColumns({ rates }: LiveColumns, { color, columns }: StatusViewOptions): Column<ForwardStatus>[] {
+  const bars = columns !== null && columns < WIDE ? HISTORY / 2 : HISTORY
+  return [
+    { title: 'IN/S', text: ({ name }) => formatRate(rateNow(rates, name)?.in), align: 'right' },
+    { title: 'OUT/S', text: ({ name }) => formatRate(rateNow(rates, name)?.out), align: 'right' },
+    {
+      title: `LAST ${bars} S`,
+      text: ({ name }) => formatSparkline(historyOf(rates, name), bars),
+      paint: (text) => paint(text, 'cyan', color),
+    },
   ]
 }
 

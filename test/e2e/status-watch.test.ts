@@ -8,6 +8,7 @@ import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
 import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
+import { forwardOf } from './project-via.ts'
 
 let sshd: Sshd
 
@@ -45,10 +46,10 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
   test('it is drawn over when something changes, and Ctrl-C leaves the terminal as it was', async () => {
     const cli = await watched()
     const watching = await onTerminal(cli, ['status', '--watch'])
-    await eventually(() => screenOf(watching.output()).some((line) => /^web +open/.test(line)))
+    await eventually(() => screenOf(watching.output()).some((line) => /^› {2}web +open/.test(line)))
     expect(watching.output()).toContain('\x1b[?1049h')
     await edit(cli, 'second')
-    await eventually(() => screenOf(watching.output()).some((line) => /^second +open/.test(line)))
+    await eventually(() => screenOf(watching.output()).some((line) => /^ {3}second +open/.test(line)))
     watching.type('\x03')
     expect(await watching.ended).toBe(130)
     const [, after = ''] = watching.output().split('\x1b[?1049l')
@@ -71,7 +72,7 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
     const widest = () =>
       Math.max(
         ...screenOf(watching.output())
-          .slice(2)
+          .filter((line) => /^[› ] {2}|q leaves$/.test(line))
           .map((line) => line.length),
       )
     await eventually(() => screenOf(watching.output()).length > 15)
@@ -86,10 +87,11 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
         const lines = screenOf(watching.output())
         expect(lines.length).toBeLessThanOrEqual(rows)
         expect(widest(), lines.join('|')).toBeLessThanOrEqual(columns)
-        expect(lines.some((line) => /^… \d+ more lines$/.test(line))).toBe(rows < 20)
+        expect(lines.at(-1)).toMatch(/q leaves$/)
+        expect(lines.some((line) => /^› {2}/.test(line))).toBe(true)
       })
     }
-    expect(screenOf(watching.output())[2]).toContain('RECONNECTS')
+    await eventually(() => screenOf(watching.output())[2]!.includes('RECONNECTS'))
     watching.type('\x03')
     expect(await watching.ended).toBe(130)
   })
@@ -97,10 +99,56 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
   test('it ends with the supervisor, and says so on the terminal that the person is left with', async () => {
     const cli = await watched()
     const watching = await onTerminal(cli, ['status', '--watch'])
-    await eventually(() => screenOf(watching.output()).some((line) => line.startsWith('web')))
+    await eventually(() => screenOf(watching.output()).some((line) => line.startsWith('›  web')))
     await cli.down()
     expect(await watching.ended).toBe(0)
     expect(watching.output().split('\x1b[?1049l')[1]).toContain('The supervisor has ended')
+  })
+})
+
+describe.skipIf(!hasTerminals)('with keys', () => {
+  test('one is restarted, another closed when c was pressed twice, and q leaves', async () => {
+    const cli = await watched()
+    await edit(cli, 'second')
+    const watching = await onTerminal(cli, ['status', '--watch'], { rows: 30, columns: 120 })
+    const stands = (text: RegExp) => eventually(() => text.test(screenOf(watching.output()).join('\n')))
+    await stands(/^› {2}web +open/m)
+    const since = (await forwardOf(cli, 'web')).since
+    watching.type('r')
+    await eventually(async () => {
+      const { forwards } = await cli.status()
+      return forwards.some((one) => one.name === 'web' && one.state === 'open' && one.since !== since)
+    })
+    await stands(/^› {2}web +open/m)
+    watching.type('\x1b[B')
+    await stands(/^› {2}second/m)
+    watching.type('c')
+    await stands(/^second: c again closes it/m)
+    expect((await forwardOf(cli, 'second')).state).toBe('open')
+    watching.type('c')
+    await eventually(async () => (await cli.status()).forwards.length === 1)
+    await stands(/forward second: closed/)
+    watching.type('q')
+    expect(await watching.ended).toBe(130)
+  })
+
+  test('up ends in that view; beside another one it only leaves', async () => {
+    const port = await freePort()
+    const cli = project({
+      'tunnels.yaml': `hosts:\n  acme: ${hostYaml(sshd)}\nforwards:\n  web: -D ${port} acme\n`,
+    })
+    const first = await onTerminal(cli, ['up'], { rows: 30, columns: 120 })
+    await eventually(() => screenOf(first.output()).some((line) => /^› {2}web +open/.test(line)))
+    const second = await onTerminal(cli, ['up'], { rows: 30, columns: 120 })
+    await eventually(() => screenOf(second.output()).some((line) => /^› {2}web +open/.test(line)))
+    second.type('\x03')
+    expect(await second.ended).toBe(130)
+    expect(second.output()).toContain('Detached')
+    expect((await cli.status()).forwards[0]?.state).toBe('open')
+    first.type('\x03')
+    expect(await first.ended).toBe(130)
+    expect(first.output().split('\x1b[?1049l')[1]).toContain('Closing')
+    expect((await cli.run(['status'])).code).toBe(3)
   })
 })
 
