@@ -14,11 +14,12 @@ const MAY_IMPORT: Record<string, string[]> = {
   // Whoever opens a file that is not ours goes through it: a second way in is a second way to hang.
   files: [],
   forward: ['model'],
+  health: ['model', 'forward', 'ssh/process-group', 'ssh/printable'],
   plan: ['model'],
   config: ['model', 'files', 'forward/allow-from', 'forward/allow-to', 'resolve/select'],
   ssh: ['model', 'files', 'forward/carrier'],
   resolve: ['model', 'files', 'config'],
-  reconcile: ['model', 'plan', 'forward'],
+  reconcile: ['model', 'plan', 'forward', 'health'],
   control: ['model', 'plan'],
   view: ['model', 'plan', 'control/protocol'],
   supervisor: [

@@ -19,7 +19,10 @@ import {
   type LogLine,
   type LogsRequest,
   type PlanRequest,
+  PROBE_MS,
   PROTOCOL_VERSION,
+  type ProbeAnswer,
+  type ProbeRequest,
   type ReconcileAnswer,
   type ReconcileRequest,
   type RestartRequest,
@@ -41,6 +44,8 @@ export interface ControlClient {
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
   down(request?: DownRequest): Promise<void>
   restart(request?: RestartRequest): Promise<ReconcileAnswer>
+  /** Whether a connection really passes, now. Resolves soon after the request's `timeoutMs` at the latest. */
+  probe(request?: ProbeRequest, signal?: AbortSignal): Promise<ProbeAnswer>
   /** A person is here to answer prompts until `signal` fires. */
   attend(signal: AbortSignal): Promise<void>
   /** To a prompt of the status; null: no answer. */
@@ -50,6 +55,8 @@ export interface ControlClient {
   /** Ends with the log, with `follow` when the supervisor does or when the signal fires. Reading rejects when it breaks off. */
   openLogs(request: LogsRequest, signal: AbortSignal): Promise<AsyncIterable<LogLine>>
 }
+
+const NEVER = new AbortController().signal
 
 const QUICK_MS = 5_000
 /** Reading ssh_config for many hosts takes its time. */
@@ -91,6 +98,15 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     down: async (body = {}) => {
       await work('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
     },
+    probe: (body = {}, signal) =>
+      askJson({
+        holder,
+        version,
+        call: 'POST /v1/probe',
+        body,
+        timeoutMs: (body.timeoutMs ?? PROBE_MS) + QUICK_MS,
+        ...(signal && { signal }),
+      }),
     answer: async (body) => {
       await ask('POST /v1/answer', body, QUICK_MS)
     },
@@ -113,16 +129,20 @@ interface Question {
   call: string
   body: object | undefined
   timeoutMs: number
+  /** Leaves; the question then rejects with its reason. */
+  signal?: AbortSignal
 }
 
 async function askJson<T>(question: Question): Promise<T> {
   const timeout = AbortSignal.timeout(question.timeoutMs)
+  const { signal = NEVER } = question
   try {
-    const response = await send(question, timeout)
+    const response = await send(question, AbortSignal.any([timeout, signal]))
     const text = await readText(response)
     if (response.statusCode === 200) return JSON.parse(text) as T
     throw new ProblemError((JSON.parse(text) as ErrorAnswer).problems)
   } catch (error) {
+    signal.throwIfAborted()
     throw asProblem(error, question.holder, timeout.aborted)
   }
 }

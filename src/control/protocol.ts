@@ -60,6 +60,24 @@ export interface RestartRequest {
   trusted?: string[]
 }
 
+/**
+ * POST /v1/probe: sends one connection through each forward now, as its healthcheck says, else until the target has
+ * taken it. `names`: forwards, or hosts for all forwards via them; absent: all that run. An idle host is woken for it.
+ */
+export interface ProbeRequest {
+  names?: string[]
+  /** For all of it, at most ten minutes; absent: 10,000. */
+  timeoutMs?: number
+}
+
+/** How long a probe may take where nobody says. */
+export const PROBE_MS = 10_000
+
+/** `problem`: why nothing passed; null: it did, through SSH and to the target. One that does not listen has not. */
+export interface ProbeAnswer {
+  forwards: { name: string; problem: Problem | null }[]
+}
+
 /** POST /v1/answer: to each field of a prompt, in order; null: no answer. The answers are never told to anybody. */
 export interface AnswerRequest {
   id: string
@@ -167,6 +185,8 @@ export interface Control {
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>
   down(request: DownRequest): Promise<void>
   restart(request: RestartRequest): Promise<ReconcileAnswer>
+  /** Rejects with USAGE for an unknown name. Ends when `signal` fires, too: then nobody reads the answer. */
+  probe(request: ProbeRequest, signal: AbortSignal): Promise<ProbeAnswer>
   /** Somebody is there to answer prompts until the returned function is called. */
   attend(): () => void
   /** Rejects with USAGE when the question is not open, or has another number of fields. */

@@ -5,6 +5,7 @@ import type {
   AnswerRequest,
   DownRequest,
   PlanRequest,
+  ProbeRequest,
   ReconcileRequest,
   RestartRequest,
   Selection,
@@ -79,6 +80,18 @@ export function readDown(body: Body): DownRequest {
   const isDuration = typeof drainMs === 'number' && Number.isFinite(drainMs) && drainMs >= 0
   if (drainMs !== undefined && !isDuration) throw refuse('drainMs')
   return { ...readNames(body), ...(drainMs !== undefined && { drainMs: drainMs as number }) }
+}
+
+/** Nobody waits longer for a connection, and every wait has a bound. */
+const LONGEST_PROBE_MS = 600_000
+
+/** The body of `probe`. Throws a RefusedRequest (400). */
+export function readProbe(body: Body): ProbeRequest {
+  refuseUnknown(body, ['names', 'timeoutMs'])
+  const { timeoutMs } = body
+  const isDuration = typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= LONGEST_PROBE_MS
+  if (timeoutMs !== undefined && !isDuration) throw refuse('timeoutMs')
+  return { ...readNames(body), ...(timeoutMs !== undefined && { timeoutMs: timeoutMs as number }) }
 }
 
 function readNames({ names }: Body): { names?: string[] } {

@@ -11,7 +11,7 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readAnswer, readDown, readReconcile, readRestart, readSelection } from './request.ts'
+import { readAnswer, readDown, readProbe, readReconcile, readRestart, readSelection } from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -80,6 +80,11 @@ const routes: Readonly<Record<string, Route>> = {
       200,
       await (await session.control).restart(readRestart(await readBody(request))),
     ),
+  'POST /v1/probe': async (session, { request, response }) => {
+    const control = await session.control
+    const asked = readProbe(await readBody(request))
+    session.answer(response, 200, await control.probe(asked, goneOf(response)))
+  },
   'POST /v1/answer': async (session, { request, response }) => {
     await (await session.control).answer(readAnswer(await readBody(request)))
     session.answer(response, 200, {})
@@ -235,6 +240,13 @@ class ControlSession implements ControlServer {
     const { folder, file, projectName } = this.#options.place
     return { project, projectName, folder, file, pid: process.pid, version: this.#options.version }
   }
+}
+
+/** Fires when nobody waits for the answer any more. */
+function goneOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return gone.signal
 }
 
 function queryOf({ url = '' }: IncomingMessage): URLSearchParams {

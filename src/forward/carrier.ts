@@ -57,6 +57,8 @@ export interface Carrier {
   readonly rttMs: number | null
   /** What a person should know of it, although it is open; null: nothing. */
   readonly warning: Problem | null
+  /** How many connections to `target` were given up here, and have had no answer from the server yet. */
+  unanswered?(target: DialTarget): number
   /** Takes what can change on an open connection (keepalive, connect_timeout) from a new spec. */
   update(host: WantedHost): void
   /** This machine slept, or its network is another: asks at once whether the other end is still there. */

@@ -40,6 +40,7 @@ export type ProblemCode =
   | 'TARGET_UNRESOLVED'
   | 'TARGET_UNREACHABLE'
   | 'TARGET_TIMEOUT'
+  | 'UNHEALTHY'
   // us
   | 'UNTRUSTED'
   | 'NOT_RUNNING'

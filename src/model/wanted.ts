@@ -68,6 +68,30 @@ export interface ProxyCommand {
   environment: Readonly<Record<string, string>>
 }
 
+/** How a forward is checked, and what of it counts. */
+export interface WantedHealthcheck {
+  check: Check
+  intervalMs: number
+  timeoutMs: number
+  /** Unhealthy after so many failed checks in a row. */
+  retries: number
+  startPeriodMs: number
+}
+
+/** One question to what is behind a forward. */
+export type Check =
+  | { type: 'connect' }
+  | { type: 'http'; path: string; expectStatus: readonly [number, number] }
+  | CheckCommand
+
+/** `environment`: all that it gets of ours. `folder`: where it runs. */
+export interface CheckCommand {
+  type: 'command'
+  command: readonly string[]
+  environment: Readonly<Record<string, string>>
+  folder: string
+}
+
 interface WantedForwardBase {
   name: string
   /** Name of the wanted host. */
@@ -82,6 +106,8 @@ interface WantedForwardBase {
   drainMs: number
   idleTimeoutMs: number
   maxConnections: number
+  /** Null: nobody asks by himself. */
+  healthcheck: WantedHealthcheck | null
   description: string | null
 }
 

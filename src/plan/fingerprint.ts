@@ -26,6 +26,7 @@ const forwardUpdates: Readonly<Record<string, ForwardChange>> = {
   maxConnections: 'limits',
   drainMs: 'limits',
   idleTimeoutMs: 'limits',
+  healthcheck: 'limits',
   description: 'limits',
   listen: 'listen',
   socket: 'listen',

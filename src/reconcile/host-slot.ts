@@ -16,6 +16,7 @@
 import type { Duplex } from 'node:stream'
 import type { Carrier, Dial } from '../forward/carrier.ts'
 import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
+import { createLimit } from '../health/limit.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
 import type { HostStatus, NextConnection, State } from '../model/status.ts'
@@ -49,6 +50,9 @@ interface Next {
   state: State
   problem: Problem | null
 }
+
+/** A server has better things to do, too. */
+const checksAtOnce = 32
 
 /** A connection that served this long was a good one. */
 const steadyMs = 2_000
@@ -89,6 +93,8 @@ export class HostSlot {
   /** Ends the attempt or the rest that is under way, so that the loop looks again. */
   #turn = new AbortController()
   readonly #end = new AbortController()
+  /** Of the checks that go through it. */
+  readonly checks = createLimit(checksAtOnce)
   readonly #waiting = new Waiting<HeldCarrier>()
   readonly #watchers = new Set<() => void>()
 

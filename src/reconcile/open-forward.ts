@@ -1,10 +1,12 @@
 // One forward that is open: its listeners, its traffic, and the host that it goes through. Owns them, and
 // says in one word how it does.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { Incoming } from '../forward/carrier.ts'
 import { createTraffic, type Traffic } from '../forward/traffic.ts'
 import { formatRemoteListen, formatSocketAddress, formatTarget } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
 import { type Endpoint, overlaps } from '../plan/listeners.ts'
@@ -12,9 +14,11 @@ import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
 import type { Binding, BindingOwner } from './binding.ts'
 import { type ForwardState, forwardState } from './forward-state.ts'
+import { Health } from './health.ts'
 import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
 import { routeOf } from './route.ts'
+import { aborted } from './until.ts'
 
 export class OpenForward implements BindingOwner {
   readonly bindings = new Map<string, Binding>()
@@ -32,6 +36,12 @@ export class OpenForward implements BindingOwner {
   /** That of the host when we last looked. */
   #carrier: HeldCarrier | null
   #stopWatchingHost: () => void
+  readonly #health = new Health(
+    () => ({ spec: this.#spec, slot: this.#wantedSlot }),
+    () => this.#onChange(),
+  )
+  /** For the next change of state. */
+  readonly #waiting = new Set<AbortController>()
   #isClosing = false
   #state: State = 'opening'
   #since = new Date()
@@ -74,6 +84,8 @@ export class OpenForward implements BindingOwner {
   }
 
   update(spec: WantedForward, slot: HostSlot, changed: readonly ForwardChange[]): void {
+    const isSameCheck = isDeepStrictEqual(spec.healthcheck, this.#spec.healthcheck)
+    if (!isSameCheck || changed.includes('route') || changed.includes('listen')) this.#health.stop()
     if (changed.includes('listen')) void this.#traffic.drain(this.#spec.drainMs)
     this.#spec = spec
     const due = [...new Set([...(this.#next?.changed ?? []), ...changed])]
@@ -88,6 +100,7 @@ export class OpenForward implements BindingOwner {
 
   /** Another kind, or another address on the host: a new forward under the old name. */
   reopen(spec: WantedForward, slot: HostSlot): void {
+    this.#health.stop()
     const previous = this.#traffic
     this.#drainingTraffic.add(previous)
     void previous.drain(this.#spec.drainMs).then(() => this.#drainingTraffic.delete(previous))
@@ -129,6 +142,7 @@ export class OpenForward implements BindingOwner {
   /** Listeners at once, connections when they end or after `drainMs`. Resolves when nothing is left; never rejects. */
   async close(drainMs: number): Promise<void> {
     this.#isClosing = true
+    this.#health.stop()
     this.#stopWaitingForHost()
     const listeners = [...this.bindings.values(), ...this.#predecessors].map((binding) => binding.close())
     this.#changed()
@@ -140,6 +154,25 @@ export class OpenForward implements BindingOwner {
   /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
   async wake(isAsked: boolean): Promise<void> {
     await Promise.all([...this.bindings.values()].map((binding) => binding.wake(isAsked)))
+  }
+
+  /**
+   * Sends a connection through, or makes the check that its healthcheck says: null when it passed. An idle host is woken,
+   * one that retries is waited for until `signal` fires or its connect_timeout is over. Never rejects.
+   */
+  async probe(signal: AbortSignal): Promise<Problem | null> {
+    try {
+      await this.#wantedSlot.carrier(signal)
+      await this.#untilTried(signal)
+      const { state, problem } = this.#currentState()
+      if (state !== 'open') return problem ?? this.#notOpen(state)
+      await this.#health.now(signal)
+      return null
+    } catch (error) {
+      if (error instanceof ProblemError || !signal.aborted) return problemOf(error)
+      const { state, problem } = this.#currentState()
+      return problem ?? this.#notOpen(state)
+    }
   }
 
   openConnections(): OpenConnection[] {
@@ -158,7 +191,7 @@ export class OpenForward implements BindingOwner {
       to: formatTarget(spec.to),
       state,
       since: this.#since.toISOString(),
-      health: 'unknown',
+      health: this.#health.state,
       connections: {
         active,
         draining: [...this.#drainingTraffic].reduce((sum, { counts }) => sum + counts.draining, draining),
@@ -167,14 +200,37 @@ export class OpenForward implements BindingOwner {
         refused,
       },
       bytes: { ...this.#traffic.bytes },
-      problem: problem ?? this.#traffic.problem,
+      problem: problem ?? this.#health.problem ?? this.#traffic.problem,
       ...(spec.description !== null && { description: spec.description }),
     }
   }
 
+  /** Where new connections go, or will. */
+  get #wantedSlot(): HostSlot {
+    return this.#next?.slot ?? this.#slot
+  }
+
+  /** A remote listener has to be asked for, once its host is there. */
+  async #untilTried(signal: AbortSignal): Promise<void> {
+    while (this.#currentState().state === 'opening') {
+      signal.throwIfAborted()
+      const changed = new AbortController()
+      this.#waiting.add(changed)
+      await aborted(AbortSignal.any([signal, changed.signal]))
+      this.#waiting.delete(changed)
+    }
+  }
+
+  #notOpen(state: State): Problem {
+    const { name, via } = this.#spec
+    if (state === 'open')
+      return { code: 'TARGET_TIMEOUT', summary: `Nothing has come through ${name} in time` }
+    return { code: 'HOST_TIMEOUT', summary: `${name} is not open yet (${state}, via ${via})` }
+  }
+
   #currentState(): ForwardState {
     if (this.#isClosing) return { state: 'draining', problem: null }
-    const { state, problem } = forwardState(this.#next?.slot ?? this.#slot, [...this.bindings.values()])
+    const { state, problem } = forwardState(this.#wantedSlot, [...this.bindings.values()])
     const isOfListener = [...this.bindings.values()].some((binding) => binding.problem === problem)
     const bound = this.#boundListeners()
     if (!problem || !isOfListener || bound.length === 0) return { state, problem }
@@ -243,7 +299,10 @@ export class OpenForward implements BindingOwner {
     const previous = this.#carrier
     this.#carrier = this.#slot.current
     const isReplaced = previous !== null && previous !== this.#carrier && !previous.carrier.closed.aborted
-    if (isReplaced) this.#traffic.setRoute(routeOf(this.#routed, this.#slot), 'route')
+    if (isReplaced) {
+      this.#health.stop()
+      this.#traffic.setRoute(routeOf(this.#routed, this.#slot), 'route')
+    }
     this.#changed()
   }
 
@@ -274,6 +333,8 @@ export class OpenForward implements BindingOwner {
     const { state } = this.#currentState()
     if (state !== this.#state) this.#since = new Date()
     this.#state = state
+    this.#health.look(state === 'open')
+    for (const waiting of this.#waiting) waiting.abort()
     this.#onChange()
   }
 }

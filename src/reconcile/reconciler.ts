@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ConnectionNews } from '../model/connection.ts'
+import type { Problem } from '../model/problem.ts'
 import type { ForwardStatus, HostStatus } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { type Endpoint, endpointsOf } from '../plan/listeners.ts'
@@ -90,6 +91,11 @@ export class Reconciler {
       }
     }
     await Promise.all(opening)
+  }
+
+  /** See {@link OpenForward.probe}; undefined where no forward of that name is open or on its way. */
+  probe(name: string, signal: AbortSignal): Promise<Problem | null> | undefined {
+    return this.#forwards.get(name)?.probe(signal)
   }
 
   /** Tries a host again now, if it rests; false when it does not. */

@@ -65,6 +65,7 @@ function toWanted(
     drainMs: spec.drainMs,
     idleTimeoutMs: spec.idleTimeoutMs,
     maxConnections: spec.maxConnections,
+    healthcheck: null,
     description: spec.description ?? null,
   }
   if (spec.kind === 'remote') return { ...base, kind: 'remote', listen: spec.listen }

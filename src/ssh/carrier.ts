@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Channel, Client } from 'ssh2'
 import type { Carrier, Connection, Dial, Incoming, RemoteListener } from '../forward/carrier.ts'
-import type { ListenSpec } from '../model/address.ts'
+import { type DialTarget, formatTarget, type ListenSpec } from '../model/address.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { ChannelStream } from './channel-stream.ts'
@@ -35,6 +35,8 @@ export class SshCarrier implements Carrier {
   readonly #closed = new AbortController()
   /** ssh2 says nothing on an idle channel when the connection is lost. */
   readonly #streams = new Set<ChannelStream | WireChannel>()
+  /** Of each target: what was given up and is still being opened over there. */
+  readonly #unanswered = new Map<string, number>()
   /** The first thing that went wrong: it is why the connection ends a moment later. */
   #trouble: string | null = null
 
@@ -61,6 +63,17 @@ export class SshCarrier implements Carrier {
 
   get rttMs(): number | null {
     return this.#liveness.rttMs
+  }
+
+  unanswered(target: DialTarget): number {
+    return this.#unanswered.get(formatTarget(target)) ?? 0
+  }
+
+  /** One more was given up (1), or has had its answer (-1). */
+  countUnanswered(target: DialTarget, by: 1 | -1): void {
+    const count = this.unanswered(target) + by
+    if (count > 0) this.#unanswered.set(formatTarget(target), count)
+    else this.#unanswered.delete(formatTarget(target))
   }
 
   dial: Dial = (target, from, signal) => dial(this, target, from, signal)

@@ -21,6 +21,7 @@ export function dial(
   const { host, closed } = carrier
   return new Promise((resolve, reject) => {
     let isOver = false
+    let isGivenUp = false
     const finish = (settle: () => void) => {
       if (isOver) return
       isOver = true
@@ -29,16 +30,23 @@ export function dial(
       closed.removeEventListener('abort', lost)
       settle()
     }
-    const abort = () => finish(() => reject(signal.reason))
+    const giveUp = (settle: () => void) => {
+      isGivenUp = true
+      carrier.countUnanswered(target, 1)
+      finish(settle)
+    }
+    const abort = () => giveUp(() => reject(signal.reason))
     const lost = () => finish(() => reject(closed.reason))
     const fail = (problem: Problem) => finish(() => reject(new ProblemError(problem)))
-    const expire = () => fail(timeoutProblem(host.name, target, host.connectTimeoutMs))
+    const expire = () =>
+      giveUp(() => reject(new ProblemError(timeoutProblem(host.name, target, host.connectTimeoutMs))))
     const timer = setTimeout(expire, host.connectTimeoutMs)
     if (closed.aborted) return lost()
-    if (signal.aborted) return abort()
+    if (signal.aborted) return finish(() => reject(signal.reason))
     signal.addEventListener('abort', abort, { once: true })
     closed.addEventListener('abort', lost, { once: true })
     const opened: Opened = (error, channel) => {
+      if (isGivenUp) carrier.countUnanswered(target, -1)
       if (isOver) {
         if (channel) discard(channel)
       } else if (error) fail(openProblem(host.name, target, error.reason, error.message))

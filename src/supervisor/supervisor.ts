@@ -10,6 +10,8 @@ import type {
   LogLine,
   LogsRequest,
   PlanRequest,
+  ProbeAnswer,
+  ProbeRequest,
   ReconcileAnswer,
   ReconcileRequest,
   RestartRequest,
@@ -17,6 +19,7 @@ import type {
   TrustAnswer,
   TrustRequest,
 } from '../control/protocol.ts'
+import { PROBE_MS } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
@@ -211,6 +214,18 @@ class RunningSupervisor implements Supervisor {
     })
   }
 
+  async probe({ names, timeoutMs = PROBE_MS }: ProbeRequest, signal: AbortSignal): Promise<ProbeAnswer> {
+    this.#refuseAtEnd()
+    const running = this.#reconciler.snapshot().forwards
+    const meant = names ? this.#forwardsNamed(names) : running.keys()
+    const until = AbortSignal.any([signal, this.#looking.signal, AbortSignal.timeout(Math.ceil(timeoutMs))])
+    const probes = [...meant].map(async (name) => {
+      const problem = await (this.#reconciler.probe(name, until) ?? notSelected(name))
+      return { name, problem }
+    })
+    return { forwards: await Promise.all(probes) }
+  }
+
   attend(): () => void {
     return this.#reconciler.prompts.attend()
   }
@@ -376,6 +391,10 @@ class RunningSupervisor implements Supervisor {
   #connectionChanged(name: string, news: ConnectionNews): void {
     this.#news.tell({ time: new Date().toISOString(), event: 'connection', what: 'forward', name, ...news })
   }
+}
+
+function notSelected(name: string): Problem {
+  return { code: 'NOT_RUNNING', summary: `The forward ${name} is closed: \`tunnels up ${name}\` opens it` }
 }
 
 function notAnswered(why: 'gone' | 'other-count'): Problem {

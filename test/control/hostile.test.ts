@@ -60,6 +60,7 @@ async function running() {
     reconcile: act('reconcile', { plan, problems: [] }),
     restart: act('restart', { plan, problems: [] }),
     down: act('down', undefined),
+    probe: async () => ({ forwards: [] }),
     attend: () => () => {},
     answer: act('answer', undefined),
     watchEvents: () => {

@@ -54,6 +54,14 @@ function rememberingControl() {
       return { plan, problems: [] }
     },
     down: async (body) => void asked.push(['down', body]),
+    probe: async (body, signal) => {
+      asked.push(['probe', body])
+      if (body.names?.includes('hangs')) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        asked.push(['left', body])
+      }
+      return { forwards: [{ name: 'web', problem: null }] }
+    },
     attend: () => {
       asked.push(['attend', {}])
       return () => asked.push(['leave', {}])
@@ -240,6 +248,29 @@ test('a body over 1 MiB is refused before it is all read', async () => {
   expect([413, 'EPIPE', 'ECONNRESET']).toContain(outcome)
   expect(asked).toEqual([])
   expect(await client.status()).toEqual(status)
+})
+
+test('a probe brings its answer, and ends when nobody waits for it any more', async () => {
+  const { client, server, asked } = await running()
+  const names = ['web']
+  expect(await client.probe({ names, timeoutMs: 50 })).toEqual({ forwards: [{ name: 'web', problem: null }] })
+  expect(asked).toEqual([['probe', { names, timeoutMs: 50 }]])
+  for (const body of [
+    { timeoutMs: 0 },
+    { timeoutMs: 600_001 },
+    { timeoutMs: '5s' },
+    { names: 'web' },
+    { name: [] },
+  ])
+    expect((await ask(server.socket, '/v1/probe', { method: 'POST', body: JSON.stringify(body) })).code).toBe(
+      400,
+    )
+  const leaving = new AbortController()
+  const left = client.probe({ names: ['hangs'] }, leaving.signal)
+  await eventually(() => asked.length === 2)
+  leaving.abort(new Error('left'))
+  await expect(left).rejects.toThrow('left')
+  await eventually(() => expect(asked.at(-1)).toEqual(['left', { names: ['hangs'] }]))
 })
 
 test('/readyz is what `status --check` says', async () => {

@@ -63,6 +63,7 @@ const base = {
   drainMs: 600_000,
   idleTimeoutMs: 0,
   maxConnections: 1024,
+  healthcheck: null,
   description: null,
 }
 
