@@ -8,7 +8,9 @@ import { project } from '../../helpers/cli.ts'
 import { EXAMPLES } from '../../helpers/example.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const examples = readdirSync(EXAMPLES).sort()
+const examples = readdirSync(EXAMPLES)
+  .filter((name) => name.endsWith('.yaml'))
+  .sort()
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 test.each([...examples.map((name) => `examples/${name}`), 'tunnels.example.yaml'])(
