@@ -226,7 +226,8 @@ export function eventsOf(status: Status): Event[] {
   const time = new Date().toISOString()
   const tell = (what: 'host' | 'forward') => (row: Status['hosts'][number] | ForwardStatus) => {
     const { name, state, problem } = row
-    return { time, event: 'state' as const, what, name, state, problem }
+    const health = 'health' in row && row.health !== 'unknown' ? { health: row.health } : {}
+    return { time, event: 'state' as const, what, name, state, ...health, problem }
   }
   return [...status.hosts.map(tell('host')), ...status.forwards.map(tell('forward'))]
 }

@@ -5,6 +5,7 @@ import { formatListenSpec, formatTarget } from '../model/address.ts'
 import type { ForwardSpec, HostSpec, Project, Reconnect } from '../model/project.ts'
 import { parseDestination } from './destination.ts'
 import { formatDuration } from './duration.ts'
+import { formatHealthcheck } from './healthcheck.ts'
 import { hostOptions } from './host.ts'
 import { formatMode } from './socket-mode.ts'
 import type { Plain, PlainMap } from './tree.ts'
@@ -85,7 +86,8 @@ export function formatForward(
   forward: ForwardSpec,
   names: ReadonlyMap<string, string> = new Map(),
 ): PlainMap {
-  const { kind, via, listen, to, allowFrom, allowTo, auth, hostHeader, profiles, description } = forward
+  const { kind, via, listen, to, allowFrom, allowTo, auth, healthcheck, hostHeader } = forward
+  const { profiles, description } = forward
   return {
     via: names.get(via) ?? via,
     [kind]: asNumber(formatListenSpec(listen)),
@@ -97,6 +99,7 @@ export function formatForward(
     drain: formatDuration(forward.drainMs),
     ...(forward.idleTimeoutMs > 0 && { idle_timeout: formatDuration(forward.idleTimeoutMs) }),
     max_connections: forward.maxConnections,
+    ...(healthcheck && { healthcheck: formatHealthcheck(healthcheck) }),
     ...(hostHeader !== undefined && { http: { host_header: hostHeader } }),
     ...(profiles.length > 0 && { profiles }),
     ...(description !== undefined && { description: starPasswords(description) }),

@@ -7,12 +7,13 @@ import type { ListenSpec, Target } from '../model/address.ts'
 import type { ForwardKind, ForwardSpec } from '../model/project.ts'
 import { readDestination } from './destination.ts'
 import { parseDuration } from './duration.ts'
+import { readHealthcheck } from './healthcheck.ts'
 import { parseHostname } from './hostname.ts'
 import { parseListen } from './listen.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 import {
+  applies,
   find,
-  isReported,
   openSection,
   openSubsection,
   type Reading,
@@ -32,7 +33,7 @@ const DEFAULT_DRAIN_MS = 600_000
 const DEFAULT_MAX_CONNECTIONS = 1024
 
 /** Where it listens and goes, as far as that could be read. */
-interface Ends {
+export interface Ends {
   kind: ForwardKind
   listen: ListenSpec | undefined
   to: Target | undefined
@@ -136,6 +137,7 @@ function readOptions(section: Section, ends: Ends): Options {
   const allowFrom = readAllowFrom(section, ends)
   const allowTo = readAllowTo(section, ends)
   const auth = readAuth(section, ends)
+  const healthcheck = readHealthcheck(section, ends)
   const hostHeader = readHostHeader(section, ends)
   const description = read(section, 'description', parseText)
   return {
@@ -146,20 +148,11 @@ function readOptions(section: Section, ends: Ends): Options {
     drainMs: read(section, 'drain', parseDuration) ?? DEFAULT_DRAIN_MS,
     idleTimeoutMs: read(section, 'idle_timeout', parseDuration) ?? 0,
     maxConnections: read(section, 'max_connections', parseCount(1)) ?? DEFAULT_MAX_CONNECTIONS,
+    ...(healthcheck && { healthcheck }),
     ...(hostHeader !== undefined && { hostHeader }),
     env: {},
     ...(description !== undefined && { description }),
   }
-}
-
-/** Whether the key is there to be read; one of the forward's own that does not apply is a problem. */
-function applies(section: Section, key: string, does: boolean, complaint: string): boolean {
-  const found = find(section, key)
-  if (!found || does) return found !== null
-  if (found.isOwn && !isReported(section.reading, found)) {
-    report(section.reading, found.path, { complaint }, 'CONFIG_CONFLICT', 'key')
-  }
-  return false
 }
 
 function readAllowFrom(section: Section, { listen }: Ends): string[] | undefined {

@@ -7,7 +7,6 @@ import { isMap, type Plain, pointer } from './tree.ts'
 type Missing = Record<string, true>
 
 const FORWARD: Missing = {
-  healthcheck: true,
   gateway: true,
   env: true,
   env_prefix: true,

@@ -60,6 +60,16 @@ export function read<T>(section: Section, key: string, parse: Parse<T>): T | und
   return undefined
 }
 
+/** Whether the key is there to be read; one of the map's own that does not apply is a problem. */
+export function applies(section: Section, key: string, does: boolean, complaint: string): boolean {
+  const found = find(section, key)
+  if (!found || does) return found !== null
+  if (found.isOwn && !isReported(section.reading, found)) {
+    report(section.reading, found.path, { complaint }, 'CONFIG_CONFLICT', 'key')
+  }
+  return false
+}
+
 export function isReported(reading: Reading, { path, value }: Pick<Found, 'path' | 'value'>): boolean {
   if (reading.reported.has(path)) return true
   return Array.isArray(value) && value.some((_, item) => reading.reported.has(path + pointer(item)))

@@ -128,7 +128,12 @@ function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
     parts.push(withEnds(finding, section, part('wildcard', find(section, kind), kind, wordWildcard(forward))))
   if (healthcheck?.type === 'command')
     parts.push(
-      part('healthcheck', find(section, 'healthcheck'), 'healthcheck', JSON.stringify(healthcheck.command)),
+      part(
+        'healthcheck',
+        find(openSubsection(section, 'healthcheck'), 'command'),
+        'healthcheck.command',
+        healthcheck.command.map((word) => JSON.stringify(word)).join(' '),
+      ),
     )
   if (gateway) parts.push(part('gateway', find(section, 'gateway'), 'gateway', `a relay on ${forward.via}`))
   const password = find(openSubsection(section, 'auth'), 'password_env')

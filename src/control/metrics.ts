@@ -76,6 +76,8 @@ function addForwards(metrics: Metrics, forwards: readonly ForwardStatus[]): void
     ...labels,
     'state',
   ])
+  const healthyHelp = '1 when its healthcheck passes, 0 when it does not; absent while that is not known.'
+  const healthy = gauge(metrics, 'tunnels_forward_healthy', healthyHelp, labels)
   const open = gauge(metrics, 'tunnels_forward_connections', 'Connections open now.', [...labels, 'state'])
   const total = counter(metrics, 'tunnels_forward_connections_total', 'Connections that came.', labels)
   const failedHelp = 'Connections whose target could not be reached.'
@@ -90,6 +92,7 @@ function addForwards(metrics: Metrics, forwards: readonly ForwardStatus[]): void
     const of = { host: via, forward: name }
     up(of, Number(forward.state === 'open'))
     state({ ...of, state: forward.state }, 1)
+    if (forward.health !== 'unknown') healthy(of, Number(forward.health === 'healthy'))
     open({ ...of, state: 'active' }, connections.active)
     open({ ...of, state: 'draining' }, connections.draining)
     total(of, connections.total)

@@ -109,6 +109,8 @@ export type Event =
       what: 'host' | 'forward'
       name: string
       state: string
+      /** Of a forward that is checked; absent: it is not known. */
+      health?: 'healthy' | 'unhealthy'
       problem: Problem | null
     }
   | { time: string; event: 'plan'; plan: PlanJson }

@@ -110,11 +110,14 @@ export interface ForwardSpec {
   description?: string
 }
 
-export interface Healthcheck {
-  type: 'connect' | 'http' | 'command'
-  path?: string
-  expectStatus?: [number, number]
-  command?: string[]
+export type Healthcheck = HealthcheckPace &
+  (
+    | { type: 'connect' }
+    | { type: 'http'; path: string; expectStatus: [number, number] }
+    | { type: 'command'; command: string[] }
+  )
+
+export interface HealthcheckPace {
   intervalMs: number
   timeoutMs: number
   retries: number

@@ -1,4 +1,4 @@
-// What a command that is run for a host gets of our environment. A file of the project may decide about none of it:
+// What a command that is run for a host or a forward gets of our environment. A file of the project may decide about none of it:
 // an SSH_ASKPASS in a cloned .env would be run.
 
 const NAMES = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SSH_AUTH_SOCK', 'SSH_ASKPASS', 'LANG']
@@ -13,4 +13,12 @@ export function commandEnvironment(
       return isMeant(entry[0]) && entry[1] !== undefined
     }),
   )
+}
+
+/** Of a healthcheck, which connects to a port of this machine: nothing with which it could log in anywhere. */
+export function checkEnvironment(
+  caller: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const { SSH_AUTH_SOCK, SSH_ASKPASS, ...rest } = commandEnvironment(caller)
+  return rest
 }

@@ -4,9 +4,10 @@
 import { networkInterfaces } from 'node:os'
 import type { ListenSpec, SocketAddress } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
-import type { ForwardSpec, Project } from '../model/project.ts'
-import type { Wanted, WantedForward } from '../model/wanted.ts'
+import type { ForwardSpec, Healthcheck, Project } from '../model/project.ts'
+import type { Check, Wanted, WantedForward, WantedHealthcheck } from '../model/wanted.ts'
 import { type AutoPorts, chooseAutoPorts } from './auto-ports.ts'
+import { checkEnvironment } from './command-environment.ts'
 import type { KnownHost } from './gather-hosts.ts'
 import { resolveHosts, type Surroundings } from './hosts.ts'
 
@@ -49,7 +50,7 @@ function toWanted(
   spec: ForwardSpec,
   ports: AutoPorts,
   hasIpv6: boolean,
-  { environment, folder }: Surroundings & { folder: string },
+  { environment, caller, folder }: Surroundings & { folder: string },
 ): WantedForward {
   const base = {
     name: spec.name,
@@ -65,11 +66,30 @@ function toWanted(
     drainMs: spec.drainMs,
     idleTimeoutMs: spec.idleTimeoutMs,
     maxConnections: spec.maxConnections,
-    healthcheck: null,
+    healthcheck: spec.healthcheck ? healthcheckOf(spec.healthcheck, { caller, folder }) : null,
     description: spec.description ?? null,
   }
   if (spec.kind === 'remote') return { ...base, kind: 'remote', listen: spec.listen }
   return { ...base, kind: spec.kind, listen: socketsOf(spec.listen, ports.get(spec.name), hasIpv6) }
+}
+
+function healthcheckOf(
+  spec: Healthcheck,
+  { caller, folder }: { caller: Surroundings['caller']; folder: string },
+): WantedHealthcheck {
+  const { intervalMs, timeoutMs, retries, startPeriodMs } = spec
+  return { check: checkOf(), intervalMs, timeoutMs, retries, startPeriodMs }
+
+  function checkOf(): Check {
+    switch (spec.type) {
+      case 'connect':
+        return { type: 'connect' }
+      case 'http':
+        return { type: 'http', path: spec.path, expectStatus: spec.expectStatus }
+      case 'command':
+        return { type: 'command', command: spec.command, environment: checkEnvironment(caller), folder }
+    }
+  }
 }
 
 function needsPort(spec: ForwardSpec): boolean {

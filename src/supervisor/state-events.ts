@@ -9,6 +9,7 @@ import type { ForwardStatus, HostStatus, NextConnection, State } from '../model/
 interface Looks {
   state: State
   problem: Problem | null
+  health?: ForwardStatus['health']
   prompt?: Prompt
   next?: NextConnection
 }
@@ -37,10 +38,11 @@ export function stateEvents(before: Seen, world: World, time: string): Event[] {
   const events: Event[] = []
   const now = see(world)
   for (const [key, look] of now) {
-    const { state, problem, prompt } = look
+    const { state, problem, prompt, health = 'unknown' } = look
+    const known = health === 'unknown' ? {} : { health }
     const previous = before.get(key)
     if (!previous || isNews(previous, look))
-      events.push({ time, event: 'state', ...split(key), state, problem })
+      events.push({ time, event: 'state', ...split(key), state, ...known, problem })
     if (previous?.prompt?.id !== prompt?.id)
       events.push({ time, event: 'prompt', what: 'host', name: split(key).name, prompt: prompt ?? null })
   }
@@ -52,6 +54,7 @@ export function stateEvents(before: Seen, world: World, time: string): Event[] {
 
 function isNews(before: Looks, now: Looks): boolean {
   if (before.state !== now.state || before.problem?.code !== now.problem?.code) return true
+  if (before.health !== now.health) return true
   // What is to take the place of a connection has done so, or has come to something.
   return before.next?.state !== now.next?.state && now.next?.state !== 'opening'
 }

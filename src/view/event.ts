@@ -21,7 +21,8 @@ export function wordEvent(event: Event, color: boolean): string[] {
   switch (event.event) {
     case 'state': {
       const state = paintState(event.state, event.state as State, color)
-      return [`${event.what} ${makePrintable(event.name)}: ${state}${reason(event.problem)}`]
+      const health = event.health ? `, ${paint(event.health, healthStyles[event.health], color)}` : ''
+      return [`${event.what} ${makePrintable(event.name)}: ${state}${health}${reason(event.problem)}`]
     }
     case 'problem':
       return [`${event.what} ${makePrintable(event.name)}${reason(event.problem)}`]
@@ -37,6 +38,8 @@ export function wordEvent(event: Event, color: boolean): string[] {
       return ['everything is closed']
   }
 }
+
+const healthStyles = { healthy: 'green', unhealthy: 'red' } as const
 
 function promptLine({ host, summary }: Prompt, color: boolean): string {
   const word = paint('asks', 'yellow', color)

@@ -68,7 +68,7 @@ function forwardColumns(options: StatusViewOptions): Column<ForwardStatus>[] {
   return [
     ...(live ? [chosenColumn(live)] : []),
     { title: 'FORWARD', text: (forward) => forward.name, shrinkTo: 8 },
-    { title: 'STATE', text: stateOf, paint: (text, { state }) => paintState(text, state, color) },
+    { title: 'STATE', text: stateOf, paint: (text, forward) => paintForward(text, forward, color) },
     ...(live ? [] : [age]),
     { title: 'LISTEN', text: listenOf, shrinkTo: 12 },
     { title: 'TO', text: (forward) => forward.to, shrinkTo: 10 },
@@ -98,6 +98,10 @@ function rateColumns({ rates }: LiveColumns, { color, columns }: StatusViewOptio
       paint: (text) => paint(text, 'cyan', color),
     },
   ]
+}
+
+function paintForward(text: string, { state, health }: ForwardStatus, color: boolean): string {
+  return health === 'unhealthy' ? paint(text, 'red', color) : paintState(text, state, color)
 }
 
 function stateOf({ state, health }: ForwardStatus): string {
