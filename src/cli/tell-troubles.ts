@@ -23,7 +23,12 @@ export function troubledForwards(status: Status, names: readonly string[] | null
 
 /** What the last connection met, or what a check did, says nothing about whether the forward came up. */
 function isOfConnection({ code }: Problem): boolean {
-  return code === 'UNHEALTHY' || code.startsWith('TARGET_') || code === 'FORWARD_PROHIBITED' || code === 'LIMIT_REACHED'
+  return (
+    code === 'UNHEALTHY' ||
+    code.startsWith('TARGET_') ||
+    code === 'FORWARD_PROHIBITED' ||
+    code === 'LIMIT_REACHED'
+  )
 }
 
 export function tellTroubles(invocation: Invocation, forwards: readonly ForwardStatus[]): void {

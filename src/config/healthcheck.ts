@@ -17,13 +17,15 @@ export function readHealthcheck(section: Section, ends: Ends): Healthcheck | und
   const found = find(section, 'healthcheck')
   if (!found || isReported(section.reading, found)) return undefined
   const healthcheck = openSubsection(section, 'healthcheck')
+  const belongs = (key: string, does: boolean, complaint: string) =>
+    found.isOwn ? applies(healthcheck, key, does, complaint) : does && find(healthcheck, key) !== null
   const type = readType(healthcheck, found.path)
   const isPage = type === 'http'
   const forPages = `is for healthchecks of type http, and this one is of type ${type}`
-  const hasPath = applies(healthcheck, 'path', isPage, forPages)
-  const hasStatus = applies(healthcheck, 'expect_status', isPage, forPages)
+  const hasPath = belongs('path', isPage, forPages)
+  const hasStatus = belongs('expect_status', isPage, forPages)
   const forCommands = `is for healthchecks of type command, and this one is of type ${type}`
-  applies(healthcheck, 'command', type === 'command', forCommands)
+  belongs('command', type === 'command', forCommands)
   const pace = readPace(healthcheck)
   switch (type) {
     case undefined:
@@ -35,7 +37,7 @@ export function readHealthcheck(section: Section, ends: Ends): Healthcheck | und
       const expectStatus = (hasStatus && read(healthcheck, 'expect_status', parseStatus)) || [200, 399]
       const does = ends.to?.kind !== 'socks'
       const noPage = 'can not be http with SOCKS: each client says where it wants to go'
-      return applies(healthcheck, 'type', does, noPage) ? { type, path, expectStatus, ...pace } : undefined
+      return belongs('type', does, noPage) ? { type, path, expectStatus, ...pace } : undefined
     }
     case 'command': {
       const command = readCommand(healthcheck, found.path, ends)

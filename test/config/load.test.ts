@@ -216,14 +216,14 @@ hosts:
   acme: { disconnect_after: 1m, ssh_config: true }
   fine: { strict_host_key_checking: yes, ssh_config: false, connect: always }
 forwards:
-  a: { via: acme, local: 1024, to: 80, idle_timeout: 1h, healthcheck: { type: connect }, env: { A: "{port}" } }
+  a: { via: acme, local: 1024, to: 80, idle_timeout: 1h, env_prefix: A, env: { A: "{port}" } }
   b: -L 1025:h:80 -o StrictHostKeyChecking=no -F ./config other
   c: { via: fine, local: 1026, to: 80, idle_timeout: 0 }
 `
   expect(await briefly(text)).toEqual([
     '4:15 CONFIG_NOT_YET defaults.forwards.gateway',
-    '9:58 CONFIG_NOT_YET forwards.a.healthcheck',
-    '9:90 CONFIG_NOT_YET forwards.a.env',
+    '9:58 CONFIG_NOT_YET forwards.a.env_prefix',
+    '9:73 CONFIG_NOT_YET forwards.a.env',
   ])
 })
 

@@ -107,6 +107,21 @@ test('a value that a variable brought counts as what it is, and the file says ho
   expect(trust[0]!.at).toMatchObject({ line: 1, column: 31 })
 })
 
+test('the command of a healthcheck is a part, as it will be run, and nothing else of a healthcheck is', async () => {
+  const of = (healthcheck: string) =>
+    load(forward(`{ via: acme, local: 9000, to: 80, healthcheck: ${healthcheck} }`), { env: { T: 'a b' } })
+  const { project } = await of('{ type: command, command: [./check, "${T}", "{port}"], interval: 1s }')
+  expect(project?.trust).toMatchObject([
+    {
+      kind: 'healthcheck',
+      path: 'forwards.web.healthcheck.command',
+      text: expect.stringMatching(/^"\/.*\/check" "a b" "\{port\}"$/),
+      written: './check ${T} {port}',
+    },
+  ])
+  expect((await of('{ type: http, path: /x }')).project?.trust).toEqual([])
+})
+
 test.each<[string, string[]]>([
   [host('{ hostname: "${T}.evil" }'), ['hosts.gw.hostname: ${T}.evil']],
   [host('"${T}@evil"'), ['hosts.gw.user: ${T}']],

@@ -13,7 +13,7 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 test('docs/configuration.md has the keys of the schema: else run `node scripts/docs.mjs`', () => {
   const page = read('docs/configuration.md')
   expect(page).toBe(renderConfiguration(page, JSON.parse(read('schema/tunnels.schema.json'))))
-  expect(page).toContain('| `healthcheck.interval` | Time between two checks.')
+  expect(page).toContain('| `healthcheck.interval` | Time between two checks, at least 100ms.')
 })
 
 test('docs/problems.md explains each problem code, and no other, in the order of the source', () => {
