@@ -61,7 +61,8 @@ function verbAdder(program: Command, options: CommandLineOptions, done: (exitCod
     command.helpOption('--help', 'print help')
     addGlobalOptions(command, { hidden: true, followsByF })
     return command.action(async (...args: unknown[]) => {
-      const names = Array.isArray(args[0]) ? (args[0] as string[]) : []
+      const names =
+        typeof args[0] === 'string' ? [args[0]] : Array.isArray(args[0]) ? (args[0] as string[]) : []
       const invocation = invocationOf(program, command, options)
       const own = command.opts()
       const failed = (error: unknown) => complain(error, invocation).then((code) => errorExit(code, own))
@@ -139,6 +140,17 @@ function addSmallVerbs(add: Add): void {
     .option('-f, --follow', 'and go on with what happens')
     .option('-n, --lines <count>', 'the last so many lines (100), or `all`')
     .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
+  add('port <name>', 'where a forward listens', async (invocation, [name = '']) =>
+    (await import('./port.ts')).port(invocation, name),
+  )
+  add(
+    'env [NAME...]',
+    'the variables by which programs find the forwards',
+    async (invocation, names, own) => {
+      const verb = await import('./env.ts')
+      return verb.env(invocation, { names, format: (own.format as string | undefined) ?? null })
+    },
+  ).option('--format <format>', 'shell (the default), dotenv or json')
   add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
   add(
     'config',

@@ -1,5 +1,5 @@
-// What only shows when everything is seen together: jumps that loop, two selected forwards on one listen
-// address or with one prefix for their variables.
+// What only shows when everything is seen together: jumps that loop, two selected forwards on one listen address.
+// Their variables are check-variables.ts.
 
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
@@ -99,18 +99,4 @@ function reportOverlap(reading: Reading, forward: ForwardSpec, other: ForwardSpe
   const own = pointer('forwards', forward.name, forward.kind)
   const path = reading.tree.places.has(own) ? own : pointer('forwards', forward.name)
   report(reading, path, { complaint, hint }, 'CONFIG_CONFLICT')
-}
-
-/** The default of `env_prefix`; a forward that listens on a host sets no variables. */
-export function checkEnvPrefixes(reading: Reading, forwards: Iterable<ForwardSpec>): void {
-  const taken = new Map<string, string>()
-  for (const { name, kind } of forwards) {
-    if (kind === 'remote') continue
-    const prefix = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
-    const other = taken.get(prefix)
-    const complaint = `would set the same variables as forwards.${other}: ${prefix}_HOST and ${prefix}_PORT`
-    if (other === undefined) taken.set(prefix, name)
-    else
-      report(reading, pointer('forwards', name), { complaint, hint: 'Rename one' }, 'CONFIG_CONFLICT', 'key')
-  }
 }

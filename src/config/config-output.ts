@@ -87,7 +87,8 @@ export function formatForward(
   names: ReadonlyMap<string, string> = new Map(),
 ): PlainMap {
   const { kind, via, listen, to, allowFrom, allowTo, auth, healthcheck, hostHeader } = forward
-  const { profiles, description } = forward
+  const { profiles, envPrefix, env, description } = forward
+  const templates = Object.entries(env).map(([name, template]) => [name, starPasswords(template)])
   return {
     via: names.get(via) ?? via,
     [kind]: asNumber(formatListenSpec(listen)),
@@ -102,6 +103,8 @@ export function formatForward(
     ...(healthcheck && { healthcheck: formatHealthcheck(healthcheck) }),
     ...(hostHeader !== undefined && { http: { host_header: hostHeader } }),
     ...(profiles.length > 0 && { profiles }),
+    ...(envPrefix !== undefined && { env_prefix: envPrefix }),
+    ...(templates.length > 0 && { env: Object.fromEntries(templates) }),
     ...(description !== undefined && { description: starPasswords(description) }),
   }
 }

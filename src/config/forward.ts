@@ -25,6 +25,7 @@ import { type References, resolveReference } from './references.ts'
 import { parseBoolean, parseCount, parseList, parseText, parseVariableName } from './scalars.ts'
 import { parseMode } from './socket-mode.ts'
 import { parseTarget } from './target.ts'
+import { readTemplates } from './templates.ts'
 import { type Plain, pointer } from './tree.ts'
 
 const KINDS = ['local', 'remote', 'dynamic'] as const
@@ -139,6 +140,7 @@ function readOptions(section: Section, ends: Ends): Options {
   const auth = readAuth(section, ends)
   const healthcheck = readHealthcheck(section, ends)
   const hostHeader = readHostHeader(section, ends)
+  const envPrefix = read(section, 'env_prefix', parseVariableName)
   const description = read(section, 'description', parseText)
   return {
     ...(allowFrom && { allowFrom }),
@@ -150,7 +152,8 @@ function readOptions(section: Section, ends: Ends): Options {
     maxConnections: read(section, 'max_connections', parseCount(1)) ?? DEFAULT_MAX_CONNECTIONS,
     ...(healthcheck && { healthcheck }),
     ...(hostHeader !== undefined && { hostHeader }),
-    env: {},
+    ...(envPrefix !== undefined && { envPrefix }),
+    env: readTemplates(section, ends.listen),
     ...(description !== undefined && { description }),
   }
 }

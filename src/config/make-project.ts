@@ -6,7 +6,8 @@ import { basename } from 'node:path'
 import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
 import { hostsInUse, selectForwards } from '../resolve/select.ts'
-import { checkEnvPrefixes, checkJumps, checkListeners } from './check.ts'
+import { checkJumps, checkListeners } from './check.ts'
+import { checkVariables } from './check-variables.ts'
 import { giveHostOptions } from './host-options.ts'
 import { type Interpolated, interpolateTree } from './interpolate.ts'
 import { mergeTrees } from './merge.ts'
@@ -92,7 +93,7 @@ export function makeProject(trees: Tree[], making: Making): Made {
 function checkTogether(reading: Reading, normalized: Normalized, chosen: ForwardSpec[]): void {
   checkJumps(reading, normalized.hosts)
   checkListeners(reading, chosen)
-  checkEnvPrefixes(reading, chosen)
+  checkVariables(reading, chosen)
   warnAbout(reading, normalized.hosts, chosen)
   // While a name is wrong, the host that it should be only seems unused.
   if (reading.problems.some(isError)) return

@@ -8,8 +8,6 @@ type Missing = Record<string, true>
 
 const FORWARD: Missing = {
   gateway: true,
-  env: true,
-  env_prefix: true,
 }
 
 export function refuseNotYet(reading: Reading): void {

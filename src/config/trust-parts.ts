@@ -4,6 +4,7 @@
 import { formatListenSpec, formatTarget } from '../model/address.ts'
 import type { ForwardSpec, HostSpec } from '../model/project.ts'
 import { OTHER_HOSTS, type TrustKind, type TrustPart } from '../model/trust.ts'
+import { decidesWhatRuns } from './code-variables.ts'
 import { formatDestination } from './destination.ts'
 import { HOST_OPTIONS } from './expand-short-forms.ts'
 import { isEveryInterface } from './listen.ts'
@@ -136,6 +137,9 @@ function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
       ),
     )
   if (gateway) parts.push(part('gateway', find(section, 'gateway'), 'gateway', `a relay on ${forward.via}`))
+  const templates = openSubsection(section, 'env')
+  for (const [variable, template] of Object.entries(forward.env).filter(([each]) => decidesWhatRuns(each)))
+    parts.push(part('env', find(templates, variable), `env.${variable}`, `${variable}=${template}`))
   const password = find(openSubsection(section, 'auth'), 'password_env')
   if (auth)
     parts.push(

@@ -11,6 +11,7 @@ import { findHolder, type LockHolder } from './lock.ts'
 import { formatLogsRequest } from './log-stream.ts'
 import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
 import {
+  type AddressesAnswer,
   type AnswerRequest,
   type DownRequest,
   type ErrorAnswer,
@@ -39,6 +40,7 @@ export interface ControlClient {
   /** Resolves when the process answers at all, whatever its version. */
   healthz(): Promise<void>
   status(): Promise<Status>
+  addresses(): Promise<AddressesAnswer>
   plan(request?: PlanRequest): Promise<PlanJson>
   trust(request?: TrustRequest): Promise<TrustAnswer>
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
@@ -91,6 +93,7 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     otherVersion: other && other !== version ? other : null,
     healthz,
     status: () => ask('GET /v1/status', undefined, QUICK_MS),
+    addresses: () => ask('GET /v1/addresses', undefined, QUICK_MS),
     plan: (body) => work(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body),
     trust: (body) => work(body ? 'POST /v1/trust' : 'GET /v1/trust', body),
     reconcile: (body = {}) => work('POST /v1/reconcile', body),

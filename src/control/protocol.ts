@@ -1,11 +1,14 @@
 // The wire contract between a supervisor and whoever asks it: one set of types for both sides of the
 // Unix socket (HTTP/1.1 with JSON, newline-delimited for streams), so that `curl --unix-socket` works too.
 
+import type { SocketAddress } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
+import type { ForwardKind } from '../model/project.ts'
 import type { Prompt } from '../model/prompt.ts'
 import type { Status } from '../model/status.ts'
 import type { TrustItem } from '../model/trust.ts'
+import type { Variables } from '../model/variables.ts'
 import type { PlanJson } from '../plan/plan.ts'
 
 /** Bumped when an older side could misread a newer one; sent as `tunnels-protocol` by both. */
@@ -101,6 +104,25 @@ export interface PlanRequest {
   selection?: Selection
 }
 
+/** GET /v1/addresses: every forward of the file that is held, as a program reaches it. */
+export interface AddressesAnswer {
+  forwards: ForwardAddress[]
+}
+
+export interface ForwardAddress {
+  name: string
+  kind: ForwardKind
+  via: string
+  /** It runs, or is to. */
+  selected: boolean
+  /** What to dial; of a remote forward, on its host. Null while its port is still to be chosen. */
+  address: SocketAddress | null
+  /** For programs; empty for none, null for those of an address that is not known. */
+  variables: Variables | null
+  /** Why it does not listen there; null where it does, and of one that is not selected. */
+  problem: Problem | null
+}
+
 /** One line of `GET /v1/events`, `up --json` and `logs -f --json`. */
 export type Event =
   | {
@@ -182,6 +204,7 @@ export interface ErrorAnswer {
 /** What the server needs of a supervisor; the in-process `up` uses the same. Rejections are ProblemErrors. */
 export interface Control {
   status(): Status
+  addresses(): AddressesAnswer
   plan(request: PlanRequest): Promise<PlanJson>
   trust(request: TrustRequest): Promise<TrustAnswer>
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>

@@ -56,6 +56,8 @@ const routes: Readonly<Record<string, Route>> = {
   },
   'GET /v1/status': async (session, { response }) =>
     session.answer(response, 200, (await session.control).status()),
+  'GET /v1/addresses': async (session, { response }) =>
+    session.answer(response, 200, (await session.control).addresses()),
   'GET /v1/plan': async (session, { response }) =>
     session.answer(response, 200, await (await session.control).plan({})),
   'POST /v1/plan': async (session, { request, response }) =>

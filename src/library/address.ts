@@ -1,5 +1,6 @@
 // Where a forward listens, for a program: what status says in words, taken apart.
 
+import { parseShownAddress } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 
@@ -10,10 +11,9 @@ export function addressOf({ forwards }: Pick<Status, 'forwards'>, name: string):
   const forward = forwards.find((one) => one.name === name)
   const [listen] = forward?.listen ?? []
   if (forward?.problem && listen === undefined) throw new ProblemError(forward.problem)
-  if (listen === undefined)
+  const address = listen === undefined ? null : parseShownAddress(listen)
+  if (address === null)
     throw new ProblemError({ code: 'USAGE', summary: `No forward named ${name} listens anywhere` })
-  const parts = /^(?:\[(.+)\]|([^/[\]]+)):(\d+)$/.exec(listen)
-  if (!parts) return { path: listen }
-  const host = parts[1] ?? parts[2]!
-  return { host: host === '*' ? '127.0.0.1' : host, port: Number(parts[3]) }
+  if (address.kind === 'unix') return { path: address.path }
+  return { host: address.host === '*' ? '127.0.0.1' : address.host, port: address.port }
 }

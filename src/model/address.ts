@@ -60,6 +60,14 @@ export function formatSocketAddress(address: SocketAddress): string {
   return isWildcard(address.host) ? `*:${address.port}` : formatHostPort(address.host, address.port)
 }
 
+/** What {@link formatSocketAddress} and {@link formatRemoteListen} have shown; null while its port is not known. */
+export function parseShownAddress(text: string): SocketAddress | null {
+  if (text.includes('/')) return { kind: 'unix', path: text }
+  const [, v6, name, port] = /^(?:\[(.+)\]|([^[\]]+)):(\d+)$/.exec(text) ?? []
+  const host = v6 ?? name
+  return host === undefined ? null : { kind: 'tcp', host, port: Number(port) }
+}
+
 /** True for `::` and `0.0.0.0`. `0.0.0.0` is all IPv4 interfaces only; both are shown as `*`. */
 export function isWildcard(host: string): boolean {
   return host === '::' || host === '0.0.0.0'

@@ -8,6 +8,7 @@ export type TrustKind =
   | 'ssh_config'
   | 'healthcheck'
   | 'gateway'
+  | 'env'
   | 'variable'
   | 'password_env'
   | 'passphrase_env'
@@ -64,7 +65,7 @@ export interface TrustedPart {
 
 /** In the order in which they are shown: what a person must not overlook comes first. */
 export const trustGroups = [
-  { kinds: ['proxy_command', 'ssh_config', 'healthcheck', 'gateway'], does: 'run commands' },
+  { kinds: ['proxy_command', 'ssh_config', 'healthcheck', 'gateway', 'env'], does: 'run commands' },
   { kinds: ['variable', 'password_env', 'passphrase_env', 'identity_agent'], does: 'use your secrets' },
   {
     kinds: ['host_keys', 'known_hosts', 'host_key_alias', 'strict_host_key_checking'],

@@ -109,6 +109,9 @@ interface WantedForwardBase {
   /** Null: nobody asks by himself. */
   healthcheck: WantedHealthcheck | null
   description: string | null
+  /** What programs are told of it: nothing here does anything with them. */
+  envPrefix: string | null
+  env: Readonly<Record<string, string>>
 }
 
 /** `listen`: each socket that is bound on this machine (two for loopback). */

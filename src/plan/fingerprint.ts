@@ -28,6 +28,8 @@ const forwardUpdates: Readonly<Record<string, ForwardChange>> = {
   idleTimeoutMs: 'limits',
   healthcheck: 'limits',
   description: 'limits',
+  envPrefix: 'limits',
+  env: 'limits',
   listen: 'listen',
   socket: 'listen',
 }

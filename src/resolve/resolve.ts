@@ -68,6 +68,8 @@ function toWanted(
     maxConnections: spec.maxConnections,
     healthcheck: spec.healthcheck ? healthcheckOf(spec.healthcheck, { caller, folder }) : null,
     description: spec.description ?? null,
+    envPrefix: spec.envPrefix ?? null,
+    env: spec.env,
   }
   if (spec.kind === 'remote') return { ...base, kind: 'remote', listen: spec.listen }
   return { ...base, kind: spec.kind, listen: socketsOf(spec.listen, ports.get(spec.name), hasIpv6) }

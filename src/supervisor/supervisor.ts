@@ -3,6 +3,7 @@
 
 import { dirname, join } from 'node:path'
 import type {
+  AddressesAnswer,
   AnswerRequest,
   Control,
   DownRequest,
@@ -34,6 +35,7 @@ import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
 import { groupsEnded } from '../ssh/process-group.ts'
+import { addressesOf } from './addresses.ts'
 import { isUntrusted, nothingTaken, refused, taken } from './config-status.ts'
 import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
@@ -146,6 +148,13 @@ class RunningSupervisor implements Supervisor {
       hosts: inOrderOf(this.#project?.hosts, this.#reconciler.hosts()),
       forwards: inOrderOf(this.#project?.forwards, this.#reconciler.forwards()),
     }
+  }
+
+  addresses(): AddressesAnswer {
+    if (!this.#held) return { forwards: [] }
+    const { project, selected, wanted } = this.#held
+    const running = { wanted, forwards: this.#reconciler.forwards() }
+    return { forwards: addressesOf(project, selected, running) }
   }
 
   async plan(request: PlanRequest): Promise<PlanJson> {

@@ -55,6 +55,7 @@ async function running() {
     }
   const control: Control = {
     status: () => status,
+    addresses: () => ({ forwards: [] }),
     plan: async () => plan,
     trust: async () => ({ waiting: [] }),
     reconcile: act('reconcile', { plan, problems: [] }),

@@ -36,6 +36,7 @@ function rememberingControl() {
   const plan = { project: 'shop', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } }
   const control: Control = {
     status: () => status,
+    addresses: () => ({ forwards: [] }),
     plan: async (body) => {
       asked.push(['plan', body])
       return plan

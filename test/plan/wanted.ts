@@ -65,6 +65,8 @@ const base = {
   maxConnections: 1024,
   healthcheck: null,
   description: null,
+  envPrefix: null,
+  env: {},
 }
 
 export function local(
