@@ -78,13 +78,19 @@ function addVerbs(add: Add): void {
     async (invocation, names, own) => {
       const verb = await import('./up.ts')
       const { detach = false, watch = true, dryRun = false } = own as Partial<Record<string, boolean>>
-      return verb.up(invocation, { names, detach, watch, dryRun, trust: own.trust === true })
+      const waiting = {
+        wait: own.wait === true,
+        waitTimeout: (own.waitTimeout as string | undefined) ?? null,
+      }
+      return verb.up(invocation, { names, detach, watch, dryRun, ...waiting, trust: own.trust === true })
     },
   )
   up.option(
     '-d, --detach',
     'in the background; returns when each forward is open or its first attempt has failed',
   )
+    .option('--wait', 'as -d, but wait until a connection has gone through each, as its healthcheck says')
+    .option('--wait-timeout <duration>', 'how long --wait waits (60s; 0: for ever)')
     .option('--no-watch', 'do not follow the file')
     .option('--dry-run', 'show what would change, as `plan`')
     .option('--trust', 'accept what this file may do, without asking')

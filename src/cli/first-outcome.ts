@@ -17,11 +17,28 @@ export interface Outcome {
 export const PATIENCE_MS = 60_000
 
 /** The status when each has come to something, or time is up. Rejects with a ProblemError when the supervisor is gone. */
-export async function firstOutcome(
+export function firstOutcome(
+  invocation: Invocation,
+  client: ControlClient,
+  outcome: Outcome,
+): Promise<Status> {
+  return whileFollowing(invocation, client, outcome, async (followed, over) => {
+    await Promise.race([followed.settled, aborted(over)])
+    await followed.stop()
+    return client.status()
+  })
+}
+
+/**
+ * `work` is shown, and hosts' questions are put to the person, until it has ended. Its signal fires when time is up, or
+ * the supervisor gone.
+ */
+export async function whileFollowing<T>(
   invocation: Invocation,
   client: ControlClient,
   { names, timeoutMs }: Outcome,
-): Promise<Status> {
+  work: (followed: Followed, over: AbortSignal) => Promise<T>,
+): Promise<T> {
   const leaving = new AbortController()
   let followed: Followed | null = null
   const loseFaith = (): void => {
@@ -35,17 +52,24 @@ export async function firstOutcome(
     const view = { names, events: 'none', tellPresent: false, progress: !json && !quiet, live: null } as const
     const following = await follow(invocation, client, view)
     followed = following
-    const lost = (async () => {
+    void (async () => {
       for await (const event of events) following.see(event)
-    })().catch(() => {})
-    await Promise.race([following.settled, lost])
-    await following.stop()
-    return await client.status()
+    })()
+      .catch(() => {})
+      .finally(() => leaving.abort())
+    return await work(following, leaving.signal)
   } finally {
     await followed?.stop()
     clearTimeout(timeout)
     leaving.abort()
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve()
+  })
 }
 
 /**

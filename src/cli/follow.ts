@@ -169,9 +169,7 @@ class Following implements Followed {
     const forwards = forwardsMeant(status, this.#options.names)
     const rows = [...status.hosts.filter(({ name }) => forwards.some(({ via }) => via === name)), ...forwards]
     const { hasPerson } = this.#invocation.terminal
-    const isLost = (row: ForwardStatus) =>
-      row.state === 'failed' || (row.state === 'waiting' && !hasPerson && isSettled(row, status))
-    const isHopeless = forwards.length > 0 && forwards.every(isLost)
+    const isHopeless = forwards.length > 0 && forwards.every((row) => isLost(row, status, hasPerson))
     if (rows.every((row) => isSettled(row, status))) {
       await this.#stopProgress()
       this.#settle(status)
@@ -219,6 +217,11 @@ class Following implements Followed {
 export function forwardsMeant(status: Status, names: readonly string[] | null): ForwardStatus[] {
   const staying = status.forwards.filter(({ state }) => state !== 'draining' && state !== 'closed')
   return names ? staying.filter(({ name, via }) => names.includes(name) || names.includes(via)) : staying
+}
+
+/** It comes up by nobody's doing who is there. */
+export function isLost(row: ForwardStatus, status: Status, hasPerson: boolean): boolean {
+  return row.state === 'failed' || (row.state === 'waiting' && !hasPerson && isSettled(row, status))
 }
 
 /** The present, told as events, for who comes after it began. */

@@ -31,9 +31,16 @@ function isOfConnection({ code }: Problem): boolean {
   )
 }
 
-export function tellTroubles(invocation: Invocation, forwards: readonly ForwardStatus[]): void {
+/** `how`: what is said of one that is open. */
+export function tellTroubles(
+  invocation: Invocation,
+  forwards: readonly ForwardStatus[],
+  how = 'is open',
+): void {
   for (const [problem, rows] of groupByProblem(forwards)) {
-    const names = rows.map(({ name, state }) => `${makePrintable(name)} is ${state}`)
+    const names = rows.map(
+      ({ name, state }) => `${makePrintable(name)} ${state === 'open' ? how : `is ${state}`}`,
+    )
     invocation.terminal.complain(`\n${names.join(', ')}`)
     showProblems(invocation, [problem])
   }

@@ -13,17 +13,22 @@ import { canAsk } from './questions.ts'
 import { type LoadedSelection, showFurther } from './selection.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
+import { type Carried, untilCarried } from './until-carried.ts'
 
 export async function upDetached(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { names: string[]; watch: boolean; trust: boolean },
+  args: { names: string[]; watch: boolean; trust: boolean; waitMs: number | null },
 ): Promise<number> {
   const leaving = new AbortController()
   try {
     const client = await bringOrSpawn(invocation, loaded, args, leaving.signal)
     if (typeof client === 'number') return client
     const names = args.names.length > 0 ? args.names : null
+    if (args.waitMs !== null) {
+      const outcome = await untilCarried(invocation, client, { names, timeoutMs: args.waitMs })
+      return reportCarried(invocation, outcome)
+    }
     const status = await firstOutcome(invocation, client, { names, timeoutMs: patienceMs(loaded) })
     return report(invocation, status, names)
   } finally {
@@ -66,6 +71,16 @@ function patienceMs({ project }: LoadedSelection): number {
   const connectMs = Math.max(10_000, ...hosts.map((host) => host.connectTimeoutMs ?? 0))
   const hops = Math.max(1, ...hosts.map((host) => 1 + (host.proxyJump?.length ?? 0)))
   return connectMs * Math.max(hops, Math.min(hosts.length, 4)) + 10_000
+}
+
+/** Names what carries nothing, and why. All stays up, and what can heal goes on trying. */
+function reportCarried(invocation: Invocation, { status, failures }: Carried): number {
+  const { options, terminal } = invocation
+  if (options.json)
+    terminal.print(`${formatJson(failures.length > 0 ? { problems: failures.map(troubleOf) } : status)}\n`)
+  else if (failures.length > 0) tellTroubles(invocation, failures, 'is open, but nothing gets through')
+  else terminal.note('Each forward carries')
+  return exitCodeOfForwards(failures)
 }
 
 /** Names what has not come up. The rest stays up, and what can heal goes on trying. */

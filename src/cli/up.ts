@@ -1,6 +1,8 @@
 // `tunnels up`: makes what the file says so. Checks it, then joins the supervisor that runs for the project, or
 // becomes it, in the foreground or in the background.
 
+import { parseDuration } from '../config/duration.ts'
+import { ProblemError } from '../model/problem.ts'
 import { withTrust } from '../supervisor/selection.ts'
 import { agree } from './agree.ts'
 import { EXIT } from './exit-code.ts'
@@ -12,12 +14,17 @@ export interface UpArguments {
   detach: boolean
   watch: boolean
   dryRun: boolean
+  /** `--wait`: until a connection has really gone through each. */
+  wait: boolean
+  /** A duration as the file writes it; null: a minute. */
+  waitTimeout: string | null
   /** `--trust`. */
   trust: boolean
 }
 
 export async function up(invocation: Invocation, args: UpArguments): Promise<number> {
   const names = args.names.length > 0 ? args.names : null
+  const waitMs = waitMsOf(args)
   if (args.dryRun) {
     const { plan } = await import('./plan.ts')
     return plan(invocation, { names: args.names, detailedExitcode: false, asUp: true })
@@ -26,12 +33,25 @@ export async function up(invocation: Invocation, args: UpArguments): Promise<num
   if (!read) return EXIT.usage
   const loaded = await withAgreement(invocation, read, args.trust)
   if (typeof loaded === 'number') return loaded
-  if (args.detach) {
+  if (args.detach || waitMs !== null) {
     const { upDetached } = await import('./up-detached.ts')
-    return upDetached(invocation, loaded, args)
+    return upDetached(invocation, loaded, { ...args, waitMs })
   }
   const { upForeground } = await import('./up-foreground.ts')
   return upForeground(invocation, loaded, args)
+}
+
+const DEFAULT_WAIT_MS = 60_000
+/** What a timer can wait; 24 days. */
+const LONGEST_MS = 2 ** 31 - 1
+
+/** Null: it does not wait. */
+function waitMsOf({ wait, waitTimeout }: UpArguments): number | null {
+  if (waitTimeout === null) return wait ? DEFAULT_WAIT_MS : null
+  const duration = parseDuration(waitTimeout)
+  const complaint = duration.ok ? (wait ? null : 'goes with --wait') : duration.complaint
+  if (complaint) throw new ProblemError({ code: 'USAGE', summary: `--wait-timeout ${complaint}` })
+  return (duration.ok && duration.value) || LONGEST_MS
 }
 
 /** Before anything is opened or run. An exit code where nobody agrees, which has then been told. */

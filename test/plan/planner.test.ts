@@ -66,6 +66,14 @@ describe('what the file says against what runs', () => {
     expect(steps(same, same)).toEqual([])
   })
 
+  const healthcheck: WantedForward['healthcheck'] = {
+    check: { type: 'connect' },
+    intervalMs: 1,
+    timeoutMs: 1,
+    retries: 1,
+    startPeriodMs: 0,
+  }
+
   test.each<[string, Partial<WantedForward>, string, number]>([
     ['to', { to: { kind: 'tcp', host: 'db2', port: 1 } }, 'route', 2],
     ['via', { via: 'other' }, 'route', 2],
@@ -74,6 +82,7 @@ describe('what the file says against what runs', () => {
     ['allow_from', { allowFrom: ['10.0.0.1'] }, 'policy', 0],
     ['max_connections', { maxConnections: 1 }, 'limits', 0],
     ['drain', { drainMs: 1 }, 'limits', 0],
+    ['healthcheck', { healthcheck }, 'limits', 0],
     ['description', { description: 'x' }, 'limits', 0],
   ])('a changed %s is an update in place', (field, fields, kind, interrupts) => {
     const from = wanted([local('db', 9000)], [host('other')])

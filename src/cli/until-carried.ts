@@ -1,0 +1,78 @@
+// Waits until a connection has really gone through each forward, to its target, or as its healthcheck says: what a port
+// that listens cannot tell. What can heal is waited for; what cannot is told at once.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ControlClient } from '../control/client.ts'
+import { problemOf } from '../model/problem.ts'
+import type { ForwardStatus, Status } from '../model/status.ts'
+import { type Outcome, whileFollowing } from './first-outcome.ts'
+import { forwardsMeant, isLost } from './follow.ts'
+import type { Invocation } from './invocation.ts'
+import { troubledForwards } from './tell-troubles.ts'
+
+export interface Carried {
+  status: Status
+  /** Those through which nothing goes, each with the problem that keeps it; empty: all carry. */
+  failures: ForwardStatus[]
+}
+
+/** Of one round; a host that is waited for may take as long. */
+const ROUND_MS = 10_000
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 1_000
+
+/** Of what is wrong when time is up. Rejects with a ProblemError when the supervisor is gone. */
+export function untilCarried(
+  invocation: Invocation,
+  client: ControlClient,
+  outcome: Outcome,
+): Promise<Carried> {
+  const { hasPerson } = invocation.terminal
+  return whileFollowing(invocation, client, outcome, async (_followed, over) => {
+    let carried: Carried | null = null
+    let asked = outcome.names
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const round = await probe(client, asked, outcome.names, over)
+      asked = round ? round.failures.map(({ name }) => name) : outcome.names
+      carried = round ?? carried
+      if (over.aborted || (carried && isDecided(carried, hasPerson))) break
+      await delay(pauseMs, undefined, { signal: over }).catch(() => {})
+    }
+    return carried ?? troublesOf(await client.status(), outcome.names)
+  })
+}
+
+/** Who has carried once is not asked again. Null when there was no time for it, or an edit has taken one away meanwhile. */
+async function probe(
+  client: ControlClient,
+  asked: readonly string[] | null,
+  names: readonly string[] | null,
+  over: AbortSignal,
+): Promise<Carried | null> {
+  const request = { timeoutMs: ROUND_MS, ...(asked && { names: [...asked] }) }
+  const answer = await client.probe(request, over).catch((error: unknown) => {
+    if (over.aborted || (asked !== names && problemOf(error).code === 'USAGE')) return null
+    throw error
+  })
+  if (!answer) return null
+  const { status, failures } = troublesOf(await client.status(), names)
+  const problems = new Map(answer.forwards.map(({ name, problem }) => [name, problem]))
+  const unreached = forwardsMeant(status, names).flatMap((forward) => {
+    const problem = problems.get(forward.name)
+    return problem ? [{ ...forward, problem }] : []
+  })
+  const named = new Set(unreached.map(({ name }) => name))
+  return { status, failures: [...unreached, ...failures.filter(({ name }) => !named.has(name))] }
+}
+
+function troublesOf(status: Status, names: readonly string[] | null): Carried {
+  return { status, failures: troubledForwards(status, names) }
+}
+
+function isDecided({ status, failures }: Carried, hasPerson: boolean): boolean {
+  const isHopeless = (forward: ForwardStatus) => {
+    const next = status.hosts.find(({ name }) => name === forward.via)?.next
+    return next?.state === 'failed' || isLost(forward, status, hasPerson)
+  }
+  return failures.length === 0 || failures.some(isHopeless)
+}
