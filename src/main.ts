@@ -34,7 +34,19 @@ async function run(): Promise<void> {
   const argv = process.argv.slice(2)
   const code = await runCommandLine(argv, { env: process.env, cwd: process.cwd(), version, mainPath })
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.once('exit', endAtOnce)
   process.exit(isAnswerLost ? 1 : isReaderGone ? 0 : code)
+}
+
+/**
+ * An exit waits for look-ups under way, 10 s and longer where a name server says nothing. The signal that asked for our
+ * end does not, and is the same to a shell; so it comes last.
+ */
+function endAtOnce(code: number): void {
+  const signal = ({ 130: 'SIGINT', 143: 'SIGTERM' } as const)[code]
+  if (!signal || !process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap')) return
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
 }
 
 /** Where this Node can, and nothing is loaded for it where it cannot. */

@@ -13,11 +13,13 @@ const MAY_IMPORT: Record<string, string[]> = {
   model: [],
   // Whoever opens a file that is not ours goes through it: a second way in is a second way to hang.
   files: [],
-  forward: ['model'],
+  // Names are looked up in one place: Node's own look-ups wait for each other.
+  names: [],
+  forward: ['model', 'names'],
   health: ['model', 'forward', 'ssh/process-group', 'ssh/printable'],
   plan: ['model'],
   config: ['model', 'files', 'forward/allow-from', 'forward/allow-to', 'resolve/select'],
-  ssh: ['model', 'files', 'forward/carrier'],
+  ssh: ['model', 'files', 'names', 'forward/carrier'],
   resolve: ['model', 'files', 'config'],
   reconcile: ['model', 'plan', 'forward', 'health'],
   control: ['model', 'plan'],
@@ -101,6 +103,12 @@ test('a file that is not ours is opened in one way, which waits for nobody', () 
     readers.filter((file) => opens.test(read(file))),
     'use readBounded or openWithoutWaiting of src/files/bounded-read.ts',
   ).toEqual([])
+})
+
+test('names are looked up in one place', () => {
+  const others = sources.filter((file) => !file.startsWith('src/names/'))
+  const remedy = "use lookUp of src/names/look-up.ts: Node's own look-ups wait for each other"
+  expect(linesWith(/from 'node:dns/, others, remedy)).toEqual([])
 })
 
 test('nothing is left for later', () => {

@@ -1,8 +1,9 @@
 // Dials from this machine: where the connections of a remote forward go.
 
-import { connect, type Socket, type TcpSocketConnectOpts } from 'node:net'
+import { connect, type LookupFunction, type Socket } from 'node:net'
 import { type DialTarget, formatTarget } from '../model/address.ts'
 import { type ProblemCode, ProblemError } from '../model/problem.ts'
+import { lookUp } from '../names/look-up.ts'
 import type { Connection, Dial } from './carrier.ts'
 import { openLocalSocket, socketOptions } from './local-socket.ts'
 import { checkUnixPath } from './unix-path.ts'
@@ -49,8 +50,16 @@ function openSocket(target: DialTarget): Socket {
     host,
     port,
     ...socketOptions,
-    ...(isLocalhost(host) && { lookup: bothLoopbacks }),
+    lookup: isLocalhost(host) ? bothLoopbacks : lookUpForSocket,
   })
+}
+
+/** Not Node's own, which would wait behind every name server that says nothing. */
+const lookUpForSocket: LookupFunction = (host, { all }, answer) => {
+  lookUp(host, 0).then(
+    (found) => (all ? answer(null, found) : answer(null, found[0]!.address, found[0]!.family)),
+    (error: NodeJS.ErrnoException) => answer(error, ''),
+  )
 }
 
 /** RFC 6761: localhost is this machine, whatever a hosts file says. */
@@ -58,7 +67,7 @@ function isLocalhost(host: string): boolean {
   return host.toLowerCase() === 'localhost'
 }
 
-const bothLoopbacks: NonNullable<TcpSocketConnectOpts['lookup']> = (_host, options, answer) => {
+const bothLoopbacks: LookupFunction = (_host, options, answer) => {
   if (!options.all) return answer(null, '127.0.0.1', 4)
   answer(null, [
     { address: '127.0.0.1', family: 4 },

@@ -1,11 +1,11 @@
 // The TCP connection to a host: name to addresses, then the addresses side by side until one answers
 // (RFC 8305, in the small), from the address or interface that BindAddress / BindInterface name.
 
-import { lookup } from 'node:dns/promises'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import { lookUp } from '../names/look-up.ts'
 import {
   type Address,
   type Failure,
@@ -36,8 +36,8 @@ export async function openSocket(host: WantedHost, signal: AbortSignal, onFound 
 
 async function resolve(host: WantedHost, signal: AbortSignal): Promise<Address[]> {
   try {
-    const found = lookup(host.hostname, { all: true, family: FAMILY[host.addressFamily], verbatim: true })
-    return interleave(await unlessAborted(found, signal))
+    const found = await unlessAborted(lookUp(host.hostname, FAMILY[host.addressFamily]), signal)
+    return interleave(found)
   } catch (error) {
     signal.throwIfAborted()
     throw new ProblemError(unresolvedProblem(host, error as NodeJS.ErrnoException))

@@ -17,14 +17,14 @@ export const hasAutossh = () => spawnSync('autossh', ['-V']).status === 0
  * reaches. Runs in the foreground, told of in `events`.
  */
 export async function tunnels(lab, server, options = {}) {
-  const { echo, alive = [5, 3], forwards = {}, hostname, others = true } = options
+  const { echo, alive = [5, 3], hosts = {}, forwards = {}, hostname, others = true } = options
   const folder = join(lab.folder, 'project')
   mkdirSync(folder)
   const port = await freePort()
   const steady = others ? await steadyForwards(lab) : { hosts: {}, forwards: {}, ports: [] }
   const far = { ...hostOf(server, alive), ...(hostname && { hostname }) }
-  const all = { echo: { via: 'far', local: `127.0.0.1:${port}`, to: `127.0.0.1:${echo}` }, ...forwards }
-  const project = { hosts: { far, ...steady.hosts }, forwards: { ...all, ...steady.forwards } }
+  const all = { ...forwards, echo: { via: 'far', local: `127.0.0.1:${port}`, to: `127.0.0.1:${echo}` } }
+  const project = { hosts: { ...hosts, far, ...steady.hosts }, forwards: { ...all, ...steady.forwards } }
   writeFileSync(join(folder, 'tunnels.yaml'), JSON.stringify(project))
   const env = {
     TUNNELS_RUNTIME_DIR: join(folder, 'run'),

@@ -38,6 +38,13 @@ export async function openLab({ network }) {
   const onServer = (command, args) =>
     wire ? start('nsenter', ['-t', String(wire.pid), '-n', command, ...args]) : start(command, args)
   const keys = makeKeys(folder)
+  /** Only in this row's own namespace. */
+  const replaceFile = (path, text) => {
+    const file = join(folder, path.replaceAll('/', '-'))
+    writeFileSync(file, text)
+    execFileSync('mount', ['--bind', file, path])
+  }
+  const addressOf = (name) => (name === 'localhost' ? '127.0.0.1' : lab.address)
   const lab = {
     folder,
     address: wire ? '10.77.0.2' : '127.0.0.1',
@@ -67,11 +74,13 @@ export async function openLab({ network }) {
       inServer(wire, ['nft', table.join('\n')])
     },
     unblock: () => inServer(wire, ['nft', 'delete table inet faults']),
-    /** Names are asked for where nobody answers; the file is another one only in this row's own namespace. */
-    deafNameServer() {
-      const file = join(folder, 'resolv.conf')
-      writeFileSync(file, `nameserver ${lab.address}\n`)
-      execFileSync('mount', ['--bind', file, '/etc/resolv.conf'])
+    /** Names are asked for where nobody answers, but for those of `known`, which the hosts file has. */
+    deafNameServer(known = []) {
+      replaceFile('/etc/resolv.conf', `nameserver ${lab.address}\n`)
+      replaceFile(
+        '/etc/hosts',
+        [...known, 'localhost'].map((name) => `${addressOf(name)} ${name}\n`).join(''),
+      )
       lab.block(['udp dport 53 drop'])
     },
     link: (state) => execFileSync('ip', ['link', 'set', 'wire', state]),

@@ -5,7 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../../bench/sshd.mjs'
-import { autossh, hasAutossh, ssh, tunnels } from './contenders.mjs'
+import { autossh, hasAutossh, hostOf, ssh, tunnels } from './contenders.mjs'
 import { exchange, isAnswered, openStream, probe, sleep, until } from './watching.mjs'
 
 /** Each `run` gives, by contender, what was seen (`text`), and of ours whether that is within the limit (`ok`). */
@@ -152,6 +152,13 @@ export const rows = {
     needs: 'network',
     run: (lab) =>
       hangs(lab, 'HOST_UNRESOLVED', { hostname: 'far.example', before: () => lab.deafNameServer() }),
+  },
+  'dead-names': {
+    title: 'six hosts behind dead DNS, a seventh in the hosts file',
+    limit: 'the seventh: up ≤ 3 s after the start, back ≤ 2 s after its session was killed',
+    seconds: 25,
+    needs: 'network',
+    run: deadNames,
   },
   'stale-remote': {
     title: 'stale `-R` port: the old session still holds it',
@@ -375,6 +382,45 @@ async function hangs(lab, code, { kind, hostname, before }) {
     }
   }
   return result(all, cells, first?.problem.code === code && took <= 10.5)
+}
+
+/** Who asks for a name that nobody answers must not be in the way of the others. */
+async function deadNames(lab) {
+  const [server, echo] = [await lab.sshd(), await lab.farSide('echo')]
+  lab.deafNameServer(['far.example'])
+  const names = Array.from({ length: 6 }, (_, index) => `dead-${index + 1}`)
+  const hosts = Object.fromEntries(
+    names.map((name) => [name, { ...hostOf(server, [5, 3]), hostname: `${name}.example` }]),
+  )
+  const forwards = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, { via: name, local: await freePort(), to: echo }])),
+  )
+  const ours = await tunnels(lab, server, { echo, hosts, forwards, hostname: 'far.example' })
+  const up = await secondsUntil(() => isAnswered(ours.port), ours.startedAt)
+  // Past what was under way at the start.
+  await sleep(12_000)
+  await signalSessions('SIGKILL')([ours])
+  const back = await secondsUntil(() => isAnswered(ours.port))
+  const isTold = names.every((name) => ours.states(name, 0).at(-1)?.problem?.code === 'HOST_UNRESOLVED')
+  const text = `up ${formatSeconds(up)}, back ${formatSeconds(back)}, the six: ${isTold ? 'HOST_UNRESOLVED' : 'not told'}`
+  return result(
+    [ours],
+    { tunnels: { text }, ssh: { text: '–' }, autossh: { text: '–' } },
+    up <= 3 && back <= 2 && isTold,
+  )
+}
+
+/** Infinity: not within 20 s. */
+async function secondsUntil(check, since = Date.now()) {
+  const isSo = await until(check).then(
+    () => true,
+    () => false,
+  )
+  return isSo ? (Date.now() - since) / 1_000 : Number.POSITIVE_INFINITY
+}
+
+function formatSeconds(seconds) {
+  return Number.isFinite(seconds) ? `${seconds.toFixed(1)} s` : 'not in 20 s'
 }
 
 function reasonOf({ summary }) {
