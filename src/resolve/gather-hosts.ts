@@ -6,11 +6,14 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { HostSpec, Project } from '../model/project.ts'
 import { commandEnvironment } from './command-environment.ts'
 import type { SshAnswer, SshConfig, SshQuery } from './ssh-config.ts'
+import type { SshConfigContent } from './ssh-config-content.ts'
 import { type Answered, passingSocket, tellAnswers, tellUnmet } from './ssh-problems.ts'
 import type { SshSettings } from './ssh-settings.ts'
 
 /** Whoever asks has left out files that `ssh_config: PATH` names and nobody has agreed to: `Match exec` runs commands. */
 export interface LookingUp {
+  /** By path, what was agreed to: the file itself may be another one by now. */
+  agreed: (path: string) => SshConfigContent | Promise<SshConfigContent>
   /** The caller's environment, without what .env adds: what ssh gets of it. */
   caller: Readonly<Record<string, string | undefined>>
   /** More of it, for what the ssh configuration asks for by name. */
@@ -86,7 +89,7 @@ async function ask(
 ): Promise<{ answer: SshAnswer | null; problems: Problem[] }> {
   if (own.sshConfig === false) return { answer: null, problems: [] }
   try {
-    const answer = await looking.sshConfig.lookUp(queryOf(own, looking), looking.signal)
+    const answer = await looking.sshConfig.lookUp(await queryOf(own, looking), looking.signal)
     return { answer, problems: [] }
   } catch (error) {
     if (error instanceof ProblemError) return { answer: null, problems: [...error.problems] }
@@ -95,12 +98,15 @@ async function ask(
   }
 }
 
-function queryOf({ name, hostname, user, port, sshConfig }: HostSpec, looking: LookingUp): SshQuery {
+async function queryOf(
+  { name, hostname, user, port, sshConfig }: HostSpec,
+  looking: LookingUp,
+): Promise<SshQuery> {
   return {
     name: hostname ?? name,
     ...(user !== undefined && { user }),
     ...(port !== undefined && { port }),
-    file: typeof sshConfig === 'string' ? sshConfig : null,
+    file: typeof sshConfig === 'string' ? await looking.agreed(sshConfig) : null,
     home: looking.home,
     environment: commandEnvironment(looking.caller),
     variables: { ...looking.variables, ...looking.caller },

@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { hostnameComplaint, parseUser } from '../config/hostname.ts'
 import { ProblemError } from '../model/problem.ts'
 import { createPermits } from './permits.ts'
-import { type Printed, printSshConfig } from './ssh-print.ts'
+import type { SshConfigContent } from './ssh-config-content.ts'
+import { withCopy } from './ssh-config-copy.ts'
+import { isOfConfiguration, type Printed, printSshConfig } from './ssh-print.ts'
 import { readSettings, type SshSettings } from './ssh-settings.ts'
 
 /** What a person would type: `ssh [-F file] [-l user] [-p port] name`. */
@@ -16,8 +18,8 @@ export interface SshQuery {
   name: string
   user?: string
   port?: number
-  /** Absolute; null: the user's own and the machine's. */
-  file: string | null
+  /** What somebody has agreed to; null: the user's own and the machine's. */
+  file: SshConfigContent | null
   /** Where `.ssh/config` is. */
   home: string
   /** All that ssh gets of the caller's environment. */
@@ -81,17 +83,21 @@ export class SshConfig {
     const bare = await this.#askBare(query, signal)
     if (bare.kind !== 'printed') return this.#withoutSettings(query, bare)
     const asked = [...words, ...nameOf(query)]
-    const printed = await this.#remember(JSON.stringify([asked, query.environment]), () =>
-      this.#ask(asked, query, signal),
+    const printed = await this.#remember(JSON.stringify([asked, query.file?.hash, query.environment]), () =>
+      query.file ? this.#askOfCopy(query.file, query, signal) : this.#ask(asked, query, signal),
     )
     for (const path of [...printed.files, ...printed.folders]) this.#files.add(path)
     if (printed.kind !== 'printed') return this.#withoutSettings(query, printed)
-    const settings = readSettings(printed.lines, bare.lines, { files: printed.files, ...query })
+    const settings = readSettings(printed.lines, bare.lines, {
+      files: printed.files,
+      name: query.name,
+      home: query.home,
+    })
     return { kind: 'settings', settings }
   }
 
   #withoutSettings({ file }: SshQuery, printed: Exclude<Printed, { kind: 'printed' }>): SshAnswer {
-    const whose = file ?? 'your ssh configuration'
+    const whose = file?.path ?? 'your ssh configuration'
     if (printed.kind === 'absent') return { kind: 'absent' }
     if (printed.kind === 'late') return { kind: 'late', whose, afterMs: this.#timeoutMs }
     return { kind: 'refused', whose, said: printed.said }
@@ -125,6 +131,17 @@ export class SshConfig {
     return asking
   }
 
+  /** Of the text that was agreed to. */
+  #askOfCopy(content: SshConfigContent, query: SshQuery, signal: AbortSignal): Promise<Printed> {
+    return withCopy(content, async ({ path, rename }) => {
+      const printed = await this.#ask(['-F', path, ...nameOf(query)], query, signal)
+      const looked = { files: [...content.files.keys()], folders: content.folders.filter(isOfConfiguration) }
+      return printed.kind === 'refused'
+        ? { ...printed, said: rename(printed.said), ...looked }
+        : { ...printed, ...looked }
+    })
+  }
+
   /** A variable of its files that the environment lacks is given to it where the caller has it. */
   async #ask(words: readonly string[], query: SshQuery, signal: AbortSignal): Promise<Printed> {
     const environment = { ...query.environment }
@@ -142,12 +159,11 @@ export class SshConfig {
 }
 
 /** The file's own check has refused them; what comes from ssh's files has not been there. */
-function refuseDangerous({ name, user, file }: SshQuery): void {
+function refuseDangerous({ name, user }: SshQuery): void {
   const complaint = hostnameComplaint(name)
   const parsedUser = user === undefined ? null : parseUser(user)
   if (complaint) throw dangerous(name, `must be a host name or an IP address${complaint}`)
   if (parsedUser && !parsedUser.ok) throw dangerous(user!, parsedUser.complaint)
-  if (file !== null && !/^\/\P{Cc}*$/u.test(file)) throw dangerous(file, 'must be an absolute path')
 }
 
 function dangerous(text: string, complaint: string): ProblemError {
@@ -170,7 +186,7 @@ const MACHINE_WIDE = '/etc/ssh/ssh_config'
  * and known_hosts; and because -F takes one file, the machine's is then read only without one there.
  */
 function configurationOf({ file, home }: SshQuery): { words: string[]; files: string[] } {
-  if (file !== null) return { words: ['-F', file], files: [file] }
+  if (file !== null) return { words: ['-F', file.path], files: [file.path] }
   const own = join(home, '.ssh', 'config')
   const files = [own, MACHINE_WIDE]
   if (home === userInfo().homedir) return { words: [], files }

@@ -109,7 +109,7 @@ function foldersIn(stderr: string): string[] {
 }
 
 /** In the others keys and known hosts come and go. */
-function isOfConfiguration(folder: string): boolean {
+export function isOfConfiguration(folder: string): boolean {
   return !/[*?[]/.test(folder) && !/\/(\.ssh|ssh)$/.test(folder)
 }
 

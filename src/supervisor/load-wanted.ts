@@ -1,6 +1,6 @@
 // One look at the files: load, select, resolve. Changes nothing but the remembered ports of `auto`.
 
-import { homedir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { type LoadResult, loadProject } from '../config/load.ts'
 import type { Written } from '../config/origins.ts'
@@ -17,6 +17,7 @@ import { SshConfig } from '../resolve/ssh-config.ts'
 import { contradictsKnownHosts } from '../ssh/host-key.ts'
 import { withFoundFiles } from './found-files.ts'
 import {
+  homeOf,
   lookAtFiles,
   lookAtTrust,
   type TrustLook,
@@ -71,7 +72,11 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
       trust.waiting.length > 0 && untrusted === 'touch nothing'
         ? withoutTouching(read.project)
         : withoutUntrusted(read.project, trust)
-    const resolved = await resolveRead({ ...read, project }, selection, selected, { ...options, sshConfig })
+    const resolved = await resolveRead({ ...read, project }, selection, selected, {
+      ...options,
+      sshConfig,
+      trust,
+    })
     if (await tellsMore(read.project, resolved, trust, told)) continue
     const { wanted, hosts, warnings } = resolved
     const { written } = read
@@ -148,22 +153,33 @@ async function readFiles(selection: Selection): Promise<ReadFiles> {
   return { project, problems: all, environment, written }
 }
 
+interface Resolving extends LoadingOptions {
+  sshConfig: SshConfig
+  trust: TrustLook
+}
+
 async function resolveRead(
   { project, environment }: ReadFiles,
   selection: Selection,
   selected: ReadonlySet<string>,
-  { sshConfig, signal = new AbortController().signal }: LoadingOptions & { sshConfig: SshConfig },
+  { sshConfig, signal = new AbortController().signal, trust }: Resolving,
 ): Promise<Resolved> {
   return resolve(project, selected, {
     environment,
     caller: selection.environment,
     variables: process.env,
     sshConfig,
+    agreed: (path) => trust.contents.get(path) ?? notAgreed(path),
     signal,
-    home: selection.environment.HOME ?? homedir(),
+    home: homeOf(selection),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
   })
+}
+
+/** Whoever comes here has asked for a file that was not looked at. */
+function notAgreed(path: string): never {
+  throw new ProblemError({ code: 'UNTRUSTED', summary: `${path} waits for trust` })
 }
 
 /**

@@ -1,11 +1,13 @@
 // What of a selection waits for somebody's agreement: the parts of its files that could run code, send secrets or open
 // this machine, less those that were agreed to before or just now. Asks nobody; who brings a selection does.
 
+import { homedir } from 'node:os'
 import { identifyProject, type ProjectPlace, placeProject, stateHomeOf } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import type { Project } from '../model/project.ts'
 import { OTHER_HOSTS, type TrustItem, type TrustRecord } from '../model/trust.ts'
 import { hostsInUse, selectForwards } from '../resolve/select.ts'
+import type { SshConfigContent } from '../resolve/ssh-config-content.ts'
 import { partsInUse, readTrustItems } from '../resolve/trust-items.ts'
 import { forgetTrust, listTrust, readTrust, rememberTrust } from '../resolve/trust-store.ts'
 
@@ -15,6 +17,8 @@ export interface TrustLook {
   waiting: TrustItem[]
   /** The hosts that were looked at. */
   hosts: ReadonlySet<string>
+  /** What the ssh_config files that were looked at had in them. */
+  contents: ReadonlyMap<string, SshConfigContent>
 }
 
 /** What only resolving tells. */
@@ -36,12 +40,12 @@ export async function lookAtTrust(
   if (more.has(OTHER_HOSTS)) hosts.add(OTHER_HOSTS)
   const parts = partsInUse(project, selected, hosts)
   const matters = parts.filter(({ kind, owner }) => kind !== 'host_keys' || contradicted.has(owner.name))
-  const items = await readTrustItems(matters)
-  if (items.length === 0) return { items, waiting: [], hosts }
+  const { items, contents } = await readTrustItems(matters, homeOf(selection))
+  if (items.length === 0) return { items, waiting: [], hosts, contents }
   const { stateDir } = await placeOf(selection)
   const known = (await readTrust(stateDir))?.trusted ?? []
   const hashes = new Set([...known.map(({ hash }) => hash), ...(selection.trusted ?? [])])
-  return { items, waiting: items.filter(({ hash }) => !hashes.has(hash)), hosts }
+  return { items, waiting: items.filter(({ hash }) => !hashes.has(hash)), hosts, contents }
 }
 
 /** As far as the files alone tell: runs nothing. */
@@ -134,6 +138,10 @@ export function revokeTrust(place: ProjectPlace): Promise<boolean> {
 
 export function listTrusted(env: Readonly<Record<string, string | undefined>>): Promise<TrustRecord[]> {
   return listTrust(stateHomeOf(env))
+}
+
+export function homeOf({ environment }: Selection): string {
+  return environment.HOME ?? homedir()
 }
 
 async function placeOf({ files, projectName }: Selection): Promise<ProjectPlace> {

@@ -5,6 +5,7 @@ import { ProblemError } from '../../src/model/problem.ts'
 import type { HostSpec, Project } from '../../src/model/project.ts'
 import { type ResolvedHosts, resolveHosts, type Surroundings } from '../../src/resolve/hosts.ts'
 import { SshConfig } from '../../src/resolve/ssh-config.ts'
+import { readSshConfigContent } from '../../src/resolve/ssh-config-content.ts'
 
 /** The user is `me`; the environment has a PATH alone. */
 export async function resolved(
@@ -20,6 +21,7 @@ export async function resolved(
     caller: environment,
     environment,
     variables: {},
+    agreed: (path) => readSshConfigContent(path, userInfo().homedir),
     home: userInfo().homedir,
     user: 'me',
     sshConfig: new SshConfig(),

@@ -1,8 +1,12 @@
-import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { execa as run } from 'execa'
+import { describe, expect, test, vi } from 'vitest'
+import type { Problem } from '../../src/model/problem.ts'
 import { SshConfig } from '../../src/resolve/ssh-config.ts'
+import { readSshConfigContent } from '../../src/resolve/ssh-config-content.ts'
+import { withCopy } from '../../src/resolve/ssh-config-copy.ts'
 import { load } from '../config/loading.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
@@ -262,6 +266,53 @@ test('a variable that ssh asks for is given to it from the caller, never from .e
     resolved({ a: { sshConfig: file } }, ['a'], { caller, environment, variables: {} }),
   )
   expect(refused).toHaveLength(1)
+})
+
+describe('a file that was agreed to', () => {
+  test('is what ssh gets to read, also when another one stands there by then', async () => {
+    const folder = testFolder()
+    const inner = folder.write('inner', 'Port 4711\n')
+    const file = folder.write('config', `Host a\n  Include ${inner}\n  User agreed\n`)
+    const content = await readSshConfigContent(file, folder.path)
+    const evil = `Match exec "touch ${folder.join('ran')}"\n  User evil\n`
+    folder.write('config', evil)
+    folder.write('inner', evil)
+    const { hosts } = await resolved({ a: { sshConfig: file } }, ['a'], { agreed: () => content })
+    expect(hosts.get('a')).toMatchObject({ user: 'agreed', port: 4711 })
+    expect(existsSync(folder.join('ran'))).toBe(false)
+  })
+
+  test('means to ssh what it means where it stands, and leaves nothing behind', async () => {
+    const folder = testFolder()
+    const temporary = folder.join('tmp dir')
+    mkdirSync(temporary)
+    folder.write('d/one.conf', `Include ${folder.path}/deep\nHost other\n  Port 1\n`)
+    folder.write('d/two.conf', 'Match host a\n  ServerAliveCountMax 9\n')
+    folder.write('deep', 'Match originalhost a\n  ConnectTimeout 7\n')
+    const lines = [
+      `Host never`,
+      `  Include ${folder.path}/never`,
+      `Host a`,
+      `  Include "${folder.path}/d/[ot]*.conf" ${folder.path}/missing ${folder.path}/no/*/such`,
+      `  User me`,
+      `Include ${folder.path}/deep # again`,
+    ]
+    folder.write('never', 'User never\n')
+    const file = folder.write('config', `${lines.join('\n')}\n`)
+    const printed = async (path: string) => (await run('ssh', ['-G', '-F', path, 'a'])).stdout
+    vi.stubEnv('TMPDIR', temporary)
+    const content = await readSshConfigContent(file, folder.path)
+    const copied = await withCopy(content, ({ path }) => printed(path))
+    expect(copied).toBe(await printed(file))
+    expect(copied).toContain('connecttimeout 7')
+    expect(readdirSync(temporary)).toEqual([])
+    folder.write('deep', 'Foo bar\n')
+    const refused = resolved({ a: { sshConfig: file } }, ['a'])
+    const [problem] = (await refused.catch(({ problems }) => problems)) as Problem[]
+    expect(problem!.detail).toContain(`${folder.path}/deep: line 1: Bad configuration option: foo`)
+    expect(readdirSync(temporary)).toEqual([])
+    vi.unstubAllEnvs()
+  })
 })
 
 describe('asking as little as possible', () => {

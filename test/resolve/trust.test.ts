@@ -30,7 +30,7 @@ test('only what is selected matters, with the hosts on its way', async () => {
 
 test('each part has a hash of its own, which its place in the file is no part of', async () => {
   const hashes = async (text: string) => {
-    const items = await readTrustItems((await loadWell(text)).trust)
+    const { items } = await readTrustItems((await loadWell(text)).trust, '/home/me')
     return Object.fromEntries(items.map(({ path, hash }) => [path, hash]))
   }
   const first = await hashes(file)
@@ -45,7 +45,7 @@ test('an ssh_config file counts with what it includes, by whatever pattern, and 
   const part = (path: string): TrustPart => {
     return { kind: 'ssh_config', path: 'p', text: path, owner: { what: 'host', name: 'a' }, file: path }
   }
-  const hash = async (path: string) => (await readTrustItems([part(path)]))[0]!.hash
+  const hash = async (path: string) => (await readTrustItems([part(path)], '/home/me')).items[0]!.hash
   const outer = folder.write('outer', `Host x\n  include="${folder.path}/d/[ab]?.conf" ${folder.path}/late\n`)
   folder.write('d/a1.conf', 'Host a\n')
   const seen = [await hash(outer)]
@@ -59,8 +59,8 @@ test('an ssh_config file counts with what it includes, by whatever pattern, and 
     seen.push(await hash(outer))
   }
   expect(new Set(seen).size).toBe(seen.length)
-  const [item] = await readTrustItems([part(outer)])
-  expect(item!.text).toContain('ProxyCommand evil')
+  const { items } = await readTrustItems([part(outer)], '/home/me')
+  expect(items[0]!.text).toContain('ProxyCommand evil')
 })
 
 test.each([
@@ -68,10 +68,18 @@ test.each([
   ['far too big', (path: string) => writeFileSync(path, '#'.repeat(300_000))],
   ['an Include of what a variable names', (path: string) => writeFileSync(path, 'Include ${EVIL}\n')],
   ['an Include of itself, in ever new names', endless],
+  // ssh's glob(3) goes there, and up again.
+  ["an Include of another user's home", (path: string) => writeFileSync(path, 'Include ~root/../evil\n')],
+  ['an Include by a class', (path: string) => writeFileSync(path, 'Include /evil/[[:alpha:]]\n')],
+  [
+    'an Include by a range that ends before it begins',
+    (path: string) => writeFileSync(path, 'Include [z-a]\n'),
+  ],
+  ['an Include with a backslash', (path: string) => writeFileSync(path, 'Include /evil\\/a\n')],
 ])('%s cannot be agreed to', async (_name, make) => {
   const path = testFolder().join('config')
   make(path)
-  await expect(readSshConfigContent(path)).rejects.toThrow()
+  await expect(readSshConfigContent(path, '/home/me')).rejects.toThrow()
 })
 
 function endless(path: string): void {
@@ -98,26 +106,56 @@ test.each([
   ["Include DIR/in'clu'ded"],
   ['Include DIR/*'],
   ['Include DIR/i[mn]c?ud*d'],
+  ['Include DIR/[a-z]ncluded'],
+  ['Include DIR/[!]]ncluded'],
+  ['Include DIR/[]i]ncluded'],
+  ['Include DIR/[!i-k^-]*n*cluded DIR/in[b-c]luded'],
+  ['Include DI*/included'],
+  ['Include within'],
+  ['Include ~/.ssh/within'],
   ['Include FILE # comment'],
   ['Match all\n  Include FILE'],
   ['Include FILE\r'],
 ])('%j: what ssh includes is seen', async (line) => {
   const folder = testFolder()
+  const home = folder.join('home')
   const included = folder.write('d/included', 'Port 4711\n')
-  const text = line.replaceAll('FILE', included).replaceAll('DIR', folder.join('d'))
+  mkdirSync(join(home, '.ssh'), { recursive: true })
+  symlinkSync(included, join(home, '.ssh', 'within'))
+  const text = line
+    .replaceAll('FILE', included)
+    .replaceAll('DIR', folder.join('d'))
+    .replaceAll('DI*', folder.join('[d]'))
   const path = folder.write('config', `${text}\n`)
-  const { stdout } = await run('ssh', ['-G', '-F', path, 'x'], { reject: false })
-  const before = await readSshConfigContent(path)
+  const { stdout } = await run('ssh', ['-G', '-F', path, 'x'], { reject: false, env: { HOME: home } })
+  const before = await readSshConfigContent(path, home)
   folder.write('d/included', 'Port 4712\n')
-  const isSeen = (await readSshConfigContent(path)).hash !== before.hash
+  const isSeen = (await readSshConfigContent(path, home)).hash !== before.hash
   expect({ isIncluded: /^port 4711$/m.test(stdout), isSeen }).toEqual({ isIncluded: true, isSeen: true })
+})
+
+test.each([
+  ['Match exec "evil"'],
+  ['match host x EXEC evil'],
+  ['Match ex"ec" "evil"'],
+  ['Match !exec evil'],
+  ['Proxy"Command" evil'],
+  ['ProxyCommand=evil'],
+  ['StrictHostKeyChecking no'],
+  ['UserKnownHostsFile ./evil'],
+  ['GlobalKnownHostsFile ./evil'],
+  ['HostKeyAlias evil'],
+  ['IdentityAgent ./evil'],
+])('%j is shown to whoever has to agree to it', async (line) => {
+  const path = testFolder().write('config', `User me\n  ${line}\nPort 4711\n`)
+  expect((await readSshConfigContent(path, '/home/me')).telling).toEqual([line])
 })
 
 test('a circle of Includes comes to an end', async () => {
   const folder = testFolder()
   const a = folder.write('a', `Include ${folder.path}/b\n`)
   folder.write('b', `Include ${folder.path}/a\n`)
-  expect((await readSshConfigContent(a)).telling).toHaveLength(2)
+  expect((await readSshConfigContent(a, '/home/me')).telling).toHaveLength(2)
 })
 
 const identity = { folder: '/shop', file: 'tunnels.yaml', projectName: null }
