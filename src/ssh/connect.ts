@@ -18,6 +18,7 @@ import { type HostKeyCheck, loadHostKeyCheck } from './host-key.ts'
 import { declinedProblem } from './host-key-problem.ts'
 import { askAboutHostKey } from './host-key-question.ts'
 import { oneQuestionAtATime } from './one-question.ts'
+import { reusePacketMemory } from './packet-memory.ts'
 import { openProxyCommand } from './proxy-command.ts'
 import { openSocket, unlessAborted } from './socket.ts'
 import { silentNameProblem } from './socket-problem.ts'
@@ -97,6 +98,7 @@ async function logIn(
     progress.login = authentication.way
     const warning = await remembered
     signal.throwIfAborted()
+    reusePacketMemory(client, stream)
     return new SshCarrier(host, client, stream, warning)
   } catch (error) {
     progress.takes = authentication.takes

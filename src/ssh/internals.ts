@@ -23,6 +23,11 @@ interface PacketWriter {
   finalize(packet: Buffer): Buffer
 }
 
+export interface PacketCipher {
+  /** Memory for a packet with a payload of so many bytes, complete but for that. */
+  allocPacket(payloadBytes: number): Buffer
+}
+
 interface Exchange {
   sessionID?: unknown
   setDHParams?: (prime: unknown, generator: unknown) => void
@@ -32,6 +37,8 @@ interface Protocol {
   ping?: () => void
   authPK?: AuthPublicKey
   _packetRW?: { write?: PacketWriter }
+  _cipher?: Partial<PacketCipher>
+  _decipher?: { inSeqno?: unknown; _packet?: unknown }
   _kex?: Exchange | undefined
   _authsQueue?: unknown
   _handlers?: Record<string, ((...args: never[]) => unknown) | undefined>
@@ -307,6 +314,30 @@ export function boundGroups(client: Client, sizes: GroupSizes, check: (prime: Bu
     }
   }
   Object.defineProperty(protocol, '_kex', { configurable: true, enumerable: true, get: () => current, set })
+}
+
+/** What encrypts from now on; another one after each exchange of keys. */
+export function cipherOf(client: Client): PacketCipher | null {
+  const cipher = insides(client)._protocol?._cipher
+  return typeof cipher?.allocPacket === 'function' ? (cipher as PacketCipher) : null
+}
+
+/** How far ssh2 has come with what was read. */
+export interface ReadState {
+  /** Another one after each exchange of keys. */
+  decipher: object
+  /** Since then; modulo 2 ** 32. */
+  packets: number
+  /** Of a packet of which the rest has not come yet. */
+  partOfPacket: Uint8Array | null
+}
+
+/** Null where that cannot be known. */
+export function readStateOf(client: Client): ReadState | null {
+  const decipher = insides(client)._protocol?._decipher
+  const { inSeqno: packets, _packet: part } = decipher ?? {}
+  if (!decipher || typeof packets !== 'number' || !(part === null || part instanceof Uint8Array)) return null
+  return { decipher, packets, partOfPacket: part }
 }
 
 /** While keys are exchanged ssh2 sends nothing else. */
