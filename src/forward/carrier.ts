@@ -16,6 +16,15 @@ export interface Connection {
   readonly stream: Duplex
   /** Asked after the stream's `end`: false when it was a reset after all. Absent: an end is an end. */
   readonly endedWell?: () => Promise<boolean>
+  /**
+   * From now on the pieces of one event are in memory that is used again after it, where `settle`, asked then, passes on
+   * what was held back and returns true: nothing of them is needed any more.
+   */
+  readonly lend?: (settle: () => boolean) => void
+  /** From now on each piece that the stream emits is in memory that is used again once its listener has returned. */
+  readonly share?: () => void
+  /** `stream.write` copies what it cannot send at once, as long as nothing waits to be sent before that. */
+  readonly copies?: boolean
   /** Ends it so that the peer cannot take it for a proper end: RST on TCP, a plain close elsewhere. Idempotent. */
   abort(): void
 }

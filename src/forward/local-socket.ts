@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import type { Connection } from './carrier.ts'
+import { shareReads } from './shared-reads.ts'
 
 /**
  * EOF goes one way, and nothing waits for more to come. With Node's own buffer of 16 KiB every single packet would fill
@@ -13,8 +14,9 @@ export const socketOptions = { allowHalfOpen: true, noDelay: true, highWaterMark
 /** Takes the socket over: from here on its errors are heard, and never thrown. */
 export function openLocalSocket(socket: Socket, kind: 'tcp' | 'unix'): Connection {
   socket.on('error', ignore)
-  if (kind === 'unix') return { stream: socket, abort: () => socket.destroy() }
-  return { stream: socket, abort: () => reset(socket), endedWell: () => endedWell(socket) }
+  const share = () => shareReads(socket)
+  if (kind === 'unix') return { stream: socket, share, abort: () => socket.destroy() }
+  return { stream: socket, share, abort: () => reset(socket), endedWell: () => endedWell(socket) }
 }
 
 /** RST. Between shutdown(2) being asked for and done libuv refuses to reset, and would leave the socket open. */

@@ -55,8 +55,8 @@ export function relay(a: Connection, b: Connection, options: RelayOptions): Prom
       resolve(how)
     }
     const shared = { closed, endIfDone, abort }
-    const stopForth = pump(a, b.stream, { ...shared, onChunk: onForth, rest: () => filter?.rest() })
-    const stopBack = pump(b, a.stream, { ...shared, onChunk: onBack, rest: () => undefined })
+    const stopForth = pump(a, b, { ...shared, onChunk: onForth, rest: () => filter?.rest(), keeps: !!filter })
+    const stopBack = pump(b, a, { ...shared, onChunk: onBack, rest: () => undefined, keeps: !!filter })
     signal.addEventListener('abort', abort)
     if (signal.aborted || a.stream.destroyed || b.stream.destroyed) abort()
   })
@@ -76,27 +76,43 @@ interface Pump {
   rest: () => Buffer | undefined
   endIfDone: () => void
   abort: () => void
+  /** Something may hold on to what passes. */
+  keeps: boolean
 }
 
 /** One direction: `from` is read, and its events decide. Returns what takes all listeners away. */
-function pump(source: Connection, to: Duplex, each: Pump): () => void {
+function pump(source: Connection, sink: Connection, each: Pump): () => void {
   const { onChunk, rest, closed, endIfDone, abort } = each
   const from = source.stream
+  const to = sink.stream
+  const isShared = sink.copies === true && source.share !== undefined && !each.keeps
+  const isLent = isShared || (source.lend !== undefined && !each.keeps)
   let isHeld = false
+  let isBehind = false
   const release = () => {
+    if (!isHeld) return
     isHeld = false
     to.uncork()
+  }
+  // One piece of what came through SSH holds several packets: they go on in one write.
+  const hold = () => {
+    isHeld = true
+    to.cork()
+    process.nextTick(release)
+  }
+  const settle = () => {
+    release()
+    return isBehind || to.writableLength === 0
   }
   const data = (chunk: Buffer) => {
     const passed = onChunk(chunk)
     if (passed.length === 0) return
-    // One piece of what came through SSH holds several packets: they go on in one write.
     if (!isHeld) {
-      isHeld = true
-      to.cork()
-      process.nextTick(release)
+      isBehind = to.writableLength > 0
+      if (!isShared) hold()
     }
-    if (!to.write(passed)) from.pause()
+    // What has to wait there must not be lent.
+    if (!to.write(isLent && isBehind ? Buffer.from(passed) : passed)) from.pause()
   }
   const drain = () => from.resume()
   const passOnEnd = () => {
@@ -114,6 +130,8 @@ function pump(source: Connection, to: Duplex, each: Pump): () => void {
     if (from.errored || !from.readableEnded) abort()
     else endIfDone()
   }
+  if (isShared) source.share?.()
+  else if (isLent) source.lend?.(settle)
   from.on('data', data).on('end', end).on('error', abort).on('close', close)
   to.on('drain', drain).on('finish', endIfDone)
   if (from.readableEnded) void end()

@@ -12,7 +12,9 @@ import { ChannelStream } from './channel-stream.ts'
 import { dial } from './channels.ts'
 import { Flow } from './flow.ts'
 import { takeChannel } from './internals.ts'
+import { lentReadsOf } from './lent-reads.ts'
 import { Liveness } from './liveness.ts'
+import { type Lender, Loans } from './loans.ts'
 import { Pressure } from './pressure.ts'
 import { printable } from './printable.ts'
 import { watchRekey } from './rekey.ts'
@@ -29,6 +31,7 @@ export class SshCarrier implements Carrier {
   readonly #socket: Duplex
   readonly #pressure: Pressure
   readonly #flow: Flow
+  readonly #loans: Loans | null
   readonly #liveness: Liveness
   readonly #stopRekeyWatch: () => void
   readonly #listening: RemoteListening
@@ -47,6 +50,7 @@ export class SshCarrier implements Carrier {
     this.#socket = socket
     this.#pressure = new Pressure(socket, client)
     this.#flow = new Flow(client, () => this.rttMs)
+    this.#loans = Loans.of(lenderOf(socket), client)
     // Every channel that is being opened listens.
     setMaxListeners(0, this.closed)
     this.#listening = new RemoteListening(this)
@@ -95,11 +99,13 @@ export class SshCarrier implements Carrier {
   adopt(channel: Channel): Connection {
     const wire = takeChannel(this.client, channel)
     const stream = wire
-      ? new WireChannel(wire, this.#pressure, this.#flow)
+      ? new WireChannel(wire, this.#pressure, this.#flow, this.#loans)
       : new ChannelStream(channel, this.#pressure)
     this.#streams.add(stream)
     stream.once('close', () => this.#streams.delete(stream))
-    return { stream, abort: () => stream.destroy() }
+    const abort = () => stream.destroy()
+    if (!(stream instanceof WireChannel)) return { stream, abort }
+    return { stream, abort, copies: true, lend: (settle) => stream.lend(settle) }
   }
 
   update(host: WantedHost): void {
@@ -141,6 +147,11 @@ export class SshCarrier implements Carrier {
     for (const stream of this.#streams) stream.cut(error)
     this.#closed.abort(error)
   }
+}
+
+/** Who lends what this connection reads: its socket, or the channel of a jump host. */
+function lenderOf(stream: Duplex): Lender | null {
+  return stream instanceof WireChannel ? stream : lentReadsOf(stream)
 }
 
 function describeError(error: Error & { level?: string; code?: unknown }): string {

@@ -164,10 +164,11 @@ class Heard {
 
   onData = (chunk: Buffer): void => {
     this.#bytes += chunk.length
+    if (this.#start.length < 256) {
+      this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
+      this.#progress.said = this.firstLine
+    }
     if (this.#bytes > GREETING_BYTES && this.#progress.step === 'waiting for the banner') this.#onFlood()
-    if (this.#start.length >= 256) return
-    this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
-    this.#progress.said = this.firstLine
   }
 
   onDebug(message: string): void {

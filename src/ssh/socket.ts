@@ -6,6 +6,7 @@ import { networkInterfaces } from 'node:os'
 import { ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { lookUp } from '../names/look-up.ts'
+import { LentReads } from './lent-reads.ts'
 import {
   type Address,
   type Failure,
@@ -140,14 +141,16 @@ function oldestSilent(
 
 function dial(host: WantedHost, { address, family }: Address, from: Address[] | null): Socket {
   const source = from?.find((candidate) => candidate.family === family)
+  const reads = new LentReads()
   const socket = connect({
     host: address,
     port: host.port,
     family,
     noDelay: true,
     keepAlive: true,
+    onread: reads.onread,
     ...(source ? { localAddress: source.address } : {}),
   })
   // A socket that lost the race may still fail.
-  return socket.on('error', () => {})
+  return reads.attach(socket).on('error', () => {})
 }

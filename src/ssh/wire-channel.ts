@@ -5,6 +5,7 @@
 import { Duplex } from 'node:stream'
 import type { Flow, Pace } from './flow.ts'
 import type { ChannelMessages, ChannelWire } from './internals.ts'
+import type { Borrower, Lender, Loans } from './loans.ts'
 import type { Pressure } from './pressure.ts'
 
 type Done = (error?: Error | null) => void
@@ -18,11 +19,16 @@ const BUFFER = { readableHighWaterMark: 256 * 1024, writableHighWaterMark: 256 *
  * Destroyed by itself when both directions have ended, or when the server closes the channel. After both ends its
  * `close` comes only when the server has passed everything on: a connection that ends earlier takes that with it.
  */
-export class WireChannel extends Duplex implements ChannelMessages {
+export class WireChannel extends Duplex implements ChannelMessages, Borrower, Lender {
   readonly #wire: ChannelWire
   readonly #pressure: Pressure
   readonly #flow: Flow
   readonly #pace: Pace
+  readonly #loans: Loans | null
+  #settle: (memory: Buffer) => boolean = () => false
+  /** In this event: something was passed on as it came, and something still lies here as it came. */
+  #hasLent = false
+  #keeps = false
   /** What the server may still send. */
   #granted: number
   /** What we may still send. */
@@ -34,11 +40,12 @@ export class WireChannel extends Duplex implements ChannelMessages {
   #closedThere = false
   #onGone = () => {}
 
-  constructor(wire: ChannelWire, pressure: Pressure, flow: Flow) {
+  constructor(wire: ChannelWire, pressure: Pressure, flow: Flow, loans: Loans | null) {
     super(BUFFER)
     this.#wire = wire
     this.#pressure = pressure
     this.#flow = flow
+    this.#loans = loans
     this.#pace = flow.join()
     this.#granted = wire.granted
     this.#allowed = wire.allowed
@@ -58,6 +65,8 @@ export class WireChannel extends Duplex implements ChannelMessages {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     this.#write([chunk], done)
+    // Lent for the moment only; see `Connection.copies`.
+    if (this.#onSent) this.#unsent = this.#unsent.map((rest) => Buffer.from(rest))
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: Done): void {
@@ -90,11 +99,34 @@ export class WireChannel extends Duplex implements ChannelMessages {
     this.#onGone()
   }
 
+  /** See `Connection.lend`. */
+  lend(settle: (memory: Buffer) => boolean): void {
+    this.#settle = settle
+  }
+
+  settle(memory: Buffer): boolean {
+    const isSettled = !this.#hasLent || this.#settle(memory)
+    const keeps = this.#keeps
+    this.#hasLent = false
+    this.#keeps = false
+    return isSettled && !keeps
+  }
+
   receiveData(chunk: Buffer): void {
+    this.#loans?.packet(this)
     if (!this.#take(chunk.length) || this.destroyed) return
-    this.push(chunk)
+    if (!this.#loans) this.push(chunk)
+    else if (this.readableFlowing && this.readableLength === 0) this.#pushLent(chunk)
+    // It will lie here for a while, and would hold on to all that was read together with it.
+    else this.push(Buffer.from(chunk))
     this.#flow.arrived(this.#pace, chunk.length)
     this.#grant()
+  }
+
+  #pushLent(chunk: Buffer): void {
+    this.push(chunk)
+    this.#hasLent = true
+    if (this.readableLength > 0) this.#keeps = true
   }
 
   /** Nothing that we ask for has a standard error. */
@@ -103,6 +135,7 @@ export class WireChannel extends Duplex implements ChannelMessages {
   }
 
   receiveWindowAdjust(bytes: number): void {
+    this.#loans?.packet(null)
     this.#allowed += bytes
     if (this.#onSent && !this.#closedThere && !this.destroyed) this.#send()
   }
