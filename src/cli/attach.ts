@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = 100
 export async function attach(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean; trust: boolean },
+  args: { watch: boolean; trust: boolean; http: string | null },
 ): Promise<number | 'gone'> {
   const leaving = new AbortController()
   const client = await bring(invocation, loaded, args, leaving.signal)
@@ -52,7 +52,7 @@ export async function attach(
 export async function bring(
   invocation: Invocation,
   loaded: LoadedSelection,
-  { watch, trust }: { watch: boolean; trust: boolean },
+  { watch, trust, http }: { watch: boolean; trust: boolean; http: string | null },
   leaving: AbortSignal,
 ): Promise<ControlClient | number | 'gone'> {
   const { env, version, terminal, options } = invocation
@@ -63,11 +63,13 @@ export async function bring(
     const selection = await agreeOnAll(invocation, client, loaded, trust)
     if (typeof selection === 'number') return selection
     if (canAsk(invocation)) await client.attend(leaving)
-    const { plan, problems } = await client.reconcile({ selection })
+    const { plan, problems } = await client.reconcile({ selection, ...(http !== null && { http }) })
     showFurther(invocation, problems, loaded)
     if (exitCodeOf(problems) !== EXIT.fine) return exitCodeOf(problems)
     if (!options.json) terminal.note(formatPlan(plan, { color: terminal.color.err }).trimEnd())
-    noteOtherWatch(invocation, await client.status(), watch)
+    const status = await client.status()
+    noteOtherWatch(invocation, status, watch)
+    noteHttp(invocation, status)
     return client
   } catch (error) {
     if (problemOf(error).code !== 'NOT_RUNNING') throw error
@@ -90,6 +92,12 @@ async function agreeOnAll(
   }
   const trusted = await agree(invocation, look, { trust, sources })
   return typeof trusted === 'number' ? trusted : withTrust(selection, trusted)
+}
+
+/** Where health and metrics are served: a port that was left open has to be told. */
+export function noteHttp({ terminal, options }: Invocation, { supervisor }: Status): void {
+  if (supervisor.http && !options.json)
+    terminal.note(`Health and metrics are on http://${supervisor.http.join(' and http://')}`)
 }
 
 function noteOtherWatch({ terminal }: Invocation, { supervisor }: Status, watch: boolean): void {

@@ -81,6 +81,7 @@ function addVerbs(add: Add): void {
       const waiting = {
         wait: own.wait === true,
         waitTimeout: (own.waitTimeout as string | undefined) ?? null,
+        http: (own.http as string | undefined) ?? null,
       }
       return verb.up(invocation, { names, detach, watch, dryRun, ...waiting, trust: own.trust === true })
     },
@@ -91,6 +92,7 @@ function addVerbs(add: Add): void {
   )
     .option('--wait', 'as -d, but wait until a connection has gone through each, as its healthcheck says')
     .option('--wait-timeout <duration>', 'how long --wait waits (60s; 0: for ever)')
+    .option('--http <address>', 'serve /healthz, /readyz and /metrics on a port, or address:port')
     .option('--no-watch', 'do not follow the file')
     .option('--dry-run', 'show what would change, as `plan`')
     .option('--trust', 'accept what this file may do, without asking')

@@ -20,6 +20,8 @@ export interface SuperviseRequest {
   place: ProjectPlace
   selection: Selection
   watch: boolean
+  /** As `up --http`; null: nowhere. */
+  http: string | null
   /** Each connection is in the log, too. */
   verbose: boolean
   /** Who starts it will be there to answer prompts. */
@@ -33,7 +35,7 @@ export type SuperviseAnswer = { started: true } | { running: true } | { problems
 export async function spawnSupervisor(
   invocation: Invocation,
   { place, selection }: LoadedSelection,
-  watch: boolean,
+  { watch, http }: { watch: boolean; http: string | null },
 ): Promise<'started' | 'running'> {
   const { mainPath, env, options } = invocation
   // For what Node itself has to say at the end; the same file that its log goes to.
@@ -47,7 +49,7 @@ export async function spawnSupervisor(
   })
   if (log !== null) closeSync(log)
   const expectsPerson = canAsk(invocation)
-  const request: SuperviseRequest = { place, selection, watch, verbose: options.verbose, expectsPerson }
+  const request: SuperviseRequest = { place, selection, watch, http, verbose: options.verbose, expectsPerson }
   const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
   stdin.on('error', () => {})
   stdin.end(JSON.stringify(request))

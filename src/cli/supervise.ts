@@ -18,7 +18,7 @@ const ANSWERS = 3
 export async function supervise(invocation: Invocation): Promise<number> {
   const { env, version } = invocation
   const request = JSON.parse(await text(process.stdin)) as SuperviseRequest
-  const { place, selection, watch, verbose, expectsPerson } = request
+  const { place, selection, watch, http, verbose, expectsPerson } = request
   const server = await openControlServer({ place, env, version }).catch(refuse)
   if (!server) return answer({ running: true })
   const keeping = keepLog(place, { verbose, version })
@@ -26,7 +26,7 @@ export async function supervise(invocation: Invocation): Promise<number> {
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
     const { log } = keeping
-    supervisor = await startSupervisor({ selection, watch, version, log, expectsPerson }).catch(refuse)
+    supervisor = await startSupervisor({ selection, watch, http, version, log, expectsPerson }).catch(refuse)
     await server.serve(supervisor)
     answer({ started: true })
     const ending = await Promise.race([supervisor.ended, lostOf(server), signals.first])

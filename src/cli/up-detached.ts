@@ -5,7 +5,7 @@ import { type ControlClient, openControlClient } from '../control/client.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import { formatJson } from '../view/json.ts'
-import { bring } from './attach.ts'
+import { bring, noteHttp } from './attach.ts'
 import { exitCodeOfForwards } from './exit-code.ts'
 import { firstOutcome } from './first-outcome.ts'
 import type { Invocation } from './invocation.ts'
@@ -18,7 +18,7 @@ import { type Carried, untilCarried } from './until-carried.ts'
 export async function upDetached(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { names: string[]; watch: boolean; trust: boolean; waitMs: number | null },
+  args: { names: string[]; watch: boolean; trust: boolean; http: string | null; waitMs: number | null },
 ): Promise<number> {
   const leaving = new AbortController()
   try {
@@ -39,13 +39,13 @@ export async function upDetached(
 async function bringOrSpawn(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean; trust: boolean },
+  args: { watch: boolean; trust: boolean; http: string | null },
   leaving: AbortSignal,
 ): Promise<ControlClient | number> {
   for (;;) {
     const client = await bring(invocation, loaded, args, leaving)
     if (client !== 'gone') return client
-    const spawned = await spawnSupervisor(invocation, loaded, args.watch)
+    const spawned = await spawnSupervisor(invocation, loaded, args)
     if (spawned === 'started') return joinOwn(invocation, loaded, leaving)
   }
 }
@@ -61,7 +61,9 @@ async function joinOwn(
   if (!client)
     throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor ended as soon as it had started' })
   if (canAsk(invocation)) await client.attend(leaving)
-  showFurther(invocation, (await client.status()).config.problems, loaded)
+  const status = await client.status()
+  showFurther(invocation, status.config.problems, loaded)
+  noteHttp(invocation, status)
   return client
 }
 

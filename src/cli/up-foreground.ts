@@ -4,7 +4,7 @@
 import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
-import { attach } from './attach.ts'
+import { attach, noteHttp } from './attach.ts'
 import { endSupervisor, lostOf, yieldPlace } from './end-supervisor.ts'
 import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
@@ -19,7 +19,7 @@ import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 export async function upForeground(
   invocation: Invocation,
   loaded: LoadedSelection,
-  args: { watch: boolean; trust: boolean },
+  args: { watch: boolean; trust: boolean; http: string | null },
 ): Promise<number> {
   const { env, version } = invocation
   for (;;) {
@@ -33,7 +33,7 @@ export async function upForeground(
 async function supervise(
   invocation: Invocation,
   loaded: LoadedSelection,
-  { watch }: { watch: boolean },
+  { watch, http }: { watch: boolean; http: string | null },
   server: ControlServer,
 ): Promise<number> {
   const { version, options } = invocation
@@ -48,6 +48,7 @@ async function supervise(
     const starting = startSupervisor({
       selection,
       watch,
+      http,
       version,
       onEvent: early.push,
       log: keeping.log,
@@ -58,6 +59,7 @@ async function supervise(
     supervisor = started
     await server.serve(supervisor)
     if (!options.json) showFurther(invocation, supervisor.status().config.problems, loaded)
+    noteHttp(invocation, supervisor.status())
     return await stayUp(invocation, supervisor, early, { signals, lost: lostOf(server) })
   } finally {
     signals.stop()

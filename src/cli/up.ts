@@ -16,6 +16,8 @@ export interface UpArguments {
   dryRun: boolean
   /** `--wait`: until a connection has really gone through each. */
   wait: boolean
+  /** `--http`: a port or an address:port; null: nowhere, or as before. */
+  http: string | null
   /** A duration as the file writes it; null: a minute. */
   waitTimeout: string | null
   /** `--trust`. */
@@ -25,6 +27,7 @@ export interface UpArguments {
 export async function up(invocation: Invocation, args: UpArguments): Promise<number> {
   const names = args.names.length > 0 ? args.names : null
   const waitMs = waitMsOf(args)
+  await checkHttp(args.http)
   if (args.dryRun) {
     const { plan } = await import('./plan.ts')
     return plan(invocation, { names: args.names, detailedExitcode: false, asUp: true })
@@ -39,6 +42,14 @@ export async function up(invocation: Invocation, args: UpArguments): Promise<num
   }
   const { upForeground } = await import('./up-foreground.ts')
   return upForeground(invocation, loaded, args)
+}
+
+/** Before anything is read or opened. */
+async function checkHttp(http: string | null): Promise<void> {
+  if (http === null) return
+  const { parseHttpAddress } = await import('../supervisor/http-end.ts')
+  const sockets = parseHttpAddress(http)
+  if (!sockets.ok) throw new ProblemError({ code: 'USAGE', summary: `--http ${sockets.complaint}` })
 }
 
 const DEFAULT_WAIT_MS = 60_000

@@ -42,6 +42,8 @@ export interface ReconcileRequest {
   selection?: Selection
   /** Hashes of the parts of the files that somebody has just agreed to; they are remembered. */
   trusted?: string[]
+  /** Where health and metrics are to be served from now on, as `up --http` has it; absent: as before. */
+  http?: string
 }
 
 /** The answer to reconcile, down NAME and restart: what was done at once. What becomes of it are events. */

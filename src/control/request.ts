@@ -9,6 +9,7 @@ import type {
   ReconcileRequest,
   RestartRequest,
   Selection,
+  TrustRequest,
 } from './protocol.ts'
 import { RefusedRequest } from './request-body.ts'
 
@@ -41,8 +42,14 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
   trusted: orAbsent(areTexts),
 }
 
-/** The body of `reconcile` and `trust`. Throws a RefusedRequest (400). */
-export function readReconcile(body: Body): ReconcileRequest {
+/** The body of `reconcile`. Throws a RefusedRequest (400). */
+export function readReconcile({ http, ...body }: Body): ReconcileRequest {
+  if (http !== undefined && !isText(http)) throw refuse('http')
+  return { ...readTrust(body), ...(http !== undefined && { http: http as string }) }
+}
+
+/** The body of `trust`. Throws a RefusedRequest (400). */
+export function readTrust(body: Body): TrustRequest {
   refuseUnknown(body, ['selection', 'trusted'])
   const { selection } = body
   return { ...readSelection({ ...(selection !== undefined && { selection }) }), ...readTrusted(body) }

@@ -11,7 +11,15 @@ import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import { readAnswer, readDown, readProbe, readReconcile, readRestart, readSelection } from './request.ts'
+import {
+  readAnswer,
+  readDown,
+  readProbe,
+  readReconcile,
+  readRestart,
+  readSelection,
+  readTrust,
+} from './request.ts'
 import { RefusedRequest, readBody } from './request-body.ts'
 
 export interface ControlServer {
@@ -65,11 +73,7 @@ const routes: Readonly<Record<string, Route>> = {
   'GET /v1/trust': async (session, { response }) =>
     session.answer(response, 200, await (await session.control).trust({})),
   'POST /v1/trust': async (session, { request, response }) =>
-    session.answer(
-      response,
-      200,
-      await (await session.control).trust(readReconcile(await readBody(request))),
-    ),
+    session.answer(response, 200, await (await session.control).trust(readTrust(await readBody(request)))),
   'POST /v1/reconcile': async (session, { request, response }) =>
     session.answer(
       response,

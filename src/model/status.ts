@@ -32,6 +32,8 @@ export interface SupervisorStatus {
   startedAt: string
   version: string
   watching: boolean
+  /** Where `up --http` serves; absent: nowhere. */
+  http?: string[]
 }
 
 export interface HostStatus {

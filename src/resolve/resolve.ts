@@ -98,6 +98,12 @@ function needsPort(spec: ForwardSpec): boolean {
   return spec.kind !== 'remote' && spec.listen.kind === 'tcp' && spec.listen.port === 'auto'
 }
 
+/** The sockets of this machine that an address stands for; `auto` is one, so that it has one port. */
+export function localSockets(listen: ListenSpec): SocketAddress[] {
+  const sockets = socketsOf(listen, undefined, hasLoopbackIpv6())
+  return listen.kind === 'tcp' && listen.port === 'auto' ? sockets.slice(0, 1) : sockets
+}
+
 /** Loopback is both families where the machine has them, as ssh(1) does for `localhost`. */
 function socketsOf(listen: ListenSpec, autoPort: number | undefined, hasIpv6: boolean): SocketAddress[] {
   if (listen.kind === 'unix') return [listen]

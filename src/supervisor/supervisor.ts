@@ -24,7 +24,7 @@ import { PROBE_MS } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
-import type { Status } from '../model/status.ts'
+import { isReady, type Status } from '../model/status.ts'
 import type { Wanted } from '../model/wanted.ts'
 import { isEmpty, type Plan, type PlanJson, toPlanJson } from '../plan/plan.ts'
 import { makePlan } from '../plan/planner.ts'
@@ -40,6 +40,7 @@ import { isUntrusted, nothingTaken, refused, taken } from './config-status.ts'
 import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
+import { type HttpEnd, openHttpEnd } from './http-end.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
 import { News } from './news.ts'
@@ -60,6 +61,8 @@ export interface SupervisorOptions {
   /** Follow the files. */
   watch: boolean
   version: string
+  /** Where health and metrics are served, as `up --http` has it; absent: nowhere. */
+  http?: string | null
   /** Is told everything from the start, what the first look finds included. */
   onEvent?: (event: Event) => void
   /** Is told everything, too; closed by who opened it. */
@@ -118,6 +121,7 @@ class RunningSupervisor implements Supervisor {
   readonly #looking = new AbortController()
   readonly #hostFiles = new HostFiles(this.#reconciler)
   #stopSurroundings = () => {}
+  #http: HttpEnd | null = null
   #end!: () => void
 
   constructor(options: SupervisorOptions) {
@@ -130,7 +134,7 @@ class RunningSupervisor implements Supervisor {
 
   async start(): Promise<void> {
     if (this.#options.expectsPerson) this.#reconciler.prompts.expect(joinMs)
-    await this.#inOrder(() => this.#take(this.#selection))
+    await this.#inOrder(() => this.#serving(this.#options.http, () => this.#take(this.#selection)))
     this.#stopSurroundings = watchSurroundings(() => this.#reconciler.surroundingsChanged())
   }
 
@@ -144,6 +148,7 @@ class RunningSupervisor implements Supervisor {
         startedAt: this.#startedAt,
         version: this.#options.version,
         watching: this.#options.watch,
+        ...(this.#http && { http: this.#http.addresses }),
       },
       hosts: inOrderOf(this.#project?.hosts, this.#reconciler.hosts()),
       forwards: inOrderOf(this.#project?.forwards, this.#reconciler.forwards()),
@@ -180,8 +185,30 @@ class RunningSupervisor implements Supervisor {
     return this.#inOrder(async () => {
       this.#sshConfig.forget()
       const selection = withTrust(this.#with(request.selection), request.trusted)
-      return this.#take(selection, { isAsked: true })
+      return this.#serving(request.http, () => this.#take(selection, { isAsked: true }))
     })
+  }
+
+  /** With health and metrics served at `http` (absent: as before) from before `work` on; where that fails, as before. */
+  async #serving<T>(http: string | null | undefined, work: () => Promise<T>): Promise<T> {
+    const previous = this.#http
+    if (!http || http === previous?.asked) return work()
+    const next = await openHttpEnd(http, () => ({ status: this.status(), isReady: this.#isReady }))
+    this.#http = next
+    try {
+      const answer = await work()
+      await previous?.close()
+      return answer
+    } catch (error) {
+      this.#http = previous
+      await next.close()
+      throw error
+    }
+  }
+
+  /** Not before the files were taken once, and not at the end. */
+  get #isReady(): boolean {
+    return this.#project !== null && !this.#isEnding && isReady(this.status())
   }
 
   /** What is held, and what an `up` brings. */
@@ -392,6 +419,7 @@ class RunningSupervisor implements Supervisor {
     this.#news.tellStates()
     await this.#reconciler.close(drainMs)
     await groupsEnded()
+    await this.#http?.close()
     this.#news.tellStates()
     this.#news.tell({ time: new Date().toISOString(), event: 'end' })
     this.#end()

@@ -42,7 +42,8 @@ export function formatStatus(status: Status, options: StatusViewOptions): string
 function formatHeadline({ project, files, supervisor }: Status): string {
   const where = files.map(makePrintable).join(', ')
   const watching = supervisor.watching ? '' : ', not following the file'
-  return `${makePrintable(project)}: ${where} (process ${supervisor.pid}${watching})`
+  const http = supervisor.http ? `, http on ${joinLoopbacks(supervisor.http)}` : ''
+  return `${makePrintable(project)}: ${where} (process ${supervisor.pid}${watching}${http})`
 }
 
 function hostColumns({ color, now }: StatusViewOptions): Column<HostStatus>[] {
