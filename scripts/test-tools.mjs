@@ -17,6 +17,7 @@ const TOOLS = [
   ['command -v setpriv', 'util-linux'],
   ["/usr/bin/python3 -c 'import socks'", 'python3-socks'],
   ['command -v promtool', 'prometheus'],
+  ['command -v systemd-analyze && command -v systemd-notify', 'systemd'],
 ]
 
 const missing = TOOLS.filter(([look]) => spawnSync('sh', ['-c', String(look)]).status !== 0).map(([, name]) =>

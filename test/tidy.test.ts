@@ -36,9 +36,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     'control',
     'view',
   ],
+  export: ['model', 'config'],
   doctor: ['model', 'ssh', 'forward'],
   demo: ['model', 'plan', 'config', 'control', 'view', 'supervisor'],
-  cli: ['model', 'plan', 'config', 'control', 'view', 'supervisor', 'demo', 'doctor'],
+  cli: ['model', 'plan', 'config', 'control', 'view', 'supervisor', 'demo', 'doctor', 'export'],
   main: ['model', 'cli', 'view'],
   library: ['model', 'plan', 'config', 'control', 'supervisor'],
   index: ['model', 'config', 'control', 'library'],
@@ -53,6 +54,7 @@ const MAY_IMPORT_PACKAGE: Record<string, string[]> = {
   listr2: ['view'],
   commander: ['cli'],
   pino: ['supervisor'],
+  plist: ['export'],
   'prom-client': ['control'],
 }
 

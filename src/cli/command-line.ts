@@ -61,8 +61,7 @@ function verbAdder(program: Command, options: CommandLineOptions, done: (exitCod
     command.helpOption('--help', 'print help')
     addGlobalOptions(command, { hidden: true, followsByF })
     return command.action(async (...args: unknown[]) => {
-      const names =
-        typeof args[0] === 'string' ? [args[0]] : Array.isArray(args[0]) ? (args[0] as string[]) : []
+      const names = [args[0]].flat().filter((word) => typeof word === 'string')
       const invocation = invocationOf(program, command, options)
       const own = command.opts()
       const failed = (error: unknown) => complain(error, invocation).then((code) => errorExit(code, own))
@@ -179,6 +178,11 @@ function addSmallVerbs(add: Add): void {
   )
     .option('--list', 'of every project')
     .option('--revoke', 'trust nothing of this project any more')
+  add(
+    'export <format>',
+    'print the same tunnels for systemd, launchd, compose or kubernetes',
+    async (invocation, [format = '']) => (await import('./export.ts')).exportTo(invocation, format),
+  )
   add('schema', 'print the JSON Schema of tunnels.yaml', async (invocation) =>
     (await import('./schema.ts')).schema(invocation),
   )

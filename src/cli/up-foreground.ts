@@ -3,6 +3,7 @@
 
 import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
+import type { Status } from '../model/status.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
 import { attach, noteHttp } from './attach.ts'
 import { endSupervisor, lostOf, yieldPlace } from './end-supervisor.ts'
@@ -14,6 +15,7 @@ import { checkLog } from './log-path.ts'
 import { canAsk } from './questions.ts'
 import { type LoadedSelection, showFurther } from './selection.ts'
 import { type EndSignal, listenForSignals, type Signals, signalExitCodes } from './signals.ts'
+import { tellSystemd } from './tell-systemd.ts'
 import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 
 export async function upForeground(
@@ -81,6 +83,7 @@ async function stayUp(
   // A person sees the first look's outcome as progress; a script gets every event.
   if (!invocation.options.json && !view.live)
     void followed.settled.then((status) => tellTroubles(invocation, troubledForwards(status, null)))
+  void followed.settled.then((status) => tellSystemd(invocation, 'READY=1', `STATUS=${summaryOf(status)}`))
   early.handTo((event) => followed.see(event), { withEarly: invocation.options.json })
   const ending = await Promise.race([
     supervisor.ended.then(() => 'ended' as const),
@@ -89,8 +92,14 @@ async function stayUp(
     signals.first,
   ])
   leave()
+  void tellSystemd(invocation, 'STOPPING=1')
   await followed.stop()
   return end(invocation, supervisor, ending, signals)
+}
+
+function summaryOf({ forwards }: Status): string {
+  const open = forwards.filter(({ state }) => state === 'open' || state === 'idle').length
+  return `${open} of ${forwards.length} forwards open`
 }
 
 /** Events from the very start, kept until somebody looks. */
