@@ -43,7 +43,7 @@ export function findTrustParts(
   return [
     ...[...hosts.values()].flatMap((host) => partsOfHost(finding, host, `hosts.${host.name}`)),
     ...partsOfHost(finding, { ...hostDefaults, name: OTHER_HOSTS }, 'defaults.hosts'),
-    ...[...forwards.values()].flatMap(({ spec }) => (spec ? partsOfForward(finding, spec) : [])),
+    ...[...forwards.values()].flatMap(({ spec }) => (spec ? partsOfForward(finding, spec, hosts) : [])),
   ]
 }
 
@@ -70,7 +70,9 @@ function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart
     parts.push({ ...part('ssh_config', 'ssh_config', sshConfig), file: sshConfig })
   if (host.passwordEnv !== undefined)
     parts.push(
-      part('password_env', 'password_env', `sends what ${host.passwordEnv} holds to ${endpointOf(host)}`),
+      withServer(finding, host, (server) =>
+        part('password_env', 'password_env', `sends what ${host.passwordEnv} holds to ${server}`),
+      ),
     )
   if (host.passphraseEnv !== undefined)
     parts.push(part('passphrase_env', 'passphrase_env', wordPassphrase(host)))
@@ -83,7 +85,11 @@ function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart
     parts.push(part('known_hosts', 'global_known_hosts_file', host.globalKnownHostsFile.join(' ')))
   if (host.hostKeyAlias !== undefined) parts.push(part('host_key_alias', 'host_key_alias', wordAlias(host)))
   if (strict === 'no' || strict === 'accept-new')
-    parts.push(part('strict_host_key_checking', 'strict_host_key_checking', wordChecking(host)))
+    parts.push(
+      withServer(finding, { ...host, hostKeys: undefined }, (server) =>
+        part('strict_host_key_checking', 'strict_host_key_checking', wordChecking(host, server)),
+      ),
+    )
   if (host.hostKeys)
     parts.push(part('host_keys', 'host_keys', `${host.hostKeys.join(' ')} for ${endpointOf(host)}`))
   const named = ['hostname', 'user', 'proxy_jump'].flatMap((key) => find(section, key) ?? [])
@@ -100,9 +106,29 @@ function wordAlias(host: HostSpec): string {
 }
 
 /** Without the user's own ssh configuration other known_hosts files, and other names in them, decide what is new. */
-function wordChecking({ name, strictHostKeyChecking, sshConfig }: HostSpec): string {
+function wordChecking({ strictHostKeyChecking, sshConfig }: HostSpec, server: string): string {
   const alone = sshConfig === false ? ', without your ssh configuration' : ''
-  return `${strictHostKeyChecking} for ${name}${alone}`
+  return `${strictHostKeyChecking} for ${server}${alone}`
+}
+
+/**
+ * A part that is about one server: where that is, and which keys the file believes of it, belong to what is agreed to, or
+ * an edit of those would turn it to somebody else. What a variable brought into its name is not shown.
+ */
+function withServer(finding: Finding, host: Server, make: (server: string) => TrustPart): TrustPart {
+  const section = openSection(finding.reading, pointer('hosts', host.name), '/defaults/hosts')
+  const found = find(section, 'hostname')
+  const hostname = found ? writtenAt(finding, found.path) : undefined
+  const part = make(wordServer(host))
+  if (hostname === undefined || part.written !== undefined) return part
+  return { ...part, written: make(wordServer({ ...host, hostname })).text }
+}
+
+type Server = Omit<HostSpec, 'hostKeys'> & { hostKeys?: string[] | undefined }
+
+function wordServer({ hostKeys, ...host }: Server): string {
+  const keys = hostKeys ? `, known by ${hostKeys.join(' ')}` : ''
+  return `${endpointOf(host)}${keys}`
 }
 
 /** Which server, as far as the file says it: as whom somebody logs in there makes no difference to what it may do. */
@@ -112,7 +138,11 @@ function endpointOf({ name, hostname, port, implicit }: HostSpec): string {
   return formatDestination({ hostname: hostname ?? name, ...(port !== undefined && { port }) })
 }
 
-function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
+function partsOfForward(
+  finding: Finding,
+  forward: ForwardSpec,
+  hosts: ReadonlyMap<string, HostSpec>,
+): TrustPart[] {
   const { name, kind, listen, healthcheck, gateway, auth } = forward
   const section = openSection(finding.reading, pointer('forwards', name), '/defaults/forwards')
   const owner = { what: 'forward' as const, name }
@@ -122,11 +152,18 @@ function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
     text,
     owner,
   })
+  const open = (of: 'remote' | 'wildcard', word: (via: string) => string) =>
+    withEnds(
+      finding,
+      section,
+      withServer(finding, hosts.get(forward.via) ?? { name: forward.via }, (server) =>
+        part(of, find(section, kind), kind, word(wordVia(forward, server))),
+      ),
+    )
   const parts: TrustPart[] = []
-  if (kind === 'remote')
-    parts.push(withEnds(finding, section, part('remote', find(section, kind), kind, wordRemote(forward))))
+  if (kind === 'remote') parts.push(open('remote', (via) => wordRemote(forward, via)))
   else if (listen.kind === 'tcp' && isEveryInterface(listen.bind))
-    parts.push(withEnds(finding, section, part('wildcard', find(section, kind), kind, wordWildcard(forward))))
+    parts.push(open('wildcard', (via) => wordWildcard(forward, via)))
   if (healthcheck?.type === 'command')
     parts.push(
       part(
@@ -145,24 +182,30 @@ function partsOfForward(finding: Finding, forward: ForwardSpec): TrustPart[] {
     parts.push(
       part('password_env', password, 'auth.password_env', `asks clients for what ${auth.passwordEnv} holds`),
     )
-  return [...parts, ...variablesOfForward(finding, section, name)]
+  return [...parts, ...variablesOfForward(finding, section, forward)]
 }
 
-/** The host by its name: a server that moves is no other part of the file. */
-function wordRemote(forward: ForwardSpec): string {
-  const { listen, to, via } = forward
+/** The host by its name, and the server that it is where that says more. */
+function wordVia({ via }: ForwardSpec, server: string): string {
+  return server === via || via.endsWith(`@${server}`) ? via : `${via} (${server})`
+}
+
+function wordRemote({ listen, to, ...forward }: ForwardSpec, via: string): string {
   const target = to.kind === 'socks' ? 'whatever this machine reaches' : `${formatTarget(to)} here`
   return `${formatListenSpec(listen)} on ${via} leads to ${target}${wordLimits(forward)}`
 }
 
-function wordWildcard(forward: ForwardSpec): string {
-  const { listen, to, via } = forward
+function wordWildcard({ listen, to, ...forward }: ForwardSpec, via: string): string {
   const target = to.kind === 'socks' ? `whatever ${via} reaches` : `${formatTarget(to)} of ${via}`
   return `${formatListenSpec(listen)} here leads to ${target}${wordLimits(forward)}`
 }
 
 /** Part of what is agreed to: a limit that goes opens more. */
-function wordLimits({ allowFrom, allowTo, auth }: ForwardSpec): string {
+function wordLimits({
+  allowFrom,
+  allowTo,
+  auth,
+}: Pick<ForwardSpec, 'allowFrom' | 'allowTo' | 'auth'>): string {
   const from = allowFrom ? `, for ${allowFrom.join(' ')} only` : ''
   const to = allowTo ? `, of that ${allowTo.join(' ')} only` : ''
   return `${from}${to}${auth ? ', with a password' : ''}`
@@ -179,9 +222,15 @@ function withEnds(finding: Finding, section: Section, part: TrustPart): TrustPar
   return { ...part, written: words.join(', ') }
 }
 
-function variablesOfForward(finding: Finding, section: Section, name: string): TrustPart[] {
+function variablesOfForward(finding: Finding, section: Section, { name, kind }: ForwardSpec): TrustPart[] {
   const owner = { what: 'forward' as const, name }
-  const found = [find(section, 'via'), find(openSubsection(section, 'healthcheck'), 'path')]
+  const found = [
+    find(section, 'via'),
+    // The server hears it at the first connection; that of a remote forward is shown with it.
+    kind === 'remote' ? null : find(section, 'to'),
+    find(openSubsection(section, 'http'), 'host_header'),
+    find(openSubsection(section, 'healthcheck'), 'path'),
+  ]
   const paths = found.flatMap((one) => (one ? [one.path] : []))
   const options = valueAt(finding.reading.raw.value, pointer('forwards', name, HOST_OPTIONS))
   for (const [index, option] of (Array.isArray(options) ? options : []).entries()) {

@@ -90,10 +90,20 @@ class Bounded<T> {
   }
 }
 
-/** Whom the answer was meant for: an edit that leads elsewhere asks again. */
+/** Whom the answer was meant for: an edit that leads elsewhere, or believes another key, asks again. */
 function accountOf(host: WantedHost, question = ''): string {
-  const { user, hostname, port, jump, hostKeyAlias, proxyCommand } = host
-  return hash(['account', user, hostname, port, jump, hostKeyAlias, proxyCommand?.command, question])
+  const { user, hostname, port, jump, hostKeys, hostKeyAlias, proxyCommand } = host
+  return hash([
+    'account',
+    user,
+    hostname,
+    port,
+    jump,
+    hostKeys,
+    hostKeyAlias,
+    proxyCommand?.command,
+    question,
+  ])
 }
 
 function hash(parts: unknown[]): string {

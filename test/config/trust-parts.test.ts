@@ -40,6 +40,10 @@ test.each<[string, string[]]>([
       'strict_host_key_checking hosts.gw.strict_host_key_checking: accept-new for gw, without your ssh configuration',
     ],
   ],
+  [
+    host('{ strict_host_key_checking: no, hostname: h }'),
+    ['strict_host_key_checking hosts.gw.strict_host_key_checking: no for h'],
+  ],
   [host('{ global_known_hosts_file: /a }'), ['known_hosts hosts.gw.global_known_hosts_file: /a']],
   [
     forward('{ via: a, local: "*:9000", to: 80 }'),
@@ -83,6 +87,44 @@ test.each([
   [forward("'-J b,c -L 9000:x:80 a'")],
 ])('nothing has to be agreed to in %s', async (text) => {
   expect(await parts(text)).toEqual([])
+})
+
+// Whoever agreed meant one server: with other keys, or at another address, it is somebody else.
+test.each<[string, string]>([
+  ['{ password_env: T }', 'sends what T holds to gw'],
+  ['{ password_env: T, hostname: h, port: 22 }', 'sends what T holds to h:22'],
+  [
+    `{ password_env: T, hostname: h, host_keys: ["SHA256:${'a'.repeat(43)}"] }`,
+    `sends what T holds to h, known by SHA256:${'a'.repeat(43)}`,
+  ],
+])('a password goes to one server: %s', async (text, expected) => {
+  const [password] = await parts(host(text), { T: 'sekrit' })
+  expect(password).toBe(`password_env hosts.gw.password_env: ${expected}`)
+})
+
+test.each<[string, string]>([
+  ['{}', '9000 on gw leads to localhost:80 here'],
+  ['me@h:2222', '9000 on gw (h:2222) leads to localhost:80 here'],
+  [
+    `{ hostname: h, host_keys: ["SHA256:${'a'.repeat(43)}"] }`,
+    `9000 on gw (h, known by SHA256:${'a'.repeat(43)}) leads to localhost:80 here`,
+  ],
+])('this machine is opened to one server: %s', async (text, expected) => {
+  const file = `hosts: { gw: ${text} }\nforwards: { web: { via: gw, remote: 9000, to: 80 } }`
+  const remote = (await parts(file)).find((part) => part.startsWith('remote'))
+  expect(remote).toBe(`remote forwards.web.remote: ${expected}`)
+})
+
+test('what a variable brings into the name of a server belongs to what is agreed to, and is not shown', async () => {
+  const file = host('{ hostname: "${T}.evil", password_env: P }').replace('local: 9000', 'remote: 9000')
+  const { trust } = await loadWell(file, { env: { T: 'sekrit', P: 'x' } })
+  const shown = trust.map(({ kind, text, written }) => `${kind}: ${written ?? text}`)
+  expect(shown).toEqual([
+    'password_env: sends what P holds to ${T}.evil',
+    'variable: ${T}.evil, with what T holds',
+    'remote: 9000 on gw (${T}.evil) leads to localhost:80 here',
+  ])
+  expect(trust[2]!.text).toContain('sekrit.evil')
 })
 
 test('an override file and the defaults are the file, too', async () => {
@@ -129,6 +171,12 @@ test.each<[string, string[]]>([
   [host('{ proxy_jump: "${T}@evil" }'), ['hosts.gw.proxy_jump: ${T}@evil']],
   [forward('{ via: "${T}@evil", local: 9000, to: 80 }'), ['forwards.web.via: ${T}@evil']],
   [forward("'-L 9000:x:80 ${T}@evil'"), ['forwards.web.via: ${T}@evil']],
+  [forward('{ via: a, local: 9000, to: "${T}:80" }'), ['forwards.web.to: ${T}:80']],
+  [forward("'-L 9000:${T}:80 a'"), ['forwards.web.to: ${T}:80']],
+  [
+    forward('{ via: a, local: 9000, to: 80, http: { host_header: "${T}" } }'),
+    ['forwards.web.http.host_header: ${T}'],
+  ],
   [forward("'-L 9000:x:80 -l ${T} evil'"), ['forwards.web: ${T}']],
   [forward("'-L 9000:x:80 -J ${T}@evil acme'"), ['forwards.web: ${T}@evil']],
   [forward("'-L 9000:x:80 -o User=${T} evil'"), ['forwards.web: ${T}']],

@@ -56,6 +56,15 @@ describe('a password', () => {
     expect(server.seen).toEqual(['no', 'nor this', PASSWORD, PASSWORD])
   })
 
+  test('that was typed goes to nobody else: not where other keys are believed since then', async () => {
+    const server = await startPasswordServer()
+    const host = server.host()
+    await open(host, { ask: personWho([PASSWORD]).ask })
+    const edited = { ...host, hostKeys: [...(host.hostKeys ?? []), `SHA256:${'a'.repeat(43)}`] }
+    expect((await attempt(edited)).code).toBe('AUTH_NEEDS_PERSON')
+    expect(server.seen).toEqual([PASSWORD])
+  })
+
   test('three wrong ones are enough', async () => {
     const server = await startPasswordServer()
     const person = personWho(['1'], ['2'], ['3'], ['4'])
