@@ -14,6 +14,9 @@ import { checkedOf } from './checked.ts'
 import type { HostSlot } from './host-slot.ts'
 import { aborted } from './until.ts'
 
+/** How often an on-demand host is looked at whose use is waited for. */
+const lookAgainMs = 1_000
+
 /** What is asked about, as it is now. */
 export interface Subject {
   spec: WantedForward
@@ -88,17 +91,22 @@ export class Health {
 
   async #goOn(run: Run): Promise<void> {
     const { signal } = run.controller
+    const { intervalMs } = run.healthcheck
     while (!signal.aborted) {
-      if (this.#mayAsk(run)) await this.#once(run)
-      await aborted(signal, run.healthcheck.intervalMs)
+      const mayAsk = this.#mayAsk(run)
+      if (mayAsk) await this.#once(run)
+      await aborted(signal, mayAsk ? intervalMs : Math.min(intervalMs, lookAgainMs) * (0.5 + Math.random()))
     }
   }
 
-  /** A command's connections are anybody's: they must not be what keeps an on-demand host connected. */
+  /**
+   * A command's connections are anybody's: they must not be what keeps an on-demand host connected, nor may two commands
+   * take each other for somebody who uses it.
+   */
   #mayAsk({ healthcheck }: Run): boolean {
     const { slot } = this.#subject()
     if (healthcheck.check.type !== 'command' || slot.spec.connect === 'always') return true
-    return slot.current?.unusedSinceMs === null
+    return slot.current?.unusedSinceMs === null && slot.commandChecks === 0
   }
 
   async #once(run: Run): Promise<void> {
@@ -106,9 +114,11 @@ export class Health {
     const { spec, slot } = this.#subject()
     const { check, timeoutMs } = run.healthcheck
     const checked = checkedOf(spec, slot, { wakes: false })
+    if (check.type === 'command') slot.commandChecks += 1
     run.underWay = runCheck(check, checked, { limitMs: timeoutMs, signal }).then(() => null, problemOf)
     const problem = await run.underWay
     run.underWay = null
+    if (check.type === 'command') slot.commandChecks -= 1
     if (signal.aborted) return
     if (!problem) this.#passed(run)
     else if (isConclusive(problem)) this.#failed(run, problem)

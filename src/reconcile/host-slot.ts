@@ -95,6 +95,8 @@ export class HostSlot {
   readonly #end = new AbortController()
   /** Of the checks that go through it. */
   readonly checks = createLimit(checksAtOnce)
+  /** Checks under way that are commands of this machine, which connect through it as anybody does. */
+  commandChecks = 0
   readonly #waiting = new Waiting<HeldCarrier>()
   readonly #watchers = new Set<() => void>()
 

@@ -4,7 +4,7 @@ import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
 import { startEcho, startServer, startSource, type TestServer } from '../helpers/servers.ts'
 import { host, local, remote, wanted } from '../plan/wanted.ts'
-import { world } from './world.ts'
+import { openEcho, world } from './world.ts'
 
 const soon = () => AbortSignal.timeout(20_000)
 
@@ -99,12 +99,27 @@ test('failures of the start do not count, and a host that is lost says nothing o
   await eventually(() => expect(forward('web').health).toBe('unhealthy'))
 })
 
-test('checks keep no on-demand host connected, and wake none', async () => {
+test('checks wake no on-demand host, and keep none connected; a command is run only while somebody uses it', async () => {
   const { apply, forward, made } = world()
-  const server = await startEcho()
+  const [server, ports] = [await startEcho(), await freePorts(2)]
   const acme = host('acme', { connect: 'on_demand', disconnectAfterMs: 100 })
-  const port = await freePort()
-  await apply(wanted([local('web', port, { ...to(server.port), ...checked() })], [acme]))
+  const command = { type: 'command' as const, command: ['true'], environment: {}, folder: '/' }
+  const tool = { ...to(server.port), ...checked({ check: command }) }
+  await apply(
+    wanted(
+      [local('web', ports[0]!, { ...to(server.port), ...checked() }), local('tool', ports[1]!, tool)],
+      [acme],
+    ),
+  )
   await eventually(() => expect(forward('web').state).toBe('idle'))
   expect(made).toEqual([])
+  const client = await openEcho(ports[0]!)
+  expect(await client.says('hello')).toBe('hello')
+  await eventually(() =>
+    expect([forward('web').health, forward('tool').health]).toEqual(['healthy', 'healthy']),
+  )
+  client.destroy()
+  await eventually(() => expect(forward('web')).toMatchObject({ state: 'idle', health: 'unknown' }))
+  expect(made.length).toBe(1)
+  expect(made[0]!.isOpen()).toBe(false)
 })
