@@ -31,7 +31,8 @@ export async function runCommandLine(argv: string[], options: CommandLineOptions
   }
 }
 
-function buildProgram(options: CommandLineOptions, done: (exitCode: number) => void): Command {
+/** Nothing runs before it is told to parse; `done` is told the exit code. */
+export function buildProgram(options: CommandLineOptions, done: (exitCode: number) => void): Command {
   const program = new Command('tunnels')
     .description('SSH tunnels from a file: what Compose does for containers, for ssh -L, -R and -D')
     .version(options.version, '--version', 'print the version')
@@ -40,6 +41,7 @@ function buildProgram(options: CommandLineOptions, done: (exitCode: number) => v
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
+    .addHelpText('after', formatExamples(['tunnels up -d', 'tunnels status', 'tunnels help up']))
   addGlobalOptions(program)
   const add = verbAdder(program, options, done)
   addVerbs(add)
@@ -47,18 +49,20 @@ function buildProgram(options: CommandLineOptions, done: (exitCode: number) => v
 }
 
 type Run = (invocation: Invocation, names: string[], own: Record<string, unknown>) => Promise<number>
-type Add = (usage: string, description: string, run: Run, more?: More) => Command
+type Add = (usage: string, description: string, run: Run, more: More) => Command
 
 interface More {
+  /** Whole command lines, at the end of its help; a test parses each. */
+  examples: string[]
   hidden?: boolean
   followsByF?: boolean
 }
 
 /** Each verb takes the global options too, where it stands (but not in its own help: they are in the program's). */
 function verbAdder(program: Command, options: CommandLineOptions, done: (exitCode: number) => void): Add {
-  return (usage, description, run, { hidden = false, followsByF = false } = {}) => {
+  return (usage, description, run, { examples, hidden = false, followsByF = false }) => {
     const command = program.command(usage, { hidden }).description(description)
-    command.helpOption('--help', 'print help')
+    command.helpOption('--help', 'print help').addHelpText('after', formatExamples(examples))
     addGlobalOptions(command, { hidden: true, followsByF })
     return command.action(async (...args: unknown[]) => {
       const names = [args[0]].flat().filter((word) => typeof word === 'string')
@@ -68,6 +72,11 @@ function verbAdder(program: Command, options: CommandLineOptions, done: (exitCod
       done(await run(invocation, names, own).catch(failed))
     })
   }
+}
+
+function formatExamples(examples: readonly string[]): string {
+  const title = examples.length > 1 ? 'Examples' : 'Example'
+  return ['', `${title}:`, ...examples.map((line) => `  $ ${line}`)].join('\n')
 }
 
 function addVerbs(add: Add): void {
@@ -84,6 +93,7 @@ function addVerbs(add: Add): void {
       }
       return verb.up(invocation, { names, detach, watch, dryRun, ...waiting, trust: own.trust === true })
     },
+    { examples: ['tunnels up', 'tunnels up -d web', 'tunnels up --wait --wait-timeout 2m'] },
   )
   up.option(
     '-d, --detach',
@@ -103,17 +113,28 @@ function addVerbs(add: Add): void {
       const drain = (own.drain as string | undefined) ?? null
       return verb.down(invocation, { names, drain, all: own.all === true })
     },
+    { examples: ['tunnels down', 'tunnels down web --drain 30s'] },
   )
     .option('--drain <duration>', 'let open connections finish first, at most this long (30s)')
     .option('--all', 'every project of this user')
-  add('plan [NAME...]', 'show what `up` would change, and why', async (invocation, names, own) => {
-    const verb = await import('./plan.ts')
-    return verb.plan(invocation, { names, detailedExitcode: own.detailedExitcode === true, asUp: false })
-  }).option('--detailed-exitcode', 'exit with 0 for no changes, 2 for changes, 1 for an error')
-  add('status [NAME...]', 'show hosts and forwards as they are now', async (invocation, names, own) => {
-    const verb = await import('./status.ts')
-    return verb.status(invocation, { names, check: own.check === true, watch: own.watch === true })
-  })
+  add(
+    'plan [NAME...]',
+    'show what `up` would change, and why',
+    async (invocation, names, own) => {
+      const verb = await import('./plan.ts')
+      return verb.plan(invocation, { names, detailedExitcode: own.detailedExitcode === true, asUp: false })
+    },
+    { examples: ['tunnels plan', 'tunnels plan --detailed-exitcode'] },
+  ).option('--detailed-exitcode', 'exit with 0 for no changes, 2 for changes, 1 for an error')
+  add(
+    'status [NAME...]',
+    'show hosts and forwards as they are now',
+    async (invocation, names, own) => {
+      const verb = await import('./status.ts')
+      return verb.status(invocation, { names, check: own.check === true, watch: own.watch === true })
+    },
+    { examples: ['tunnels status --watch', 'tunnels status --check web'] },
+  )
     .alias('ps')
     .option('--check', 'exit with 1 unless all are open (or idle) and none is unhealthy')
     .option('--watch', 'go on showing it as it changes')
@@ -121,17 +142,33 @@ function addVerbs(add: Add): void {
 }
 
 function addSmallVerbs(add: Add): void {
-  add('restart [NAME...]', 'close and open again', async (invocation, names, own) =>
-    (await import('./restart.ts')).restart(invocation, { names, trust: own.trust === true }),
+  add(
+    'restart [NAME...]',
+    'close and open again',
+    async (invocation, names, own) =>
+      (await import('./restart.ts')).restart(invocation, { names, trust: own.trust === true }),
+    { examples: ['tunnels restart web'] },
   ).option('--trust', 'accept what this file may do, without asking')
-  add('reload', 'read the file again, now', async (invocation, _names, own) =>
-    (await import('./reload.ts')).reload(invocation, { trust: own.trust === true }),
+  add(
+    'reload',
+    'read the file again, now',
+    async (invocation, _names, own) =>
+      (await import('./reload.ts')).reload(invocation, { trust: own.trust === true }),
+    { examples: ['tunnels reload'] },
   ).option('--trust', 'accept what this file may do, without asking')
-  add('doctor [NAME...]', 'go through each step, and say what is wrong', async (invocation, names, own) =>
-    (await import('./doctor.ts')).doctor(invocation, { names, trust: own.trust === true }),
+  add(
+    'doctor [NAME...]',
+    'go through each step, and say what is wrong',
+    async (invocation, names, own) =>
+      (await import('./doctor.ts')).doctor(invocation, { names, trust: own.trust === true }),
+    { examples: ['tunnels doctor', 'tunnels doctor web'] },
   ).option('--trust', 'accept what this file may do, without asking')
-  add('hostkeys [HOST...]', 'the keys of hosts, as a block for the file', async (invocation, names, own) =>
-    (await import('./hostkeys.ts')).hostkeys(invocation, { names, scan: own.scan === true }),
+  add(
+    'hostkeys [HOST...]',
+    'the keys of hosts, as a block for the file',
+    async (invocation, names, own) =>
+      (await import('./hostkeys.ts')).hostkeys(invocation, { names, scan: own.scan === true }),
+    { examples: ['tunnels hostkeys', 'tunnels hostkeys --scan bastion'] },
   ).option('--scan', 'ask the servers, instead of known_hosts; nobody vouches for what they say')
   const runLogs: Run = async (invocation, names, own) => {
     const { follow, lines, since } = own as { follow?: true; lines?: string; since?: string }
@@ -143,12 +180,18 @@ function addSmallVerbs(add: Add): void {
       since: since ?? null,
     })
   }
-  add('logs [NAME...]', 'show what has happened', runLogs, { followsByF: true })
+  add('logs [NAME...]', 'show what has happened', runLogs, {
+    followsByF: true,
+    examples: ['tunnels logs -f', 'tunnels logs web --since 10m'],
+  })
     .option('-f, --follow', 'and go on with what happens')
     .option('-n, --lines <count>', 'the last so many lines (100), or `all`')
     .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
-  add('port <name>', 'where a forward listens', async (invocation, [name = '']) =>
-    (await import('./port.ts')).port(invocation, name),
+  add(
+    'port <name>',
+    'where a forward listens',
+    async (invocation, [name = '']) => (await import('./port.ts')).port(invocation, name),
+    { examples: ['tunnels port web'] },
   )
   add(
     'env [NAME...]',
@@ -157,16 +200,24 @@ function addSmallVerbs(add: Add): void {
       const verb = await import('./env.ts')
       return verb.env(invocation, { names, format: (own.format as string | undefined) ?? null })
     },
+    { examples: ['eval "$(tunnels env)"', 'tunnels env web --format dotenv > .env.tunnels'] },
   ).option('--format <format>', 'shell (the default), dotenv or json')
-  add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation))
+  add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation), {
+    examples: ['tunnels ls'],
+  })
   add(
     'config',
     'print the file as it is understood; with --quiet only check it',
     async (invocation, _, own) =>
       (await import('./config.ts')).config(invocation, { checkOnly: false, withOrigin: own.origin === true }),
+    { examples: ['tunnels config', 'tunnels config --origin'] },
   ).option('--origin', 'print every value in effect, with where it comes from')
-  add('validate', 'check the file, warnings included', async (invocation) =>
-    (await import('./config.ts')).config(invocation, { checkOnly: true, withOrigin: false }),
+  add(
+    'validate',
+    'check the file, warnings included',
+    async (invocation) =>
+      (await import('./config.ts')).config(invocation, { checkOnly: true, withOrigin: false }),
+    { examples: ['tunnels validate -f tunnels.yaml'] },
   )
   add(
     'trust',
@@ -175,6 +226,7 @@ function addSmallVerbs(add: Add): void {
       const verb = await import('./trust.ts')
       return verb.trust(invocation, { list: own.list === true, revoke: own.revoke === true })
     },
+    { examples: ['tunnels trust', 'tunnels trust --revoke'] },
   )
     .option('--list', 'of every project')
     .option('--revoke', 'trust nothing of this project any more')
@@ -182,15 +234,26 @@ function addSmallVerbs(add: Add): void {
     'export <format>',
     'print the same tunnels for systemd, launchd, compose or kubernetes',
     async (invocation, [format = '']) => (await import('./export.ts')).exportTo(invocation, format),
+    { examples: ['tunnels export systemd > shop.service'] },
   )
-  add('schema', 'print the JSON Schema of tunnels.yaml', async (invocation) =>
-    (await import('./schema.ts')).schema(invocation),
+  add(
+    'schema',
+    'print the JSON Schema of tunnels.yaml',
+    async (invocation) => (await import('./schema.ts')).schema(invocation),
+    { examples: ['tunnels schema > tunnels.schema.json'] },
   )
-  add('demo', 'show it at work, against an SSH server of its own', async (invocation, _names, own) =>
-    (await import('./demo.ts')).demo(invocation, { once: own.once === true }),
+  add(
+    'demo',
+    'show it at work, against an SSH server of its own',
+    async (invocation, _names, own) =>
+      (await import('./demo.ts')).demo(invocation, { once: own.once === true }),
+    { examples: ['tunnels demo'] },
   ).option('--once', 'end by itself')
   const supervise: Run = async (invocation) => (await import('./supervise.ts')).supervise(invocation)
-  add('__supervise <file>', 'what `up -d` leaves in the background', supervise, { hidden: true })
+  add('__supervise <file>', 'what `up -d` leaves in the background', supervise, {
+    hidden: true,
+    examples: [],
+  })
 }
 
 function invocationOf(program: Command, command: Command, given: CommandLineOptions): Invocation {
