@@ -3,6 +3,7 @@
 
 import { createConnection } from 'node:net'
 import { BlobReader, blobString, uint32 } from './blob.ts'
+import type { SessionProof } from './internals.ts'
 import { type PublicKey, publicKeyOf } from './public-key.ts'
 
 export interface AgentKeys {
@@ -14,36 +15,53 @@ export interface AgentKeys {
 /** Never rejects; an agent that answers later than that is as good as none. */
 export async function listAgentKeys(socketPath: string, timeoutMs: number): Promise<AgentKeys> {
   try {
-    const answer = await ask(socketPath, Buffer.of(REQUEST_IDENTITIES), AbortSignal.timeout(timeoutMs))
-    return { keys: readIdentities(answer), note: null }
+    const [answer] = await ask(socketPath, [Buffer.of(REQUEST_IDENTITIES)], AbortSignal.timeout(timeoutMs))
+    return { keys: readIdentities(answer!), note: null }
   } catch {
     return { keys: [], note: `The agent at ${socketPath} does not answer.` }
   }
 }
 
-/**
- * The whole signature blob. `algorithm` is what it has to be (an agent may need telling, and may not listen).
- * Rejects when the agent refuses or `signal` fires.
- */
+/** It has been asked, and will not. */
+export class AgentRefusal extends Error {}
+
+export interface AgentSigning {
+  /** The public key. */
+  blob: Buffer
+  data: Buffer
+  /** What the signature has to be (an agent may need telling, and may not listen). */
+  algorithm: string
+  /** Whom it is for, without which nothing is signed with keys of `ssh-add -h`; null: not known. */
+  session: SessionProof | null
+}
+
+/** The whole signature blob. Rejects when the agent refuses (AgentRefusal), fails, or `signal` fires. */
 export async function signWithAgent(
   socketPath: string,
-  blob: Buffer,
-  data: Buffer,
-  algorithm: string,
+  { blob, data, algorithm, session }: AgentSigning,
   signal: AbortSignal,
 ): Promise<Buffer> {
   const request = [Buffer.of(SIGN_REQUEST), blobString(blob), blobString(data), uint32(flagsFor(algorithm))]
-  const reader = new BlobReader(await ask(socketPath, Buffer.concat(request), signal))
-  if (reader.byte() !== SIGN_RESPONSE) throw new Error('the agent refused')
+  const requests = [...(session ? [bindRequest(session)] : []), Buffer.concat(request)]
+  const reader = new BlobReader((await ask(socketPath, requests, signal)).at(-1)!)
+  if (reader.byte() !== SIGN_RESPONSE) throw new AgentRefusal('the agent refused')
   const signature = reader.string()
   if (new BlobReader(signature).text() !== algorithm) throw new Error('the agent signed in another way')
   return signature
+}
+
+/** PROTOCOL.agent of OpenSSH, 1. Agents that do not know it say no, which does not matter. */
+function bindRequest({ hostKey, sessionId, signature }: SessionProof): Buffer {
+  const isForwarding = Buffer.of(0)
+  const fields = ['session-bind@openssh.com', hostKey, sessionId, signature].map(blobString)
+  return Buffer.concat([Buffer.of(EXTENSION), ...fields, isForwarding])
 }
 
 const REQUEST_IDENTITIES = 11
 const IDENTITIES_ANSWER = 12
 const SIGN_REQUEST = 13
 const SIGN_RESPONSE = 14
+const EXTENSION = 27
 
 /** As OpenSSH's authfd.c. */
 const LONGEST_ANSWER = 256 * 1024
@@ -63,12 +81,14 @@ function readIdentities(answer: Buffer): PublicKey[] {
   return keys.filter((key) => key !== null)
 }
 
-/** One request and its answer, over a connection of its own. */
-function ask(socketPath: string, request: Buffer, signal: AbortSignal): Promise<Buffer> {
+/** Requests, one after the other over a connection of its own, and the answer to each. */
+function ask(socketPath: string, requests: readonly Buffer[], signal: AbortSignal): Promise<Buffer[]> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
-    const socket = createConnection(socketPath, () => socket.write(blobString(request)))
-    let answer = Buffer.alloc(0)
+    const answers: Buffer[] = []
+    let received = Buffer.alloc(0)
+    const send = () => socket.write(blobString(requests[answers.length]!))
+    const socket = createConnection(socketPath, send)
     const abort = () => finish(() => reject(signal.reason))
     const finish = (settle: () => void) => {
       signal.removeEventListener('abort', abort)
@@ -79,11 +99,15 @@ function ask(socketPath: string, request: Buffer, signal: AbortSignal): Promise<
     socket.on('error', (error) => finish(() => reject(error)))
     socket.on('close', () => finish(() => reject(new Error('the agent hung up'))))
     socket.on('data', (chunk) => {
-      answer = Buffer.concat([answer, chunk])
-      if (answer.length < 4) return
-      const length = answer.readUInt32BE()
+      received = Buffer.concat([received, chunk])
+      if (received.length < 4) return
+      const length = received.readUInt32BE()
       if (length > LONGEST_ANSWER) return finish(() => reject(new Error('too long an answer')))
-      if (answer.length >= 4 + length) finish(() => resolve(answer.subarray(4, 4 + length)))
+      if (received.length < 4 + length) return
+      answers.push(received.subarray(4, 4 + length))
+      received = received.subarray(4 + length)
+      if (answers.length === requests.length) finish(() => resolve(answers))
+      else send()
     })
   })
 }

@@ -57,6 +57,16 @@ export function agentProblem(host: WantedHost, { from, publicKey }: Identity): P
   }
 }
 
+/** The server has no part in it, and another try would come to the same. */
+export function agentRefusalProblem(host: WantedHost, { from, publicKey }: Identity): Problem {
+  return {
+    code: 'AUTH_FAILED',
+    summary: `${host.name} takes a key that its agent refuses to sign with (${from})`,
+    ...(publicKey && { detail: describeKey(publicKey, from) }),
+    hint: 'The agent is locked (`ssh-add -X` opens it), or the key is confirmed each time (`ssh-add -c`) and was not, or it is for other hosts (`ssh-add -h`). Then `tunnels up` asks it again',
+  }
+}
+
 /** `ssh-ed25519 SHA256:… (from)`. */
 export function describeKey(key: PublicKey, from: string): string {
   return `${key.type} ${keyFingerprint(key)} (${from})`
@@ -96,13 +106,13 @@ function detailOf({ host, methods, tried, told, notes, said }: Refusal): string 
   ].join('\n')
 }
 
-const CANNOT = ['gssapi-with-mic', 'hostbased']
+const CANNOT = /^(gssapi-|hostbased)/
 
 function hintFor({ host, methods, tried, needs, isVariableRefused, said }: Refusal): string {
   if (said !== null && /too many/i.test(said))
     return `So that only the right key is offered, ${howToSet(host, 'identities_only: true, identity_file: ~/.ssh/KEY')}`
-  if (methods.length > 0 && methods.every((method) => CANNOT.includes(method)))
-    return `tunnels cannot log in by ${methods.join(' or ')}, which is all that this server takes: \`ssh\` can`
+  if (methods.length > 0 && methods.every((method) => CANNOT.test(method)))
+    return `tunnels cannot log in by ${methods.join(' or ')}, which is all that this server takes: \`ssh\` can. Or let its sshd_config say \`PubkeyAuthentication yes\`, and have your key added there`
   if (isVariableRefused)
     return 'Look whether the variable of password_env (or its line in .env) holds the password of this account'
   if (methods.length > 0 && !methods.includes('publickey'))

@@ -7,7 +7,7 @@ import type { Question } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { agentProblem, authProblem } from './auth-problem.ts'
 import type { CredentialOptions, Credentials } from './credentials.ts'
-import type { OfferedKey } from './internals.ts'
+import type { OfferedKey, SessionProof } from './internals.ts'
 import { KeyOffers } from './key-offers.ts'
 import { KeyboardInteractive, questionOf, type Round } from './keyboard-interactive.ts'
 import { Passwords } from './password.ts'
@@ -26,6 +26,8 @@ export class Authentication {
   giveUp: () => void = () => {}
   /** How the connection offers keys; see internals.ts. */
   offerKey: (key: OfferedKey) => unknown = () => null
+  /** What an agent may want to see before it signs. */
+  session: SessionProof | null = null
   readonly #host: WantedHost
   readonly #options: CredentialOptions
   readonly #order: Method[]
@@ -52,6 +54,7 @@ export class Authentication {
       user: host.user,
       credentials,
       offerKey: (key) => this.offerKey(key),
+      session: () => this.session,
       showSoon: (question, delayMs) => this.#showSoon(question, delayMs),
       over: this.#over.signal,
     })

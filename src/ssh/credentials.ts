@@ -1,11 +1,14 @@
 // Which keys are offered to a host, and in which order: that of ssh (sshconnect2.c, pubkey_prepare), from
 // CertificateFile, IdentityFile, IdentitiesOnly and IdentityAgent. Found out before connecting; offering is auth.ts's.
 
+import { ProblemError } from '../model/problem.ts'
 import type { Ask } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { type AgentKeys, listAgentKeys, signWithAgent } from './agent.ts'
+import { type AgentKeys, AgentRefusal, listAgentKeys, signWithAgent } from './agent.ts'
 import { userKeyAlgorithms } from './algorithms.ts'
+import { agentRefusalProblem } from './auth-problem.ts'
 import { type KeyFile, type KeyFiles, loadKeyFiles } from './identity.ts'
+import type { SessionProof } from './internals.ts'
 import { printable } from './printable.ts'
 import { publicHalfOf, signWithKey } from './private-key.ts'
 import { isOfKnownKind, type PublicKey } from './public-key.ts'
@@ -25,7 +28,7 @@ export interface Identity {
   /** For one that is not known: asks for the passphrase. */
   reveal(): Promise<PublicKey | null>
   /** The whole signature blob, by an algorithm without `cert` in its name. */
-  sign(data: Buffer, algorithm: string): Promise<Buffer>
+  sign(data: Buffer, algorithm: string, session: SessionProof | null): Promise<Buffer>
 }
 
 /** What one attempt may offer, found out before connecting. */
@@ -75,7 +78,7 @@ function orderIdentities(
   host: WantedHost,
   options: CredentialOptions,
 ): Identity[] {
-  const inAgent = held.map((key) => agentIdentity(host.agent!, key, options.signal))
+  const inAgent = held.map((key) => agentIdentity(host, key, options.signal))
   const inFiles = files.map((file) => ({ file, own: fileIdentity(file, host, options) }))
   const signers = [...inAgent, ...inFiles.flatMap(({ own }) => own)]
   const fromFiles = inFiles.flatMap(({ file, own }) => [...own, ...besideOf(file, host, signers, own)])
@@ -90,14 +93,21 @@ function orderIdentities(
   return inOrder.filter((identity, index) => isFirst(identity, index, inOrder))
 }
 
-function agentIdentity(socketPath: string, publicKey: PublicKey, signal: AbortSignal): Identity {
-  return {
+function agentIdentity(host: WantedHost, publicKey: PublicKey, signal: AbortSignal): Identity {
+  const identity: Identity = {
     publicKey,
     from: `agent: ${printable(publicKey.comment) || 'no comment'}`,
     isInAgent: true,
     reveal: async () => publicKey,
-    sign: (data, algorithm) => signWithAgent(socketPath, publicKey.blob, data, algorithm, signal),
+    sign: (data, algorithm, session) =>
+      signWithAgent(host.agent!, { blob: publicKey.blob, data, algorithm, session }, signal).catch(
+        (error) => {
+          signal.throwIfAborted()
+          throw error instanceof AgentRefusal ? new ProblemError(agentRefusalProblem(host, identity)) : error
+        },
+      ),
   }
+  return identity
 }
 
 /** None when the file is of use only together with an agent. */

@@ -9,12 +9,20 @@ import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
 import { gatherWrites } from './gather.ts'
-import { howToSet, placeInFile } from './host-in-file.ts'
+import { placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { fingerprint } from './host-key-problem.ts'
-import { intercept, offerKeysOf, silence, watchAuthFailures, watchServerSigAlgs } from './internals.ts'
+import {
+  intercept,
+  offerKeysOf,
+  silence,
+  watchAuthFailures,
+  watchProof,
+  watchServerSigAlgs,
+} from './internals.ts'
 import type { Round } from './keyboard-interactive.ts'
 import { typeInside } from './known-hosts.ts'
+import { type Mismatch, mismatchProblem } from './mismatch-problem.ts'
 import { printable } from './printable.ts'
 
 export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
@@ -66,6 +74,10 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
       settle()
     }
     let isProven = false
+    let proof: ReturnType<typeof watchProof> | null = null
+    const onHostKey = (key: Buffer) => {
+      proof ??= watchProof(client, key)
+    }
     progress.step = 'waiting for the banner'
     signal.addEventListener('abort', abort, { once: true })
     stream.on('error', () => {})
@@ -78,6 +90,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     client.once('handshake', () => {
       isProven = hostKey.accepted
       if (isProven) options.onProven()
+      authentication.session = proof?.() ?? null
       progress.step = 'authentication'
     })
     client.once('ready', () => {
@@ -87,7 +100,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
     })
     gatherWrites(stream)
     try {
-      client.connect(configFor(options, heard))
+      client.connect(configFor(options, heard, onHostKey))
     } catch (error) {
       return fail(explain(options, heard, error as Error))
     }
@@ -118,13 +131,14 @@ interface Ssh2Error extends Error {
   code?: string | number
 }
 
-function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
+function configFor(options: HandshakeOptions, heard: Heard, onHostKey: (key: Buffer) => void): ConnectConfig {
   const { host, stream, hostKey, authentication, algorithms, progress } = options
   type Proceed = (method: AnyAuthMethod | false) => void
   const next = (methods: string[] | null, _partial: boolean | null, proceed: Proceed) =>
     authentication.next(methods, proceed)
   const verify = (key: Buffer) => {
     progress.hostKey = `${typeInside(key) ?? 'a key'} ${fingerprint(key)}`
+    onHostKey(key)
     return hostKey.accept(key) === true
   }
   return {
@@ -142,9 +156,6 @@ function configFor(options: HandshakeOptions, heard: Heard): ConnectConfig {
     debug: (message: string) => heard.onDebug(message),
   } as ConnectConfig
 }
-
-/** Longer than any list of algorithms that somebody could compare. */
-const LIST_LENGTH = 1_000
 
 /** What may come before a banner; ssh2 reads it all again with each piece of it. */
 const GREETING_BYTES = 64 * 1024
@@ -187,14 +198,10 @@ class Heard {
   }
 
   /** The last pair of lists compared: where they have nothing in common, this is why. */
-  get lastLists(): string {
-    const last = this.#lists.slice(-2)
-    return last
-      .map(
-        ({ side, what, names }) =>
-          `${side === 'local' ? 'Offered here' : 'The server has'} (${what}): ${printable(names, LIST_LENGTH)}`,
-      )
-      .join('\n')
+  get lastLists(): Mismatch | null {
+    const [local, remote] = this.#lists.slice(-2)
+    if (!local || !remote || local.what !== remote.what) return null
+    return { what: local.what, ours: local.names, theirs: remote.names }
   }
 }
 
@@ -209,7 +216,8 @@ function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Pro
     return lostProblem(host, progress.step, String(error.code ?? printable(error.message)))
   if (typeof error.code === 'number') return lostProblem(host, progress.step, printable(error.message))
   if (progress.step === 'waiting for the banner') return endedProblem(options, heard)
-  return mismatchProblem(host, heard, error)
+  const kind = /no matching (.+)$/i.exec(error.message)?.[1]
+  return kind === undefined ? strangeProblem(host, error) : mismatchProblem(host, kind, heard.lastLists)
 }
 
 function endedProblem({ host, progress }: HandshakeOptions, heard: Heard): Problem {
@@ -242,18 +250,9 @@ function lostProblem(host: WantedHost, step: Step, cause: string): Problem {
   }
 }
 
-function mismatchProblem(host: WantedHost, heard: Heard, error: Error): Problem {
-  const matching = /no matching (.+)$/i.exec(error.message)?.[1]
+function strangeProblem({ name }: WantedHost, error: Error): Problem {
   return {
     code: 'HOST_PROTOCOL',
-    summary: matching
-      ? `${host.name} and tunnels have no ${printable(matching)} in common`
-      : `${host.name} and tunnels do not understand each other: ${printable(error.message)}`,
-    ...(matching ? { detail: heard.lastLists } : {}),
-    ...(matching
-      ? {
-          hint: `ciphers, macs, kex_algorithms and host_key_algorithms decide what is offered: to add one, ${howToSet(host, 'KEYWORD: +NAME')}`,
-        }
-      : {}),
+    summary: `${name} and tunnels do not understand each other: ${printable(error.message)}`,
   }
 }

@@ -30,6 +30,7 @@ export interface PacketCipher {
 
 interface Exchange {
   sessionID?: unknown
+  _sig?: unknown
   setDHParams?: (prime: unknown, generator: unknown) => void
 }
 
@@ -417,6 +418,29 @@ function sendPublicKey(protocol: Protocol, user: string, key: OfferedKey, sign: 
   sign(Buffer.concat([session, request]), (signature) =>
     send(Buffer.concat([request, blobString(signature)])),
   )
+}
+
+/** That whoever holds the host key has signed the session: what an agent is shown (PROTOCOL.agent of OpenSSH, 1). */
+export interface SessionProof {
+  hostKey: Buffer
+  sessionId: Buffer
+  signature: Buffer
+}
+
+/**
+ * To be called when the server shows its first host key, which it has signed the exchange with: what is returned, when that
+ * signature was found to be right, which makes the exchange the session. Later ones sign something else. Null where ssh2 has
+ * another shape.
+ */
+export function watchProof(client: Client, shown: Buffer): () => SessionProof | null {
+  const hostKey = Buffer.from(shown)
+  const { _sig: signed } = insides(client)._protocol?._kex ?? {}
+  const signature = Buffer.isBuffer(signed) ? Buffer.from(signed) : null
+  return () => {
+    const sessionId = insides(client)._protocol?._kex?.sessionID
+    if (signature === null || !Buffer.isBuffer(sessionId)) return null
+    return { hostKey, sessionId: Buffer.from(sessionId), signature }
+  }
 }
 
 /** Ends the debug output, which costs a formatted string a packet. */

@@ -6,7 +6,7 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Question } from '../model/prompt.ts'
 import { describeKey } from './auth-problem.ts'
 import { algorithmsOf, type Credentials, type Identity } from './credentials.ts'
-import type { OfferedKey } from './internals.ts'
+import type { OfferedKey, SessionProof } from './internals.ts'
 import { OneKeyAgent } from './one-key-agent.ts'
 import { keyFingerprint, type PublicKey, plainType } from './public-key.ts'
 
@@ -18,6 +18,7 @@ export interface KeyOffersOptions {
   credentials: Credentials
   /** What stands for a key in ssh2's hands; null: it cannot be offered. */
   offerKey: (key: OfferedKey) => unknown
+  session: () => SessionProof | null
   /** Shows what wants no answer, until the returned function is called. */
   showSoon: (question: Question, delayMs: number) => () => void
   /** Nothing is sent any more. */
@@ -92,11 +93,11 @@ export class KeyOffers {
   }
 
   async #sign(identity: Identity, data: Buffer, algorithm: string): Promise<Buffer> {
-    const { over, showSoon } = this.#options
+    const { over, session, showSoon } = this.#options
     const stop = identity.isInAgent ? showSoon(agentQuestion(identity), AGENT_PATIENCE_MS) : () => {}
     this.waitsFor = identity.isInAgent ? identity : null
     try {
-      const signature = await identity.sign(data, plainType(algorithm))
+      const signature = await identity.sign(data, plainType(algorithm), session())
       return over.aborted ? await new Promise<never>(() => {}) : signature
     } catch (error) {
       this.#keep(identity, error, true)

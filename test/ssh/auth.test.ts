@@ -203,6 +203,26 @@ describe('keys from an agent', () => {
     await open({ ...host, agent })
   })
 
+  test.each(['ed25519', 'rsa', 'ecdsa'] as const)(
+    'a key that is for one host only is signed with for that one, which shows its %s key, and for no other',
+    async (type) => {
+      const key = await newKey()
+      const [right, wrong] = await Promise.all(
+        ['for it', 'for another'].map(() => startSshd({ authorizedKeys: [key.line], hostKeys: [type] })),
+      )
+      const known = testFolder().write('known', `here ${right!.hostPublicKeys[0]}\n`)
+      const agent = await startAgent({ ...key, words: ['-H', known, '-h', 'here'] })
+      const change = { agent, identityFiles: [], identitiesOnly: false }
+      await open(hostFor(right!, change))
+      const problem = await attempt(hostFor(wrong!, change))
+      expect(problem).toMatchObject({
+        code: 'AUTH_FAILED',
+        summary: 'acme takes a key that its agent refuses to sign with (agent: tunnels-test)',
+      })
+      expect(problem.hint).toContain('ssh-add -h')
+    },
+  )
+
   test('one that is stuck is left alone after a while', async () => {
     const agent = testFolder().join('stuck')
     await startServer((socket) => socket.resume(), { path: agent })

@@ -9,6 +9,7 @@ import { testFolder } from '../helpers/folder.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startEcho, startServer } from '../helpers/servers.ts'
 import { makeKey, startSshd } from '../helpers/sshd.ts'
+import { certify, newKey } from './keys.ts'
 import { exchange, hostFor, NEVER, NOBODY, open, problemFrom } from './support.ts'
 
 const attempt = (host: WantedHost) => problemFrom(connect(host, { signal: NEVER }))
@@ -168,6 +169,32 @@ describe('why it does not connect', () => {
     const problem = await attempt(hostFor(server, { ciphers: 'aes128-ctr' }))
     expect(problem.code).toBe('HOST_PROTOCOL')
     expect(problem.detail).toMatch(/Offered here .*aes128-ctr\n.*The server has .*aes256-ctr/s)
+    expect(problem.hint).toContain('set `ciphers: +aes256-ctr` in hosts.acme')
+  })
+
+  test('post-quantum key exchange only, host certificates only, GSSAPI only: what is wrong, and which line helps', async () => {
+    const hostKey = await newKey()
+    const certified = [
+      `HostKey ${hostKey.path}`,
+      `HostCertificate ${await certify(await newKey(), hostKey, 'localhost', '-h')}`,
+      'HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com',
+    ]
+    const off = ['PubkeyAuthentication no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no']
+    const [quantum, certificate, gssapi] = await Promise.all([
+      startSshd({ config: ['KexAlgorithms sntrup761x25519-sha512@openssh.com'] }),
+      startSshd({ config: certified }),
+      startSshd({ config: [...off, 'GSSAPIAuthentication yes'] }),
+    ])
+    const hints = await Promise.all(
+      [quantum, certificate, gssapi].map(async (server) => (await attempt(hostFor(server))).hint),
+    )
+    expect(hints).toEqual([
+      'It exchanges keys in post-quantum ways only, which tunnels cannot: `ssh` can. Or let its sshd_config say `KexAlgorithms +curve25519-sha256`',
+      'It shows nothing but a host certificate, which tunnels cannot check: `ssh` can. Or let its sshd_config say `HostKeyAlgorithms +ssh-ed25519`',
+      expect.stringMatching(
+        /^tunnels cannot log in by gssapi-.*, which is all that this server takes: `ssh` can\. Or .*`PubkeyAuthentication yes`/,
+      ),
+    ])
   })
 
   test('a list of which nothing is supported is a problem that names it', async () => {

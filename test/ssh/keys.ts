@@ -43,15 +43,15 @@ export async function fingerprintOf(file: string): Promise<string> {
   return (await run('ssh-keygen', ['-lf', file])).stdout.split(' ')[1]!
 }
 
-/** Holds the keys in this order; ended after the test. */
-export async function startAgent(...keys: Pick<Key, 'path'>[]): Promise<string> {
+/** Holds the keys in this order, each added with the words that ssh-add(1) takes before it; ended after the test. */
+export async function startAgent(...keys: (Pick<Key, 'path'> & { words?: string[] })[]): Promise<string> {
   const socket = join(testFolder().path, 'agent')
   const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
   atEnd(() => void child.kill())
   const env = { ...process.env, SSH_AUTH_SOCK: socket }
   // The file is there a moment before anybody listens on it; 2 is ssh-add's word for that.
   await eventually(() => spawnSync('ssh-add', ['-l'], { env }).status !== 2)
-  for (const { path } of keys) execFileSync('ssh-add', ['-q', path], { env })
+  for (const { path, words = [] } of keys) execFileSync('ssh-add', ['-q', ...words, path], { env })
   return socket
 }
 
