@@ -31,7 +31,8 @@ async function startPages(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-const quick = { interval: '100ms', retries: 2 }
+/** Often, and with patience: a machine that is busy is no target that is down. */
+const quick = { interval: '100ms', retries: 2, timeout: '30s' }
 const page = (path: string, more = {}) => ({ type: 'http', path, ...quick, ...more })
 const command = (...words: string[]) => ({ type: 'command', command: words, ...quick })
 
@@ -102,7 +103,7 @@ test('each check says what is behind its forward, and leaves nothing behind', as
   expect((await tunnels.run(['status', '--check', 'fails'])).code).toBe(1)
   await tunnels.down()
   expect(processesWith(tunnels.folder).filter(({ command }) => command.includes('sleep 1000'))).toEqual([])
-  expect(echo.open()).toBe(0)
+  await eventually(() => echo.open() === 0)
 })
 
 test('health follows its target, and a changed healthcheck interrupts nothing', async () => {
@@ -185,7 +186,7 @@ describe('up --wait', () => {
     expect(forwards.find(({ name }) => name === 'page')!.health).toBe('healthy')
     expect(echo.connections()).toBeGreaterThanOrEqual(3)
 
-    const ill = await wait('--wait-timeout', '1s', '--json', 'seems', 'deaf', 'fails')
+    const ill = await wait('--wait-timeout', '3s', '--json', 'seems', 'deaf', 'fails')
     const { problems } = JSON.parse(ill.stdout) as { problems: Problem[] }
     expect({ code: ill.code, codes: problems.map(({ code }) => code) }).toEqual({
       code: 1,
