@@ -134,11 +134,15 @@ function formatTroubles(status: Status, options: StatusViewOptions): string[] {
   const rows = [...status.hosts, ...status.forwards]
   const named = new Set<string>()
   const lines = configTroubles(status, options.color)
-  for (const { name, problem } of rows) {
+  for (const row of rows) {
+    const { name, problem } = row
     // A forward that waits for its host has its host's problem: once is enough.
     if (!problem || named.has(problem.summary)) continue
     named.add(problem.summary)
-    lines.push(...formatTrouble(name, problem, options.color))
+    lines.push(
+      ...formatTrouble(name, problem, options.color),
+      ...('endpoint' in row ? nextTry(row, options) : []),
+    )
   }
   return [
     ...lines,
@@ -146,6 +150,13 @@ function formatTroubles(status: Status, options: StatusViewOptions): string[] {
     ...turnedAway(status),
     ...configWarnings(status, options.color),
   ]
+}
+
+/** Nothing while it is being tried, or waits for its jump host, which has its own. */
+function nextTry({ retryAt }: HostStatus, { now }: StatusViewOptions): string[] {
+  if (retryAt === null) return []
+  const seconds = Math.ceil((Date.parse(retryAt) - now.getTime()) / 1_000)
+  return [seconds > 0 ? `  Next try in ${seconds} s` : '  Next try now']
 }
 
 function toCome({ name, next }: HostStatus, { now }: StatusViewOptions): string[] {

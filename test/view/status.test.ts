@@ -88,6 +88,16 @@ describe('status for people', () => {
     expect(text).toContain('  Check the VPN')
   })
 
+  test('a host that retries says when', () => {
+    const problem = { code: 'HOST_UNREACHABLE', summary: 'acme cannot be reached' } as const
+    const retrying = { ...acme, state: 'retrying', problem } as const
+    const shown = (retryAt: string | null) =>
+      formatStatus(statusOf({ hosts: [{ ...retrying, retryAt }] }), plain)
+    expect(shown('2026-03-01T12:00:01.200Z')).toContain('acme: acme cannot be reached\n  Next try in 2 s\n')
+    expect(shown('2026-03-01T12:00:00Z')).toContain('  Next try now\n')
+    expect(shown(null)).not.toContain('Next try')
+  })
+
   test('says which connection is to come, and for how long it has been tried', () => {
     const next = { endpoint: 'deploy@new:22', state: 'retrying', since } as const
     const summary = 'acme still goes through deploy@acme.example.com:22: new refused the connection'
