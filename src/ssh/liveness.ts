@@ -7,6 +7,7 @@ import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import type { WantedHost } from '../model/wanted.ts'
+import { deliveredBytes } from './delivered.ts'
 import { ping } from './internals.ts'
 
 type Timing = Pick<WantedHost, 'serverAliveIntervalMs' | 'serverAliveCountMax'>
@@ -43,6 +44,9 @@ export class Liveness {
   /** What had been sent when something was last heard, and since when there is more. */
   #sentBefore = 0
   #waitingSince: number | null = null
+  /** Where the first unanswered question ends in what was written, and how far that had arrived before the last one. */
+  #askedUpTo = 0
+  #delivered: number | null = null
   #expected = clocks()
 
   /** `onDead` gets the cause in words. An interval of 0 is off. */
@@ -94,6 +98,10 @@ export class Liveness {
   #due(now: number): void {
     const isDoubted = this.#doubtedUntil !== null && now >= this.#doubtedUntil
     if (!isDoubted && this.#unanswered < this.#timing.serverAliveCountMax) return this.#ask(now)
+    if (!isDoubted && this.#isOnItsWay()) {
+      this.#dueAt = now + this.#timing.serverAliveIntervalMs
+      return
+    }
     // An answer that lies in the kernel is read before the verdict.
     setImmediate(() => {
       if (this.#heardAt <= this.#seenAt) this.#onDead('it no longer answers')
@@ -103,7 +111,20 @@ export class Liveness {
   #ask(now: number): void {
     this.#unanswered += 1
     this.#dueAt = now + this.#timing.serverAliveIntervalMs
+    if (this.#unanswered === this.#timing.serverAliveCountMax) this.#delivered = deliveredBytes(this.#socket)
     this.#ping()
+    if (this.#unanswered === 1) this.#askedUpTo = this.#sent()
+  }
+
+  /**
+   * An upload fills a queue of seconds, on a slow line of minutes, and a question waits at its end: as long as the
+   * queue moves nothing can be told of the other side. From when the question is there an answer has an interval.
+   */
+  #isOnItsWay(): boolean {
+    const before = this.#delivered
+    if (before === null || before >= this.#askedUpTo) return false
+    this.#delivered = deliveredBytes(this.#socket)
+    return this.#delivered !== null && this.#delivered > before
   }
 
   /** Counts anew. */

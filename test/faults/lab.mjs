@@ -83,6 +83,9 @@ export async function openLab({ network }) {
       )
       lab.block(['udp dport 53 drop'])
     },
+    /** What goes to the server; what does not fit waits in a queue of so many bytes. */
+    slowDown: (rate, bytes) =>
+      execFileSync('tc', `qdisc add dev wire root tbf rate ${rate} burst 20k limit ${bytes}`.split(' ')),
     link: (state) => execFileSync('ip', ['link', 'set', 'wire', state]),
     /** The ports at our end of the connections that a server has now. */
     clientPorts(port) {

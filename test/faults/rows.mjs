@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../../bench/sshd.mjs'
 import { autossh, hasAutossh, hostOf, ssh, tunnels } from './contenders.mjs'
-import { exchange, isAnswered, openStream, probe, sleep, until } from './watching.mjs'
+import { exchange, isAnswered, openStream, pour, probe, sleep, until } from './watching.mjs'
 
 /** Each `run` gives, by contender, what was seen (`text`), and of ours whether that is within the limit (`ok`). */
 export const rows = {
@@ -177,6 +177,13 @@ export const rows = {
     limit: 'made again ≤ 3 s',
     seconds: 10,
     run: socketFile,
+  },
+  upload: {
+    title: 'upload on a slow line: 120 KB/s, with a queue of 4 MB, keepalive 1 s × 3',
+    limit: 'no false alarm in 60 s',
+    seconds: 75,
+    needs: 'network',
+    run: uploads,
   },
   rekey: {
     title: 'rekey every 128 KB, 64 MB each way',
@@ -513,6 +520,25 @@ async function socketFile(lab) {
     autossh: { text: '–' },
   }
   return result([ours], cells, seconds <= 3)
+}
+
+/** All on one line: each gets a part of it. */
+async function uploads(lab) {
+  const all = await contenders(lab, { alive: [1, 3] })
+  lab.slowDown('960kbit', 4_000_000)
+  const startedAt = Date.now()
+  const streams = all.map(({ port }) => pour(port))
+  await sleep(60_000)
+  const cells = {}
+  for (const [index, one] of all.entries()) {
+    const { lostAt, close } = streams[index]
+    const how = lostAt() ? `cut after ${((lostAt() - startedAt) / 1_000).toFixed(1)} s` : 'goes on'
+    cells[one.name] = { isLost: lostAt() !== null, text: `the upload ${how}` }
+    close()
+  }
+  const again = all[0].states('far', startedAt).filter(({ state }) => state === 'open').length
+  cells.tunnels.text += `, ${again} reconnects`
+  return result(all, cells, !cells.tunnels.isLost && again === 0)
 }
 
 async function rekey(lab) {

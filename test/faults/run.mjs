@@ -49,7 +49,7 @@ if (values.write) writeSection('faults', table)
 if (results.some(({ ok }) => !ok)) process.exitCode ||= 1
 
 function canUnshare() {
-  const tools = ['nft', 'ip', 'ss', 'nsenter'].every((tool) => spawnSync('which', [tool]).status === 0)
+  const tools = ['nft', 'ip', 'tc', 'ss', 'nsenter'].every((tool) => spawnSync('which', [tool]).status === 0)
   return tools && spawnSync('unshare', [...UNSHARE, 'true']).status === 0
 }
 

@@ -98,6 +98,24 @@ export function openStream(port, { everyMs = 100, bytes = 64 } = {}) {
   return stream
 }
 
+/** Sends as much as a forward takes; what comes back is thrown away. */
+export function pour(port) {
+  let lostAt = null
+  const socket = connect({ host: '127.0.0.1', port })
+  const chunk = Buffer.alloc(65_536)
+  const fill = () => {
+    while (socket.write(chunk));
+  }
+  socket
+    .on('error', () => {})
+    .on('close', () => {
+      lostAt = Date.now()
+    })
+  socket.on('drain', fill).resume()
+  fill()
+  return { lostAt: () => lostAt, close: () => socket.destroy() }
+}
+
 /** Sends so many bytes through an echo service, and compares what comes back by its hash. */
 export function exchange(port, bytes, limitMs = 180_000) {
   const [sent, received] = [createHash('sha256'), createHash('sha256')]
