@@ -24,6 +24,10 @@ import { WireChannel } from './wire-channel.ts'
 /** How long the farewell may take to leave before the socket is taken away. */
 const FAREWELL_MS = 1_000
 
+/** Such a server says nothing of it to a client: all that can be seen is that nothing went through. */
+const UNUSED =
+  'Nothing went through it: if that comes again and again, UnusedConnectionTimeout in its sshd_config may be why. `connect: on_demand` connects when somebody comes'
+
 export class SshCarrier implements Carrier {
   host: WantedHost
   readonly client: Client
@@ -55,7 +59,9 @@ export class SshCarrier implements Carrier {
     setMaxListeners(0, this.closed)
     this.#listening = new RemoteListening(this)
     client.on('error', (error) => this.#lose(describeError(error)))
-    client.on('end', () => this.#lose('the server closed the connection'))
+    client.on('end', () =>
+      this.#lose('the server closed the connection', this.#streams.size === 0 ? UNUSED : null),
+    )
     client.on('close', () => this.#lose('the connection ended'))
     this.#liveness = new Liveness(host, client, socket, (cause) => this.#lose(cause))
     this.#stopRekeyWatch = watchRekey(client, (cause) => this.#lose(cause))
@@ -130,12 +136,13 @@ export class SshCarrier implements Carrier {
     this.#socket.once('finish', destroy).once('close', () => clearTimeout(timer))
   }
 
-  #lose(cause: string): void {
+  #lose(cause: string, hint: string | null = null): void {
     this.#trouble ??= cause
     if (this.closed.aborted) return
     this.#end({
       code: 'HOST_LOST',
       summary: `The connection to ${this.host.name} was lost: ${this.#trouble}`,
+      ...(hint !== null && { hint }),
     })
     this.#socket.destroy()
   }

@@ -187,5 +187,6 @@ describe('a server that ends what nobody uses', () => {
     const { hosts, forwards } = await tunnels.status()
     expect(hosts[0]!.reconnects + 1).toBe(sshd.logins())
     expect(forwards.map(({ connections }) => connections.failed)).toEqual([0, 0])
+    expect((await tunnels.run(['logs'])).stdout).toContain('UnusedConnectionTimeout in its sshd_config')
   })
 })
