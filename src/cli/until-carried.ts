@@ -38,7 +38,9 @@ export function untilCarried(
       if (over.aborted || (carried && isDecided(carried, hasPerson))) break
       await delay(pauseMs, undefined, { signal: over }).catch(() => {})
     }
-    return carried ?? troublesOf(await client.status(), outcome.names)
+    // Rejects where all is over because it has gone.
+    const status = await client.status()
+    return carried ?? troublesOf(status, outcome.names)
   })
 }
 

@@ -81,7 +81,7 @@ function reportCarried(invocation: Invocation, { status, failures }: Carried): n
   if (options.json)
     terminal.print(`${formatJson(failures.length > 0 ? { problems: failures.map(troubleOf) } : status)}\n`)
   else if (failures.length > 0) tellTroubles(invocation, failures, 'is open, but nothing gets through')
-  else terminal.note('Each forward carries')
+  else if (status.forwards.length > 0) terminal.note('Each forward carries')
   return exitCodeOfForwards(failures)
 }
 
