@@ -1,6 +1,6 @@
 // @ts-check
 // Makes dist/: two entries (the binary, the library) and the chunks that a verb loads only when it needs them,
-// then the declarations. Everything is built aside and moved in file by file, so that two builds at once, or a
+// then the declarations and the manual pages. Everything is built aside and moved in file by file, so that two builds at once, or a
 // build while the binary runs, never show half a result.
 
 import { execFile } from 'node:child_process'
@@ -19,6 +19,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { renderManPages } from './man.mjs'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -27,7 +28,7 @@ const aside = join(root, `dist.${process.pid}.tmp`)
 
 try {
   await run(process.execPath, ['scripts/generate.mjs'], { cwd: root })
-  await Promise.all([bundle(), declarations()])
+  await Promise.all([bundle(), declarations(), manual()])
   publish()
 } catch (error) {
   const { stdout = '', message = String(error) } = /** @type {any} */ (error)
@@ -95,6 +96,12 @@ async function declarations() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', join(aside, 'types')]
   await run(process.execPath, args, { cwd: root })
+}
+
+async function manual() {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  mkdirSync(join(aside, 'man'), { recursive: true })
+  for (const [name, text] of await renderManPages(version)) writeFileSync(join(aside, 'man', name), text)
 }
 
 /**

@@ -42,6 +42,16 @@ test('what became part of it comes with its licenses', () => {
     expect(licenses).toContain(`${name} `)
 })
 
+test('its manual pages are what man(1) reads', async () => {
+  const installed = folder.join('user/node_modules/tunnels')
+  const { man } = JSON.parse(readFileSync(`${installed}/package.json`, 'utf8')) as { man: string[] }
+  const titles = man.map((page) => readFileSync(`${installed}/${page}`, 'utf8').split('\n')[0])
+  expect(titles).toEqual([
+    expect.stringMatching(/^\.TH "TUNNELS" "1"/),
+    expect.stringMatching(/^\.TH "TUNNELS\.YAML" "5"/),
+  ])
+})
+
 test('npm ls is clean there', async () => {
   const { stdout } = await npm(folder.join('user'), 'ls', '--all')
   expect(stdout).not.toMatch(/invalid|missing|extraneous|deduped invalid/)
