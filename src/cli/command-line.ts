@@ -167,9 +167,15 @@ function addSmallVerbs(add: Add): void {
     'hostkeys [HOST...]',
     'the keys of hosts, as a block for the file',
     async (invocation, names, own) =>
-      (await import('./hostkeys.ts')).hostkeys(invocation, { names, scan: own.scan === true }),
+      (await import('./hostkeys.ts')).hostkeys(invocation, {
+        names,
+        scan: own.scan === true,
+        trust: own.trust === true,
+      }),
     { examples: ['tunnels hostkeys', 'tunnels hostkeys --scan bastion'] },
-  ).option('--scan', 'ask the servers, instead of known_hosts; nobody vouches for what they say')
+  )
+    .option('--scan', 'ask the servers, instead of known_hosts; nobody vouches for what they say')
+    .option('--trust', 'with --scan: accept what the files may do without asking')
   const runLogs: Run = async (invocation, names, own) => {
     const { follow, lines, since } = own as { follow?: true; lines?: string; since?: string }
     const verb = await import('./logs.ts')

@@ -19,13 +19,18 @@ export interface HostkeysArguments {
   /** Hosts; none: all that the forwards need. */
   names: string[]
   scan: boolean
+  /** Agree to what the files may do, to be able to ask. */
+  trust: boolean
 }
 
-export async function hostkeys(invocation: Invocation, { names, scan }: HostkeysArguments): Promise<number> {
+export async function hostkeys(
+  invocation: Invocation,
+  { names, scan, trust }: HostkeysArguments,
+): Promise<number> {
   const read = await loadSelection(invocation, null)
   if (!read) return EXIT.usage
   // To look into known_hosts needs nobody's trust; to go to a server does.
-  const loaded = scan ? await withAgreement(invocation, read, false) : read
+  const loaded = scan ? await withAgreement(invocation, read, trust) : read
   if (typeof loaded === 'number') return loaded
   const { wanted } = await loadWanted(loaded.selection, scan ? {} : { untrusted: 'leave out' })
   const meant = hostsMeant(wanted.hosts, names)

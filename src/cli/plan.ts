@@ -9,7 +9,7 @@ import { formatTrust } from '../view/trust.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { findRunning } from './project.ts'
-import { loadSelection } from './selection.ts'
+import { loadSelection, showFurther } from './selection.ts'
 
 export interface PlanArguments {
   names: string[]
@@ -55,7 +55,9 @@ async function planAsUp(
     noteWaiting(invocation, await waitingFor(loaded.read, selection))
   }
   const { planFirst } = await import('../supervisor/plan-first.ts')
-  return planFirst(loaded.read, selection)
+  const first = await planFirst(loaded.read, selection)
+  showFurther(invocation, first.problems, loaded)
+  return first.plan
 }
 
 /** A plan does nothing of it; `up` asks. */

@@ -22,6 +22,16 @@ export function checkSecrets(
   }
 }
 
+/** Null where there is nothing to complain of. */
+export function complainOfSecret(
+  variable: string | undefined,
+  environment: Environment,
+): { complaint: string; hint: string } | null {
+  if (variable === undefined || environment[variable]) return null
+  const complaint = `names ${variable}, which is ${environment[variable] === '' ? 'empty' : 'not set'}`
+  return { complaint, hint: `Set ${variable} in the environment or in .env` }
+}
+
 /** `keys`: where it stands, unless the defaults have it. */
 function checkSecret(
   reading: Reading,
@@ -29,11 +39,10 @@ function checkSecret(
   variable: string | undefined,
   environment: Environment,
 ): void {
-  if (variable === undefined || environment[variable]) return
-  const complaint = `names ${variable}, which is ${environment[variable] === '' ? 'empty' : 'not set'}`
-  const hint = `Set ${variable} in the environment or in .env`
+  const complaint = complainOfSecret(variable, environment)
+  if (!complaint) return
   const own = pointer(...keys)
   const [section = '', , ...rest] = keys
   const path = reading.tree.places.has(own) ? own : pointer('defaults', section, ...rest)
-  report(reading, path, { complaint, hint }, 'CONFIG_VARIABLE')
+  report(reading, path, complaint, 'CONFIG_VARIABLE')
 }

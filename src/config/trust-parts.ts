@@ -52,6 +52,9 @@ function wordsOfShortForms({ raw }: Reading): Map<Place, string> {
   return new Map([...raw.places].filter(isWord).map(([path, place]) => [place, path]))
 }
 
+/** A server, or a name server, hears them. */
+const SENT = ['hostname', 'user', 'proxy_jump', 'bind_address']
+
 /** `under`: where its keys stand, for people. */
 function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart[] {
   const section = openSection(finding.reading, pointer('hosts', host.name), '/defaults/hosts')
@@ -92,7 +95,7 @@ function partsOfHost(finding: Finding, host: HostSpec, under: string): TrustPart
     )
   if (host.hostKeys)
     parts.push(part('host_keys', 'host_keys', `${host.hostKeys.join(' ')} for ${endpointOf(host)}`))
-  const named = ['hostname', 'user', 'proxy_jump'].flatMap((key) => find(section, key) ?? [])
+  const named = SENT.flatMap((key) => find(section, key) ?? [])
   return [...parts, ...named.flatMap((found) => variablePart(finding, found.path, under, owner))]
 }
 
@@ -236,7 +239,7 @@ function variablesOfForward(finding: Finding, section: Section, { name, kind }: 
   for (const [index, option] of (Array.isArray(options) ? options : []).entries()) {
     const [key] = option as [string, string]
     const path = pointer('forwards', name, HOST_OPTIONS, index, 1)
-    if (['hostname', 'user', 'proxy_jump'].includes(key)) paths.push(path)
+    if (SENT.includes(key)) paths.push(path)
   }
   return paths.flatMap((path) => variablePart(finding, path, `forwards.${name}`, owner))
 }

@@ -78,11 +78,23 @@ function warnNearlyDeclared(
   warn(reading, pointer('forwards', name, 'via'), summary, `Write ${hostname}, or declare a second host`)
 }
 
+/** Said again by who knows better: see load-wanted.ts. */
+export function wordUnused(name: string): string {
+  return `hosts.${name} is used by no forward`
+}
+
+const HOP = 'All is well where a ProxyJump of your ssh configuration leads through it'
+
 /** `used`: every host that some forward needs, jumps included. */
 export function warnUnused(reading: Reading, hosts: Iterable<HostSpec>, used: ReadonlySet<string>): void {
   for (const host of hosts) {
     if (used.has(host.name) || host.implicit) continue
-    warn(reading, pointer('hosts', host.name), `hosts.${host.name} is used by no forward`)
+    warn(
+      reading,
+      pointer('hosts', host.name),
+      wordUnused(host.name),
+      host.sshConfig === false ? undefined : HOP,
+    )
   }
 }
 

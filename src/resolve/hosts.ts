@@ -3,6 +3,7 @@
 
 import { hostname as localHostname } from 'node:os'
 import { join } from 'node:path'
+import { complainOfSecret } from '../config/secrets.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { HostSpec, Project } from '../model/project.ts'
 import type { ProxyCommand, WantedHost } from '../model/wanted.ts'
@@ -34,10 +35,29 @@ export async function resolveHosts(
   surroundings: Surroundings,
 ): Promise<ResolvedHosts> {
   const { hosts, problems } = await gatherHosts(project, destinations, surroundings)
+  problems.push(...[...hosts.values()].flatMap(({ own }) => unsetSecrets(own, surroundings)))
   if (problems.some(isError)) throw new ProblemError(problems.filter(isError))
   const ways = findWays(hosts, destinations)
   const wanted = [...ways.values()].map((way) => fillIn(way, surroundings))
   return { hosts: new Map(wanted.map((host) => [host.name, host])), known: hosts, warnings: problems }
+}
+
+/** Of hosts to which only the ssh configuration leads: of the others the file's own check has told. */
+function unsetSecrets(own: HostSpec, { environment }: Surroundings): Problem[] {
+  const named = { password_env: own.passwordEnv, passphrase_env: own.passphraseEnv }
+  return Object.entries(named).flatMap(([key, variable]) => {
+    const found = complainOfSecret(variable, environment)
+    const path = `hosts.${own.name}.${key}`
+    if (!found) return []
+    const { complaint, hint } = found
+    return {
+      code: 'CONFIG_VARIABLE',
+      summary: `${path} ${complaint}`,
+      hint,
+      path,
+      ...(own.at && { at: own.at }),
+    }
+  })
 }
 
 function fillIn(way: Way, surroundings: Surroundings): WantedHost {

@@ -36,7 +36,10 @@ export function readSettings(
   if (set.hostname === name) delete set.hostname
   const methods = methodsOf(values, set.preferredAuthentications as string | undefined)
   if (methods !== undefined) set.preferredAuthentications = methods
-  const unmet = UNMET.filter((keyword) => isNamed(values.get(keyword.toLowerCase())))
+  const unmet = Object.entries(UNMET).flatMap(([keyword, nothing]) => {
+    const [value = nothing] = values.get(keyword.toLowerCase()) ?? []
+    return value === nothing ? [] : keyword
+  })
   const passesSocket = values.get('proxyusefdpass')?.[0] === 'yes'
   return { set: set as Partial<HostSpec>, unmet, passesSocket, files }
 }
@@ -107,11 +110,14 @@ const KEYWORDS: Record<string, [keyof HostSpec, Read]> = {
   hashknownhosts: ['hashKnownHosts', yesOrNo],
 }
 
-/** What they forbid would be done all the same: worth a word. */
-const UNMET = ['RevokedHostKeys', 'KnownHostsCommand', 'PKCS11Provider']
-
-function isNamed(all: readonly string[] | undefined): boolean {
-  return all !== undefined && all[0] !== 'none'
+/** What they forbid would be done all the same: worth a word. By the value with which they forbid nothing. */
+const UNMET = {
+  RevokedHostKeys: 'none',
+  KnownHostsCommand: 'none',
+  PKCS11Provider: 'none',
+  RequiredRSASize: '0',
+  PermitRemoteOpen: 'any',
+  CheckHostIP: 'no',
 }
 
 /** It goes to a resolver, and into commands as %h. */

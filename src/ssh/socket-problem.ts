@@ -76,7 +76,7 @@ export function noSourceProblem(host: WantedHost): Problem {
   return {
     code: 'HOST_UNREACHABLE',
     summary: `${host.name} cannot be reached from ${source}: there is no address to connect from`,
-    detail: `${host.hostname} has no address of a family that ${source} has here.`,
+    detail: `Of the families of ${host.hostname}, ${source} has no address here.`,
     hint: `Check bind_address, bind_interface and address_family of ${placeInFile(host)}`,
   }
 }

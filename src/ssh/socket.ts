@@ -1,7 +1,7 @@
 // The TCP connection to a host: name to addresses, then the addresses side by side until one answers
 // (RFC 8305, in the small), from the address or interface that BindAddress / BindInterface name.
 
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
@@ -28,7 +28,7 @@ const FAMILY = { any: 0, inet: 4, inet6: 6 } as const
  * closes the socket; those that lost are closed here. `onFound`: the name has addresses, from here on they are dialled.
  */
 export async function openSocket(host: WantedHost, signal: AbortSignal, onFound = () => {}): Promise<Socket> {
-  const from = sourceAddresses(host)
+  const from = await sourceAddresses(host, signal)
   const addresses = usable(await resolve(host, signal), from)
   onFound()
   if (addresses.length === 0) throw new ProblemError(noSourceProblem(host))
@@ -65,13 +65,25 @@ function interleave(addresses: Address[]): Address[] {
     .filter((address) => address !== undefined)
 }
 
-/** Null: any. */
-function sourceAddresses(host: WantedHost): Address[] | null {
-  if (host.bindAddress !== null)
-    return [{ address: host.bindAddress, family: host.bindAddress.includes(':') ? 6 : 4 }]
+/** Null: any. BindAddress may be a name, as for ssh. */
+async function sourceAddresses(host: WantedHost, signal: AbortSignal): Promise<Address[] | null> {
+  const { bindAddress } = host
+  if (bindAddress !== null) {
+    const family = isIP(bindAddress)
+    return family !== 0 ? [{ address: bindAddress, family }] : named(host, bindAddress, signal)
+  }
   if (host.bindInterface === null) return null
   const found = networkInterfaces()[host.bindInterface] ?? []
   return found.map(({ address, family }) => ({ address, family: family === 'IPv6' ? 6 : 4 }))
+}
+
+async function named(host: WantedHost, name: string, signal: AbortSignal): Promise<Address[]> {
+  try {
+    return await unlessAborted(lookUp(name, FAMILY[host.addressFamily]), signal)
+  } catch {
+    signal.throwIfAborted()
+    throw new ProblemError(noSourceProblem(host))
+  }
 }
 
 function usable(addresses: Address[], from: Address[] | null): Address[] {

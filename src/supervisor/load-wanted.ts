@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { type LoadResult, loadProject } from '../config/load.ts'
 import type { Written } from '../config/origins.ts'
+import { wordUnused } from '../config/warnings.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
@@ -80,7 +81,8 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
     if (await tellsMore(read.project, resolved, trust, told)) continue
     const { wanted, hosts, warnings } = resolved
     const { written } = read
-    const all = [...read.problems, ...warnings]
+    const used = new Set([...hosts.keys()].map(wordUnused))
+    const all = [...read.problems, ...warnings].filter(({ summary }) => !used.has(summary))
     const sshConfigFiles = sshConfig.files
     return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, written, warnings: all }
   }

@@ -166,6 +166,7 @@ test('the command of a healthcheck is a part, as it will be run, and nothing els
 
 test.each<[string, string[]]>([
   [host('{ hostname: "${T}.evil" }'), ['hosts.gw.hostname: ${T}.evil']],
+  [host('{ bind_address: "${T}.evil" }'), ['hosts.gw.bind_address: ${T}.evil']],
   [host('"${T}@evil"'), ['hosts.gw.user: ${T}']],
   [host('{ proxy_jump: ["${T}@evil"] }'), ['hosts.gw.proxy_jump: ${T}@evil']],
   [host('{ proxy_jump: "${T}@evil" }'), ['hosts.gw.proxy_jump: ${T}@evil']],

@@ -57,13 +57,15 @@ test('--scan of a host behind another one asks it through a login there', async 
   const [gate, inner, port] = await Promise.all([startSshd(), startSshd(), freePort()])
   const cli = project({
     'tunnels.yaml': `hosts:
-  gate: ${hostYaml(gate)}
+  gate: ${hostYaml(gate, { strict_host_key_checking: 'accept-new' })}
   db: ${hostYaml(inner, { host_keys: undefined, proxy_jump: 'gate' })}
 forwards:
   a: { via: db, local: "127.0.0.1:${port}", to: 1 }
 `,
   })
-  const { code, stdout } = await cli.run(['hostkeys', '--scan', 'db', '--json'])
+  expect((await cli.run(['hostkeys', '--scan', 'db'])).code).toBe(4)
+  expect(gate.connections()).toBe(0)
+  const { code, stdout } = await cli.run(['hostkeys', '--scan', '--trust', 'db', '--json'])
   expect(code).toBe(0)
   const answer = JSON.parse(stdout)
   expectSchema('hostkeys', answer)

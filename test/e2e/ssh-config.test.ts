@@ -43,8 +43,9 @@ async function hostNamed(name: string) {
 test('one line is enough for a host that ~/.ssh/config knows', async () => {
   const [echo, port] = [await startEcho(), await freePort()]
   cli.write('.home/.ssh/conf.d/team.conf', block('acme'))
-  writeConfig(`Include ${cli.folder}/.home/.ssh/conf.d/*.conf\n`)
+  writeConfig(`Include ${cli.folder}/.home/.ssh/conf.d/*.conf\nRevokedHostKeys /r\n`)
   cli.write('tunnels.yaml', `forwards:\n  web: -L ${port}:127.0.0.1:${echo.port} acme\n`)
+  expect((await cli.run(['plan'])).stderr).toContain('sets RevokedHostKeys for acme')
   await cli.up()
   expect((await exchange(port, 'hello')).toString()).toBe('hello')
   expect(await hostNamed('acme')).toMatchObject({

@@ -146,6 +146,26 @@ describe('jumps of ssh_config', () => {
 })
 
 describe('what goes wrong', () => {
+  test('a host of the file to which only its ProxyJump leads has to have its secrets, too', async () => {
+    const file = testFolder().write('config', 'Host db\n  ProxyJump gate\n')
+    const hosts = {
+      db: { sshConfig: file },
+      gate: { passwordEnv: 'PW', at: { file: 'f', line: 3, column: 9 } },
+    }
+    const refused = resolved(hosts, ['db'], { environment: { PW: '' } })
+    await expect(refused).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'CONFIG_VARIABLE',
+          summary: 'hosts.gate.password_env names PW, which is empty',
+          at: { line: 3 },
+        },
+      ],
+    })
+    const { hosts: found } = await resolved(hosts, ['db'], { environment: { PW: 'set' } })
+    expect(found.get('gate')?.password).toBe('set')
+  })
+
   test('without an ssh on PATH the file alone counts, and that is said once', async () => {
     const empty = testFolder().path
     const { hosts, warnings } = await resolved({ a: { user: 'x' }, b: {} }, ['a', 'b'], {
@@ -220,13 +240,18 @@ describe('what goes wrong', () => {
   test('restrictions that cannot be honoured are a warning each, methods that cannot be used another', async () => {
     const file = testFolder().write(
       'config',
-      'Host *\n  RevokedHostKeys /r\n  KnownHostsCommand /bin/echo\n  PKCS11Provider /p.so\nHost g\n  PreferredAuthentications gssapi-with-mic\n',
+      'Host *\n  RevokedHostKeys /r\n  KnownHostsCommand /bin/echo\n  PKCS11Provider /p.so\n  RequiredRSASize 4096\n  PermitRemoteOpen none\n  CheckHostIP yes\nHost g\n  PreferredAuthentications gssapi-with-mic\n',
     )
     const { warnings } = await resolved({ a: { sshConfig: file }, g: { sshConfig: file } })
     expect(warnings.map(({ summary }) => summary)).toEqual([
-      ...['RevokedHostKeys', 'KnownHostsCommand', 'PKCS11Provider'].map(
-        (keyword) => `Your ssh configuration sets ${keyword} for a, g, which tunnels does not look at`,
-      ),
+      ...[
+        'RevokedHostKeys',
+        'KnownHostsCommand',
+        'PKCS11Provider',
+        'RequiredRSASize',
+        'PermitRemoteOpen',
+        'CheckHostIP',
+      ].map((keyword) => `Your ssh configuration sets ${keyword} for a, g, which tunnels does not look at`),
       'g may only be logged in to with GSSAPI or hostbased, which tunnels cannot',
     ])
     expect(warnings.every(({ severity }) => severity === 'warning')).toBe(true)
@@ -449,11 +474,8 @@ describe('what must never reach a command line', () => {
 })
 
 test('secrets are what their variables hold', async () => {
-  const environment = { PATH: process.env.PATH, PW: 'secret', PP: '' }
-  const { hosts } = await resolved(
-    { a: { sshConfig: false, passwordEnv: 'PW', passphraseEnv: 'PP' } },
-    ['a'],
-    { environment },
-  )
+  const environment = { PATH: process.env.PATH, PW: 'secret' }
+  const specs = { a: { sshConfig: false, passwordEnv: 'PW' } }
+  const { hosts } = await resolved(specs, ['a'], { environment })
   expect(hosts.get('a')).toMatchObject({ password: 'secret', passphrase: null })
 })

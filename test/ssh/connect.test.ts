@@ -23,6 +23,7 @@ describe('connect', () => {
       { hostname: 'LOCALHOST' },
       { hostname: 'localhost', addressFamily: 'inet' as const },
       { hostname: '127.0.0.1', bindAddress: '127.0.0.1' },
+      { hostname: '127.0.0.1', bindAddress: 'localhost' },
       { hostname: 'localhost', bindInterface: interfaceName },
     ]) {
       const carrier = await open(hostFor(server, change))
