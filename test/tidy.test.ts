@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   health: ['model', 'forward', 'ssh/process-group', 'ssh/printable'],
   plan: ['model'],
   config: ['model', 'files', 'forward/allow-from', 'forward/allow-to', 'resolve/select'],
-  ssh: ['model', 'files', 'names', 'forward/carrier'],
+  ssh: ['model', 'files', 'names', 'forward/carrier', 'forward/stop'],
   resolve: ['model', 'files', 'config'],
   reconcile: ['model', 'plan', 'forward', 'health'],
   control: ['model', 'plan'],

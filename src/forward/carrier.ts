@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { DialTarget, ListenSpec, Originator } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import type { StopSignal } from './stop.ts'
 
 /**
  * One byte stream in both directions: a socket or an SSH channel. `stream.end()` sends EOF and no more (half-close);
@@ -36,11 +37,11 @@ export interface Incoming {
   /** A local TCP client gets RST, a local Unix client a close; behind `remote` the channel open is refused. */
   refuse(): void
   /** Fires when the knocking side is gone. */
-  readonly gone: AbortSignal
+  readonly gone: StopSignal
 }
 
 /** Rejects with a ProblemError (TARGET_*, FORWARD_PROHIBITED, HOST_*). A connection that comes up after `signal` fired is closed. */
-export type Dial = (target: DialTarget, from: Originator, signal: AbortSignal) => Promise<Connection>
+export type Dial = (target: DialTarget, from: Originator, signal: StopSignal) => Promise<Connection>
 
 export interface RemoteListener {
   /** As asked, with the port that the server chose: `localhost:7000`, `*:7000`, a path. */

@@ -6,10 +6,12 @@ import { type Problem, problemOf } from '../model/problem.ts'
 import { type AllowTo, isTargetAllowed } from './allow-to.ts'
 import type { Connection, Incoming } from './carrier.ts'
 import { createHostFilter } from './http-host.ts'
+import { once } from './once.ts'
 import type { OpenConnection } from './open-connection.ts'
 import { relay } from './relay.ts'
 import { readSocksRequest } from './socks.ts'
 import type { SocksAuth } from './socks-handshake.ts'
+import { Stop, type StopSignal } from './stop.ts'
 import type { OpenWay, Way } from './way.ts'
 
 /** `ended`: in whatever way, after the target was reached or because nobody waited for it any more. */
@@ -22,7 +24,7 @@ export interface Carrying {
   way: OpenWay
   /** That of now: a client may take its time before it asks. */
   allowTo: () => AllowTo | null
-  /** Called when the target has answered. */
+  /** Called soon after the target has answered, and before `carry` resolves. */
   reached: () => void
 }
 
@@ -41,8 +43,8 @@ export async function carry(
     stopWatching()
     if ('kind' in far) return far
     carrying.way.keep()
-    carrying.reached()
-    await join(connection, request.grant(), far, carrying.way.current)
+    const joined = join(connection, request.grant(), far, carrying.way.current)
+    await telling(carrying.reached, joined)
     return { kind: 'ended' }
   } catch (error) {
     if (far && 'abort' in far) far.abort()
@@ -50,6 +52,14 @@ export async function carry(
   } finally {
     stopWatching()
   }
+}
+
+/** What waits here goes first: nobody's byte waits for the news. */
+async function telling(tell: () => void, joined: Promise<void>): Promise<void> {
+  const tellOnce = once(tell)
+  setImmediate(tellOnce)
+  await joined
+  tellOnce()
 }
 
 /** Until the target is there: from then on the relay knows better what an end means. */
@@ -123,22 +133,37 @@ async function dial(
 ): Promise<Connection | Outcome> {
   while (!connection.signal.aborted) {
     const { to, dial } = way.current
-    const signal = AbortSignal.any([connection.signal, way.changed])
+    const stop = new Stop()
+    const leave = stopWith(stop, connection.signal, way.changed)
     connection.target = request.asked ?? asDialled(to)
     try {
-      const far = await dial(connection.target, connection.from, signal)
-      if (!signal.aborted) return far
+      const far = await dial(connection.target, connection.from, stop)
+      if (!stop.aborted) return far
       far.abort()
     } catch (error) {
-      if (!signal.aborted) {
+      if (!stop.aborted) {
         const problem = problemOf(error)
         await request.refuse(problem)
         return { kind: 'failed', problem }
       }
+    } finally {
+      leave()
     }
   }
   request.drop()
   return { kind: 'ended' }
+}
+
+/** As soon as one of the signals fires. */
+function stopWith(stop: Stop, ...signals: StopSignal[]): () => void {
+  const abort = () => stop.abort()
+  for (const signal of signals) {
+    signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
+  }
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', abort)
+  }
 }
 
 /** A way never turns into SOCKS on the way. */

@@ -6,6 +6,7 @@ import { type ProblemCode, ProblemError } from '../model/problem.ts'
 import { lookUp } from '../names/look-up.ts'
 import type { Connection, Dial } from './carrier.ts'
 import { openLocalSocket, socketOptions } from './local-socket.ts'
+import type { StopSignal } from './stop.ts'
 import { checkUnixPath } from './unix-path.ts'
 
 const timeoutMs = 10_000
@@ -13,7 +14,7 @@ const timeoutMs = 10_000
 /** Rejects with TARGET_REFUSED, TARGET_UNRESOLVED, TARGET_UNREACHABLE or, after 10 s at the latest, TARGET_TIMEOUT. */
 export const dialLocal: Dial = (target, _from, signal) => dialFromHere(target, signal, timeoutMs)
 
-export function dialFromHere(target: DialTarget, signal: AbortSignal, limitMs: number): Promise<Connection> {
+export function dialFromHere(target: DialTarget, signal: StopSignal, limitMs: number): Promise<Connection> {
   const tooLong = target.kind === 'unix' ? checkUnixPath(target.path) : null
   if (tooLong) return Promise.reject(problem('TARGET_UNREACHABLE', target, tooLong))
   return new Promise((resolve, reject) => {

@@ -8,6 +8,7 @@ import type { Incoming } from './carrier.ts'
 import { descriptorProblem, descriptorSettled } from './descriptors.ts'
 import { explainListenError } from './listen-problem.ts'
 import { openLocalSocket, socketOptions } from './local-socket.ts'
+import { Stop } from './stop.ts'
 import { placeUnixSocket, type UnixPlace } from './unix-place.ts'
 
 export interface LocalListener {
@@ -125,15 +126,14 @@ function watchPlace(place: UnixPlace, onGone: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-/** One for all: without a reason each would be an exception of its own, stack trace included. */
 const hungUp = new Error('the client has gone')
 
 /** Reading into the socket's own bounded buffer begins at once: otherwise nobody would notice a RST. */
 function incomingOf(client: Socket, kind: SocketAddress['kind']): Incoming {
-  const gone = new AbortController()
+  const gone = new Stop()
   const connection = openLocalSocket(client, kind)
   const from = { address: client.remoteAddress ?? null, port: client.remotePort ?? 0 }
   client.once('close', () => gone.abort(hungUp))
   client.read(0)
-  return { from, accept: () => connection, refuse: connection.abort, gone: gone.signal }
+  return { from, accept: () => connection, refuse: connection.abort, gone }
 }

@@ -3,6 +3,7 @@
 
 import type { DialTarget, Originator } from '../model/address.ts'
 import type { Problem } from '../model/problem.ts'
+import { Stop, type StopSignal } from './stop.ts'
 
 export interface ConnectionView {
   from: Originator
@@ -35,7 +36,7 @@ export class OpenConnection {
   readonly ended: Promise<void>
   readonly #whole: Bytes
   readonly #direction: 'local' | 'remote'
-  readonly #controller = new AbortController()
+  readonly #stop = new Stop()
   #resolveEnded = () => {}
   #timer: NodeJS.Timeout | undefined
   #cutAtMs = Number.POSITIVE_INFINITY
@@ -54,8 +55,8 @@ export class OpenConnection {
     })
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  get signal(): StopSignal {
+    return this.#stop
   }
 
   /** Bytes from the side that knocked. */
@@ -74,7 +75,7 @@ export class OpenConnection {
   }
 
   cut(): void {
-    this.#controller.abort()
+    this.#stop.abort()
   }
 
   /** From now on it is cut when nothing has moved for `ms`, in whichever direction; 0: never. */

@@ -4,10 +4,11 @@
 
 import type { Duplex } from 'node:stream'
 import type { Connection } from './carrier.ts'
+import type { StopSignal } from './stop.ts'
 
 export interface RelayOptions {
   /** Aborts both sides. */
-  signal: AbortSignal
+  signal: StopSignal
   /** Bytes that came from `a`. */
   onForth: (bytes: number) => void
   /** Bytes that came from `b`. */

@@ -7,6 +7,7 @@ import type { Connection } from './carrier.ts'
 import { createSocksHandshake, type SocksAuth, type Turn } from './socks-handshake.ts'
 import { formatReply, replyCodeOf } from './socks-reply.ts'
 import type { Destination } from './socks-request.ts'
+import type { StopSignal } from './stop.ts'
 
 export interface SocksRequest {
   readonly destination: Destination
@@ -19,7 +20,7 @@ export interface SocksRequest {
 export interface SocksOptions {
   auth: SocksAuth | null
   /** Ends the wait; the connection is then aborted. */
-  signal: AbortSignal
+  signal: StopSignal
   /** Default 10 s. */
   handshakeMs?: number
 }
@@ -42,7 +43,7 @@ type LastTurn = Exclude<Turn, { kind: 'listening' }> | 'gone' | 'late'
 function listenFor(
   stream: Duplex,
   feed: (chunk: Buffer) => Turn,
-  signal: AbortSignal,
+  signal: StopSignal,
   handshakeMs: number,
 ): Promise<LastTurn> {
   return new Promise((resolve) => {
@@ -72,7 +73,7 @@ function listenFor(
 function requestOf(
   connection: Connection,
   { version, destination, say }: Extract<Turn, { kind: 'requested' }>,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): SocksRequest {
   if (say.length > 0) connection.stream.write(say)
   return {
@@ -88,7 +89,7 @@ const lingerMs = 2_000
  * Sends the last words and closes in order: what the client still sends is read and dropped for a moment,
  * because closing over unread data is a RST, which would overtake them.
  */
-function hangUp({ stream, abort }: Connection, lastWords: Buffer, signal: AbortSignal): Promise<void> {
+function hangUp({ stream, abort }: Connection, lastWords: Buffer, signal: StopSignal): Promise<void> {
   return new Promise((resolve) => {
     const close = () => {
       clearTimeout(timer)

@@ -84,7 +84,8 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
       settle()
       connection.cutWhenIdle(idleTimeoutMs)
       if (problem?.code !== 'LIMIT_REACHED') problem = null
-      onConnection(connectionNews('opened', connection))
+      // Told a moment later, when the first bytes may be on their way.
+      onConnection({ ...connectionNews('opened', connection), bytes: { in: 0, out: 0 } })
       onChange()
     }
     void carry(connection, incoming, { way, allowTo: () => route.allowTo, reached }).then((outcome) => {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Target } from '../model/address.ts'
 import type { Dial } from './carrier.ts'
 import type { SocksAuth } from './socks-handshake.ts'
+import { Stop, type StopSignal } from './stop.ts'
 
 export interface Way {
   to: Target
@@ -16,7 +17,7 @@ export interface Way {
 export class OpenWay {
   #way: Way
   #isKept = false
-  #changed = new AbortController()
+  #changed = new Stop()
 
   constructor(way: Way) {
     this.#way = way
@@ -27,8 +28,8 @@ export class OpenWay {
   }
 
   /** Fires when `current` is another one than it was when this was asked. */
-  get changed(): AbortSignal {
-    return this.#changed.signal
+  get changed(): StopSignal {
+    return this.#changed
   }
 
   /** The target has answered: from now on it goes this way. */
@@ -41,7 +42,7 @@ export class OpenWay {
     if (this.#isKept || !isOpenTo(this.#way, next)) return false
     const changed = this.#changed
     this.#way = next
-    this.#changed = new AbortController()
+    this.#changed = new Stop()
     changed.abort()
     return true
   }

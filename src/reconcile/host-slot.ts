@@ -16,6 +16,7 @@
 import type { Duplex } from 'node:stream'
 import type { Carrier, Dial } from '../forward/carrier.ts'
 import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
+import type { StopSignal } from '../forward/stop.ts'
 import { createLimit } from '../health/limit.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
@@ -188,7 +189,7 @@ export class HostSlot {
    * The connection to use, waiting for one up to connect_timeout while the host heals. Rejects with a
    * ProblemError: at once when it will not come by itself. `newest` waits past one that is being replaced.
    */
-  async carrier(signal: AbortSignal, newest = false): Promise<HeldCarrier> {
+  async carrier(signal: StopSignal, newest = false): Promise<HeldCarrier> {
     if (this.#serving && (!newest || this.#serving.generation === this.#generation)) return this.#serving.held
     if (this.isGivenUp) throw new ProblemError(this.#unavailable())
     const leave = this.#demand.take()

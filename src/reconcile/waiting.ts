@@ -1,5 +1,6 @@
 // Those who want a connection before there is one: each waits its own time, and is told when one comes or none will.
 
+import type { StopSignal } from '../forward/stop.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 
 interface Waiter<T> {
@@ -11,7 +12,7 @@ export class Waiting<T> {
   readonly #waiters = new Set<Waiter<T>>()
 
   /** Rejects with `signal`'s reason, or after `limitMs` as a ProblemError with what `why` knows by then. */
-  wait(signal: AbortSignal, limitMs: number, why: () => Problem): Promise<T> {
+  wait(signal: StopSignal, limitMs: number, why: () => Problem): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (how: () => void) => {
         clearTimeout(timer)

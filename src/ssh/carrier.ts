@@ -1,7 +1,6 @@
 // An established connection to a host, until it is lost or closed: what it knows of itself, and the end of
 // everything on it. Opening channels is channels.ts's, listening over there remote-listen.ts's.
 
-import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Channel, Client } from 'ssh2'
 import type { Carrier, Connection, Dial, Incoming, RemoteListener } from '../forward/carrier.ts'
@@ -40,6 +39,7 @@ export class SshCarrier implements Carrier {
   readonly #stopRekeyWatch: () => void
   readonly #listening: RemoteListening
   readonly #closed = new AbortController()
+  readonly #onLost = new Set<() => void>()
   /** ssh2 says nothing on an idle channel when the connection is lost. */
   readonly #streams = new Set<ChannelStream | WireChannel>()
   /** Of each target: what was given up and is still being opened over there. */
@@ -55,8 +55,6 @@ export class SshCarrier implements Carrier {
     this.#pressure = new Pressure(socket, client)
     this.#flow = new Flow(client, () => this.rttMs)
     this.#loans = Loans.of(lenderOf(socket), client)
-    // Every channel that is being opened listens.
-    setMaxListeners(0, this.closed)
     this.#listening = new RemoteListening(this)
     client.on('error', (error) => this.#lose(describeError(error)))
     client.on('end', () =>
@@ -84,6 +82,12 @@ export class SshCarrier implements Carrier {
     const count = this.unanswered(target) + by
     if (count > 0) this.#unanswered.set(formatTarget(target), count)
     else this.#unanswered.delete(formatTarget(target))
+  }
+
+  /** As `closed`, for what there may be thousands of. Returns its stop. */
+  onceLost(listener: () => void): () => void {
+    this.#onLost.add(listener)
+    return () => this.#onLost.delete(listener)
   }
 
   dial: Dial = (target, from, signal) => dial(this, target, from, signal)
@@ -153,6 +157,7 @@ export class SshCarrier implements Carrier {
     this.#stopRekeyWatch()
     for (const stream of this.#streams) stream.cut(error)
     this.#closed.abort(error)
+    for (const tell of this.#onLost) tell()
   }
 }
 

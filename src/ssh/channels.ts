@@ -3,6 +3,7 @@
 
 import type { Channel } from 'ssh2'
 import type { Connection } from '../forward/carrier.ts'
+import type { StopSignal } from '../forward/stop.ts'
 import { type DialTarget, formatTarget, type Originator } from '../model/address.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
@@ -16,9 +17,11 @@ export function dial(
   carrier: SshCarrier,
   target: DialTarget,
   from: Originator,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<Connection> {
   const { host, closed } = carrier
+  if (closed.aborted) return Promise.reject(closed.reason)
+  if (signal.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
     let isOver = false
     let isGivenUp = false
@@ -27,7 +30,7 @@ export function dial(
       isOver = true
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
-      closed.removeEventListener('abort', lost)
+      stay()
       settle()
     }
     const giveUp = (settle: () => void) => {
@@ -41,10 +44,8 @@ export function dial(
     const expire = () =>
       giveUp(() => reject(new ProblemError(timeoutProblem(host.name, target, host.connectTimeoutMs))))
     const timer = setTimeout(expire, host.connectTimeoutMs)
-    if (closed.aborted) return lost()
-    if (signal.aborted) return finish(() => reject(signal.reason))
-    signal.addEventListener('abort', abort, { once: true })
-    closed.addEventListener('abort', lost, { once: true })
+    signal.addEventListener('abort', abort)
+    const stay = carrier.onceLost(lost)
     const opened: Opened = (error, channel) => {
       if (isGivenUp) carrier.countUnanswered(target, -1)
       if (isOver) {

@@ -2,6 +2,7 @@
 
 import type { Channel } from 'ssh2'
 import type { Connection, Incoming } from '../forward/carrier.ts'
+import { Stop, type StopSignal } from '../forward/stop.ts'
 import type { Originator } from '../model/address.ts'
 import type { SshCarrier } from './carrier.ts'
 import { closedStream } from './channel-stream.ts'
@@ -14,19 +15,19 @@ export class IncomingChannel implements Incoming {
   readonly #carrier: SshCarrier
   readonly #accept: () => Channel
   readonly #reject: () => void
-  readonly #gone = new AbortController()
-  readonly #lost = () => this.#gone.abort(this.#carrier.closed.reason)
+  readonly #gone = new Stop()
+  readonly #answered: () => void
 
   constructor(carrier: SshCarrier, from: Originator, accept: () => Channel, reject: () => void) {
     this.from = from
     this.#carrier = carrier
     this.#accept = accept
     this.#reject = reject
-    carrier.closed.addEventListener('abort', this.#lost, { once: true })
+    this.#answered = carrier.onceLost(() => this.#gone.abort(carrier.closed.reason))
   }
 
-  get gone(): AbortSignal {
-    return this.#gone.signal
+  get gone(): StopSignal {
+    return this.#gone
   }
 
   accept(): Connection {
@@ -40,10 +41,6 @@ export class IncomingChannel implements Incoming {
   refuse(): void {
     this.#answered()
     if (!this.#carrier.closed.aborted) this.#reject()
-  }
-
-  #answered(): void {
-    this.#carrier.closed.removeEventListener('abort', this.#lost)
   }
 }
 

@@ -8,6 +8,7 @@ import { parseAllowTo } from '../../src/forward/allow-to.ts'
 import type { Dial } from '../../src/forward/carrier.ts'
 import { dialLocal } from '../../src/forward/local-dial.ts'
 import { readSocksRequest } from '../../src/forward/socks.ts'
+import type { StopSignal } from '../../src/forward/stop.ts'
 import { type ProblemCode, ProblemError } from '../../src/model/problem.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { startEchoAfterEnd, startHttp, startServer } from '../helpers/servers.ts'
@@ -224,7 +225,7 @@ describe('clients that do not behave', () => {
   })
 
   it('who goes away while we dial ends the dial', async () => {
-    const signals: AbortSignal[] = []
+    const signals: StopSignal[] = []
     const dial: Dial = (_target, _from, signal) => {
       signals.push(signal)
       return new Promise((_resolve, reject) =>

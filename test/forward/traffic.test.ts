@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { parseAllowFrom } from '../../src/forward/allow-from.ts'
 import type { Dial } from '../../src/forward/carrier.ts'
 import { dialLocal } from '../../src/forward/local-dial.ts'
+import type { StopSignal } from '../../src/forward/stop.ts'
 import type { SocketAddress } from '../../src/model/address.ts'
 import { ProblemError } from '../../src/model/problem.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -141,7 +142,7 @@ describe('a target that cannot be reached', () => {
   )
 
   it('a client that goes away while we dial ends the dial, and is no failure', async () => {
-    const signals: AbortSignal[] = []
+    const signals: StopSignal[] = []
     const dial: Dial = (_target, _from, signal) => {
       signals.push(signal)
       return new Promise((_resolve, reject) =>
