@@ -16,9 +16,10 @@ interface Handle {
  */
 export function shareReads(socket: Socket): void {
   const insides = socket as unknown as { _handle?: Handle } & Record<symbol, unknown>
-  const [memory, callback] = symbols(socket, 'kBuffer', 'kBufferCb')
+  const symbols = symbolsOf(socket)
   const handle = insides._handle
-  if (!memory || !callback || insides[memory] !== null || typeof handle?.useUserBuffer !== 'function') return
+  if (!symbols || insides[symbols[0]] !== null || typeof handle?.useUserBuffer !== 'function') return
+  const [memory, callback] = symbols
   insides[memory] = MEMORY
   insides[callback] = (bytes: number) => pass(socket, MEMORY.subarray(0, bytes))
   handle.useUserBuffer(MEMORY)
@@ -31,7 +32,15 @@ function pass(socket: Socket, piece: Buffer): boolean {
   return true
 }
 
-function symbols(socket: Socket, ...names: string[]): (symbol | undefined)[] {
+/** Each socket has the same. */
+let found: [memory: symbol, callback: symbol] | null | undefined
+
+function symbolsOf(socket: Socket): [memory: symbol, callback: symbol] | null {
+  if (found !== undefined) return found
   const own = Object.getOwnPropertySymbols(socket)
-  return names.map((name) => own.find(({ description }) => description === name))
+  const [memory, callback] = ['kBuffer', 'kBufferCb'].map((name) =>
+    own.find(({ description }) => description === name),
+  )
+  found = memory && callback ? [memory, callback] : null
+  return found
 }
