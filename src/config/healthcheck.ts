@@ -1,6 +1,7 @@
 // `healthcheck` of a forward: what is asked of whoever is behind it, how often, and when it counts as unhealthy.
 
-import type { ForwardKind, ForwardSpec, Healthcheck, HealthcheckPace } from '../model/project.ts'
+import type { ForwardSpec, Healthcheck, HealthcheckPace } from '../model/project.ts'
+import { placeholdersOf } from '../model/variables.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import type { Ends } from './forward.ts'
 import { type Base, parseFile } from './local-path.ts'
@@ -111,16 +112,15 @@ function parseCommand(value: Plain, base: Base, ends: Ends): Parsed<string[]> {
 /** Null: it is good as it is. */
 function whyNot(word: string, ends: Ends): string | null {
   if (word.includes('\0')) return 'must not hold a NUL character'
-  const known = placeholdersOf(ends)
-  const [, unknown] =
-    [...word.matchAll(/\{(host|port|path)\}/g)].find(([, key]) => !known.includes(key!)) ?? []
+  const known = knownPlaceholders(ends)
+  const unknown = placeholdersOf(word).find((name) => !known.includes(name))
   if (unknown === undefined) return null
   const which = known.length > 0 ? known.map((key) => `{${key}}`).join(' and ') : 'none of them'
   return `has {${unknown}}, which nothing stands for here: this forward has ${which}`
 }
 
 /** Of what a command connects to on this machine: the listener, or what a remote one leads to. */
-function placeholdersOf({ kind, listen, to }: { kind: ForwardKind } & Pick<Ends, 'listen' | 'to'>): string[] {
+function knownPlaceholders({ kind, listen, to }: Ends): string[] {
   const end = kind === 'remote' ? to : listen
   if (!end) return ['host', 'port', 'path']
   if (end.kind === 'socks') return []

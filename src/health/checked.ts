@@ -1,7 +1,7 @@
 // What a check needs to know of the forward that it is about.
 
 import type { Dial } from '../forward/carrier.ts'
-import type { Originator, Target } from '../model/address.ts'
+import type { Originator, SocketAddress, Target } from '../model/address.ts'
 import type { Limit } from './limit.ts'
 
 export interface Checked {
@@ -14,7 +14,7 @@ export interface Checked {
   /** Of the checks that go through one host. */
   limit: Limit
   /** Where a command finds it on this machine: the listener, or what a remote listener leads to; null: nowhere. */
-  address: { host: string; port: number } | { path: string } | null
+  address: SocketAddress | null
 }
 
 /** Who a check says that it is. */

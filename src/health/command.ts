@@ -5,6 +5,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type Problem, ProblemError } from '../model/problem.ts'
+import { fillTemplate } from '../model/variables.ts'
 import type { CheckCommand } from '../model/wanted.ts'
 import { printable } from '../ssh/printable.ts'
 import { keepGroup } from '../ssh/process-group.ts'
@@ -25,7 +26,8 @@ export async function checkCommand(
   checked: Checked,
   signal: AbortSignal,
 ): Promise<void> {
-  const [program = '', ...args] = check.command.map((word) => fillIn(word, checked))
+  const { address } = checked
+  const [program = '', ...args] = check.command.map((word) => (address ? fillTemplate(word, address) : word))
   // `detached` is setsid(2).
   const child = spawn(program, args, {
     cwd: check.folder,
@@ -47,12 +49,6 @@ export async function checkCommand(
     child.stdout.destroy()
     child.stderr.destroy()
   }
-}
-
-/** `{host}`, `{port}` and `{path}`; what stands for nothing here stays as it is. */
-function fillIn(word: string, { address }: Checked): string {
-  const values: Record<string, unknown> = { ...address }
-  return word.replace(/\{(host|port|path)\}/g, (whole, key: string) => String(values[key] ?? whole))
 }
 
 interface Said {

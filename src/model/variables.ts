@@ -33,7 +33,7 @@ export function variablesOf(spec: VariableSpec, address: SocketAddress): Variabl
   const templates = Object.entries(spec.env)
   return Object.fromEntries([
     ...(prefix === null ? [] : ownVariables(prefix, address)),
-    ...templates.map(([variable, template]) => [variable, fill(template, address)] as const),
+    ...templates.map(([variable, template]) => [variable, fillTemplate(template, address)] as const),
   ])
 }
 
@@ -52,8 +52,11 @@ export function placeholdersOf(template: string): ('host' | 'port' | 'path')[] {
   return [...template.matchAll(PLACEHOLDER)].map(([, name]) => name as 'host' | 'port' | 'path')
 }
 
-/** An IPv6 address stands in brackets where a port follows, or in a URL (RFC 3986, section 3.2.2). */
-function fill(template: string, address: SocketAddress): string {
+/**
+ * What stands for nothing is left alone. An IPv6 address stands in brackets where a port follows, or in a URL (RFC 3986,
+ * section 3.2.2).
+ */
+export function fillTemplate(template: string, address: SocketAddress): string {
   return template.replaceAll(PLACEHOLDER, (placeholder, name: string, at: number) => {
     if (address.kind === 'unix') return name === 'path' ? address.path : placeholder
     if (name === 'port') return String(address.port)

@@ -5,8 +5,9 @@ import type { Carrier, Dial } from '../forward/carrier.ts'
 import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
 import { dialLocal } from '../forward/local-dial.ts'
 import type { Checked } from '../health/checked.ts'
-import { type DialTarget, formatTarget, isWildcard } from '../model/address.ts'
+import { type DialTarget, formatTarget } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
+import { reachable } from '../model/variables.ts'
 import type { WantedForward } from '../model/wanted.ts'
 import type { HostSlot } from './host-slot.ts'
 
@@ -46,9 +47,9 @@ const dialHere: Dial = async (target, from, signal) => {
   }
 }
 
+/** A name that a remote forward leads to is left to the command. */
 function addressOf(spec: WantedForward): Checked['address'] {
-  const end = spec.kind === 'remote' ? spec.to : spec.listen[0]
-  if (!end || end.kind === 'socks') return null
-  if (end.kind === 'unix') return { path: end.path }
-  return { host: isWildcard(end.host) ? '127.0.0.1' : end.host, port: end.port }
+  if (spec.kind === 'remote') return spec.to.kind === 'socks' ? null : spec.to
+  const [first] = spec.listen
+  return first ? reachable(first) : null
 }
