@@ -8,6 +8,9 @@ import { freePort } from '../../bench/sshd.mjs'
 import { autossh, hasAutossh, hostOf, ssh, tunnels } from './contenders.mjs'
 import { exchange, isAnswered, openStream, pour, probe, sleep, until } from './watching.mjs'
 
+/** A server that drops whoever says nothing for 40 s. */
+const GIVES_UP = ['ClientAliveInterval 10', 'ClientAliveCountMax 3']
+
 /** Each `run` gives, by contender, what was seen (`text`), and of ours whether that is within the limit (`ok`). */
 export const rows = {
   killed: {
@@ -109,10 +112,17 @@ export const rows = {
     run: (lab) => asleep(lab, 20, { survives: true, maxBack: 3 }),
   },
   'asleep-120': {
-    title: 'this machine asleep 120 s',
+    title: 'this machine asleep 120 s, given up by the server meanwhile',
     limit: 'back ≤ 3 s after',
     seconds: 140,
-    run: (lab) => asleep(lab, 120, { maxBack: 3 }),
+    run: (lab) => asleep(lab, 120, { config: GIVES_UP, maxBack: 3 }),
+  },
+  'asleep-nat': {
+    title: 'the same, and its NAT entry lost: nobody says so',
+    limit: 'back ≤ 3 s after',
+    seconds: 140,
+    needs: 'network',
+    run: (lab) => asleep(lab, 120, { config: GIVES_UP, maxBack: 3, besides: forget(lab, 'drop') }),
   },
   revoked: {
     title: 'key revoked on the server',
@@ -323,14 +333,17 @@ function describe({ noticed, back, isGone, stream, goneAfter, isIdle }) {
 }
 
 /** The processes themselves are stopped: that is all that they see of a machine that sleeps. */
-async function asleep(lab, seconds, options) {
+async function asleep(lab, seconds, { besides, ...options }) {
   const signal = (name) => (all) => {
     for (const { pids } of all) for (const pid of pids()) process.kill(pid, name)
   }
   return outage(lab, {
     ...options,
     isAsleep: true,
-    fault: signal('SIGSTOP'),
+    fault: async (all) => {
+      signal('SIGSTOP')(all)
+      await besides?.(all)
+    },
     forMs: seconds * 1_000,
     repair: signal('SIGCONT'),
     watchMs: 8_000,

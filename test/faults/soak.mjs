@@ -10,6 +10,8 @@ import { openLab } from './lab.mjs'
 import { writeSection } from './reliability.mjs'
 import { exchange, isAnswered, openStream, sleep, until } from './watching.mjs'
 
+const MEMORY = new URL('./live-memory.mjs', import.meta.url).href
+
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '30' }, write: { type: 'boolean', default: false } },
 })
@@ -20,6 +22,10 @@ const NAMES = {
 }
 /** What V8 and the system's allocator keep of a load that has ended. */
 const MEMORY_SLACK = 60
+/** What is in use differs from look to look by the load of that moment: half of the looks against the other half. */
+const LIVE_SLACK = 4
+const LOOKS = 30
+const MIB = 1024 * 1024
 
 const lab = await openLab({ network: false })
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -52,6 +58,7 @@ async function soak(ms) {
     load(world, count, end),
     load(world, count, end),
   ])
+  const memory = world.memory()
   world.write({})
   const names = [...NAMES.shaken, ...NAMES.steady]
   await until(
@@ -68,6 +75,7 @@ async function soak(ms) {
   const steady = status.hosts.find(({ name }) => name === 'steady')
   const ok =
     isUp &&
+    growth(memory.live) <= LIVE_SLACK &&
     steady.reconnects === 0 &&
     survived === streams.length &&
     count.wrong === 0 &&
@@ -79,6 +87,7 @@ async function soak(ms) {
     count,
     before,
     after,
+    memory,
     isUp,
     survived,
     streams: streams.length,
@@ -112,7 +121,17 @@ async function openWorld() {
     TUNNELS_STATE_DIR: join(folder, 'state'),
     HOME: folder,
   }
-  const child = lab.start(process.execPath, [MAIN, '-f', file, 'up', '-q'], env)
+  const looks = join(folder, 'memory')
+  writeFileSync(looks, '')
+  const everyMs = Math.round((Number(values.minutes) * 60_000) / LOOKS)
+  const watched = { ...env, SOAK_MEMORY_FILE: looks, SOAK_MEMORY_EVERY_MS: String(everyMs) }
+  const child = lab.start(process.execPath, ['--import', MEMORY, MAIN, '-f', file, 'up', '-q'], watched)
+  /** Of all looks so far, in MiB. */
+  const memory = () => {
+    const lines = readFileSync(looks, 'utf8').trim().split('\n')
+    const all = lines.map((line) => JSON.parse(line))
+    return { live: all.map(({ live }) => live / MIB), whole: all.map(({ rss }) => rss / MIB) }
+  }
   await until(() => isAnswered(ports.s1), 60_000)
   await until(() => isAnswered(ports.q4), 60_000)
   const status = async () => {
@@ -121,7 +140,7 @@ async function openWorld() {
     await until(() => asked.said.trimEnd().endsWith('}'))
     return JSON.parse(asked.said)
   }
-  return { child, servers, ports, forward, write, status }
+  return { child, servers, ports, forward, write, status, memory }
 }
 
 /** Everything that befalls the one host, and the supervisor's own process now and then. */
@@ -190,6 +209,24 @@ function measure(pid) {
   return { mib: Math.round(Number(kib) / 1024), files: readdirSync(`/proc/${pid}/fd`).length }
 }
 
+/** How much more is in use in the second half; the first tenth is for what is loaded once. */
+function growth(live) {
+  const looks = live.slice(Math.ceil(live.length / 10))
+  const half = Math.floor(looks.length / 2)
+  return median(looks.slice(half)) - median(looks.slice(0, half))
+}
+
+/** The medians of each. */
+function fifths(looks) {
+  const size = Math.max(1, Math.ceil(looks.length / 5))
+  const parts = Array.from({ length: 5 }, (_, index) => looks.slice(index * size, (index + 1) * size))
+  return parts.map((part) => median(part).toFixed(1)).join(', ')
+}
+
+function median(numbers) {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
+}
+
 function between(least, most) {
   return Math.round(least + Math.random() * (most - least))
 }
@@ -198,7 +235,7 @@ function one(list) {
   return list[Math.floor(Math.random() * list.length)]
 }
 
-function format({ ok, count, before, after, isUp, survived, streams, streamed, reconnects }) {
+function format({ ok, count, before, after, memory, isUp, survived, streams, streamed, reconnects }) {
   const lines = [
     `| ran | ${values.minutes} minutes${ok ? '' : ', **missed**'} |`,
     `| faults, edits | ${count.faults}, ${count.edits} |`,
@@ -206,7 +243,9 @@ function format({ ok, count, before, after, isUp, survived, streams, streamed, r
     `| in the end everything is up | ${isUp ? 'yes' : '**no**'} |`,
     `| streams through the host without faults | ${survived} of ${streams} survived, ${(streamed / 1e6).toFixed(0)} MB compared |`,
     `| short connections | ${count.equal} equal, ${count.cut} cut or refused, ${count.late} not done in 30 s, ${count.wrong} wrong |`,
-    `| memory before and after | ${before.mib} MiB, ${after.mib} MiB |`,
+    `| memory in use after a collection, in each fifth of the time | ${fifths(memory.live)} MiB |`,
+    `| memory of the process, in each fifth | ${fifths(memory.whole)} MiB |`,
+    `| memory of the process before and after | ${before.mib} MiB, ${after.mib} MiB |`,
     `| descriptors before and after | ${before.files}, ${after.files} |`,
   ]
   return `${['| soak | |', '| --- | --- |', ...lines].join('\n')}\n\n`
