@@ -58,6 +58,6 @@ function tooLate({ type }: Check, { name, to }: Checked, limitMs: number): Probl
   const what =
     type === 'command'
       ? `The healthcheck of ${name} did not end`
-      : `${formatTarget(to)} did not answer ${name}`
+      : `${formatTarget(to)} did not answer the check of ${name}`
   return new ProblemError({ code: 'TARGET_TIMEOUT', summary: `${what} within ${limitMs / 1000} s` })
 }

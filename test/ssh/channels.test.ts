@@ -120,7 +120,10 @@ describe('dial', () => {
     const dialled = carrier.dial(tcp(echo.port), NOBODY, controller.signal)
     controller.abort(new Error('changed my mind'))
     await expect(dialled).rejects.toThrow('changed my mind')
+    // Until the server has said what became of it, it is one that it still opens.
+    expect(carrier.unanswered!(tcp(echo.port))).toBe(1)
     await eventually(() => echo.connections() === 1 && echo.open() === 0)
+    await eventually(() => carrier.unanswered!(tcp(echo.port)) === 0)
   })
 })
 
