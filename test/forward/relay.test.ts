@@ -61,11 +61,14 @@ describe.each(['TCP', 'Unix'] as const)('over %s sockets', (kind) => {
       const asked = watchEnding(answerer)
       const answered = watchEnding(asker)
       asker.end(question)
-      expect(await asked).toMatchObject({ how: 'end', bytes: question })
+      const heard = await asked
+      // Buffer's own comparison: one of vitest's takes seconds for as many bytes.
+      expect([heard.how, heard.bytes.equals(question)]).toEqual(['end', true])
       expect(joined[from].ours.stream.destroyed).toBe(false)
       answerer.write(question)
       answerer.end(question)
-      expect(await answered).toMatchObject({ how: 'end', bytes: Buffer.concat([question, question]) })
+      const back = await answered
+      expect([back.how, back.bytes.equals(Buffer.concat([question, question]))]).toEqual(['end', true])
       expect(await joined.ended).toBe('ended')
       expect(joined.moved).toEqual(
         from === 'a' ? { forth: 200_000, back: 400_000 } : { forth: 400_000, back: 200_000 },
