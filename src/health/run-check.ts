@@ -27,12 +27,13 @@ export function runCheck(
 
 /** By hand what AbortSignal.any does: of those, one a check for months on end, Node 20 keeps a trace. */
 async function within(check: Check, checked: Checked, limitMs: number, signal: AbortSignal): Promise<void> {
+  // While its turn came.
+  signal.throwIfAborted()
   const ending = new AbortController()
   const end = () => ending.abort(signal.reason)
   signal.addEventListener('abort', end, { once: true })
   const timer = setTimeout(() => ending.abort(tooLate(check, checked, limitMs)), limitMs)
   try {
-    if (signal.aborted) end()
     await start(check, checked, ending.signal)
   } catch (error) {
     ending.signal.throwIfAborted()
