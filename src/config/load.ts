@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { isError, type Problem } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
+import type { Selecting } from '../resolve/select.ts'
 import { parseDocument } from './document.ts'
 import { readEnvFile } from './dotenv.ts'
 import { expandShortForms } from './expand-short-forms.ts'
@@ -27,6 +28,8 @@ export interface LoadOptions {
   names: string[] | null
   /** Forwards or hosts beside what the profiles select. */
   also?: string[]
+  /** What others select besides, each for itself. */
+  leases?: readonly Omit<Selecting, 'leases'>[]
   projectName?: string
   /** What `-` reads, where standard input has been read already. */
   input?: string

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { basename } from 'node:path'
 import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
-import { hostsInUse, selectForwards } from '../resolve/select.ts'
+import { hostsInUse, type Selecting, selectForwards } from '../resolve/select.ts'
 import { checkJumps, checkListeners } from './check.ts'
 import { checkVariables } from './check-variables.ts'
 import { giveHostOptions } from './host-options.ts'
@@ -27,6 +27,7 @@ export interface Making {
   profiles: readonly string[]
   names: readonly string[] | null
   also?: readonly string[]
+  leases?: readonly Omit<Selecting, 'leases'>[]
   projectName?: string
   /** What variables are looked up in, and HOME. */
   environment: Readonly<Record<string, string | undefined>>
@@ -60,6 +61,7 @@ export function makeProject(trees: Tree[], making: Making): Made {
     profiles: making.profiles,
     names: making.names,
     ...(making.also && { also: making.also }),
+    ...(making.leases && { leases: making.leases }),
     stopped: [],
   })
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])

@@ -3,7 +3,7 @@
 
 import { type IncomingMessage, request } from 'node:http'
 import { createInterface } from 'node:readline'
-import { ProblemError } from '../model/problem.ts'
+import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
 import { brokenOff } from './broken-off.ts'
@@ -17,6 +17,8 @@ import {
   type ErrorAnswer,
   type Event,
   type EventsRequest,
+  type LeaseAnswer,
+  type LeaseRequest,
   type LogLine,
   type LogsRequest,
   type PlanRequest,
@@ -45,6 +47,8 @@ export interface ControlClient {
   trust(request?: TrustRequest): Promise<TrustAnswer>
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
   down(request?: DownRequest): Promise<void>
+  /** Holds what it opens until `signal` fires, or this process ends. */
+  lease(request: LeaseRequest, signal: AbortSignal): Promise<HeldLease>
   restart(request?: RestartRequest): Promise<ReconcileAnswer>
   /** Whether a connection really passes, now. Resolves soon after the request's `timeoutMs` at the latest. */
   probe(request?: ProbeRequest, signal?: AbortSignal): Promise<ProbeAnswer>
@@ -59,6 +63,12 @@ export interface ControlClient {
 }
 
 const NEVER = new AbortController().signal
+
+export interface HeldLease {
+  answer: LeaseAnswer
+  /** Resolves when it is held no more: the supervisor has ended, or (with a problem) is gone without a word. Never rejects. */
+  readonly over: Promise<Problem | null>
+}
 
 const QUICK_MS = 5_000
 /** Reading ssh_config for many hosts takes its time. */
@@ -79,7 +89,8 @@ export async function openControlClient(options: {
 export function clientOf(holder: LockHolder, version: string): ControlClient {
   const ask = <T>(call: string, body: object | undefined, timeoutMs: number) =>
     askJson<T>({ holder, version, call, body, timeoutMs })
-  const stream = (call: string, signal: AbortSignal) => openStream(holder, version, call, signal)
+  const stream = (call: string, signal: AbortSignal) =>
+    openStream({ holder, version, call, body: undefined, timeoutMs: QUICK_MS, signal })
   const healthz = async () => void (await ask('GET /healthz', undefined, QUICK_MS))
   /** One that does not even say that it lives is not waited for: it answers that whatever it does. */
   const work = async <T>(call: string, body: object | undefined, timeoutMs = WORK_MS) => {
@@ -97,6 +108,11 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     plan: (body) => work(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body),
     trust: (body) => work(body ? 'POST /v1/trust' : 'GET /v1/trust', body),
     reconcile: (body = {}) => work('POST /v1/reconcile', body),
+    lease: async (body, signal) => {
+      await healthz()
+      const question = { holder, version, call: 'POST /v1/lease', body, timeoutMs: WORK_MS, signal }
+      return readLease(readLines<LeaseLine>(await openStream(question), holder, signal))
+    },
     restart: (body = {}) => work('POST /v1/restart', body),
     down: async (body = {}) => {
       await work('POST /v1/down', body, WORK_MS + (body.drainMs ?? 0))
@@ -150,18 +166,13 @@ async function askJson<T>(question: Question): Promise<T> {
   }
 }
 
-async function openStream(
-  holder: LockHolder,
-  version: string,
-  call: string,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
+/** `timeoutMs`: until it is open; then it lasts until `signal` fires. */
+async function openStream(question: Question & { signal: AbortSignal }): Promise<IncomingMessage> {
+  const { holder, signal, timeoutMs } = question
   const opening = new AbortController()
-  const timer = setTimeout(() => opening.abort(), QUICK_MS)
+  const timer = setTimeout(() => opening.abort(), timeoutMs)
   try {
-    const both = AbortSignal.any([signal, opening.signal])
-    const question = { holder, version, call, body: undefined, timeoutMs: QUICK_MS }
-    const response = await send(question, both)
+    const response = await send(question, AbortSignal.any([signal, opening.signal]))
     if (response.statusCode === 200) return response
     throw new ProblemError((JSON.parse(await readText(response)) as ErrorAnswer).problems)
   } catch (error) {
@@ -216,6 +227,17 @@ async function* readLines<Line extends { event: string }>(
   }
   if (isOver || response.complete || signal.aborted) return
   throw new ProblemError(await brokenOff({ socket, pid: info?.pid ?? null }))
+}
+
+type LeaseLine = ({ event: 'lease' } & LeaseAnswer) | { event: 'end' }
+
+/** The first line has been written with the header: it is there, or the supervisor is gone. */
+async function readLease(lines: AsyncGenerator<LeaseLine>): Promise<HeldLease> {
+  const first = await lines.next()
+  if (first.done || first.value.event !== 'lease')
+    throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
+  const over = lines.next().then(() => null, problemOf)
+  return { answer: first.value, over }
 }
 
 /** Null for half a line: nobody is there any more to write the rest of it. */

@@ -58,6 +58,20 @@ export interface DownRequest {
   drainMs?: number
 }
 
+/**
+ * POST /v1/lease: opens what `selection` names beside all that is held, and holds it for as long as this one answer is
+ * being read. `pid`: for people.
+ */
+export interface LeaseRequest {
+  selection: Selection
+  pid?: number
+}
+
+/** The answer's first line; another line, an `end` event, comes when the supervisor ends. `forwards`: by name. */
+export interface LeaseAnswer extends ReconcileAnswer {
+  forwards: string[]
+}
+
 /** POST /v1/restart. */
 export interface RestartRequest {
   names?: string[]
@@ -92,6 +106,8 @@ export interface AnswerRequest {
 /** GET /v1/trust: with the running selection. POST /v1/trust: what an `up` with another one would have to ask. */
 export interface TrustRequest {
   selection?: Selection
+  /** As {@link LeaseRequest} takes it: it replaces nothing. */
+  lease?: boolean
   /** As in {@link ReconcileRequest}, but not remembered. */
   trusted?: string[]
 }
@@ -211,6 +227,8 @@ export interface Control {
   trust(request: TrustRequest): Promise<TrustAnswer>
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>
   down(request: DownRequest): Promise<void>
+  /** It is held until `gone` fires. */
+  lease(request: LeaseRequest, gone: AbortSignal): Promise<LeaseAnswer>
   restart(request: RestartRequest): Promise<ReconcileAnswer>
   /** Rejects with USAGE for an unknown name. Ends when `signal` fires, too: then nobody reads the answer. */
   probe(request: ProbeRequest, signal: AbortSignal): Promise<ProbeAnswer>

@@ -4,6 +4,7 @@
 import type {
   AnswerRequest,
   DownRequest,
+  LeaseRequest,
   PlanRequest,
   ProbeRequest,
   ReconcileRequest,
@@ -42,14 +43,28 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
   trusted: orAbsent(areTexts),
 }
 
+/** The body of `lease`. Throws a RefusedRequest (400). */
+export function readLease(body: Body): LeaseRequest {
+  refuseUnknown(body, ['selection', 'pid'])
+  const { selection } = readSelection({ selection: body.selection ?? null })
+  const { pid } = body
+  if (pid !== undefined && !Number.isSafeInteger(pid)) throw refuse('pid')
+  return { selection: selection!, ...(pid !== undefined && { pid: pid as number }) }
+}
+
 /** The body of `reconcile`. Throws a RefusedRequest (400). */
 export function readReconcile({ http, ...body }: Body): ReconcileRequest {
   if (http !== undefined && !isText(http)) throw refuse('http')
-  return { ...readTrust(body), ...(http !== undefined && { http: http as string }) }
+  return { ...readBrought(body), ...(http !== undefined && { http: http as string }) }
 }
 
 /** The body of `trust`. Throws a RefusedRequest (400). */
-export function readTrust(body: Body): TrustRequest {
+export function readTrust({ lease, ...body }: Body): TrustRequest {
+  if (lease !== undefined && typeof lease !== 'boolean') throw refuse('lease')
+  return { ...readBrought(body), ...(lease !== undefined && { lease }) }
+}
+
+function readBrought(body: Body): Pick<TrustRequest, 'selection' | 'trusted'> {
   refuseUnknown(body, ['selection', 'trusted'])
   const { selection } = body
   return { ...readSelection({ ...(selection !== undefined && { selection }) }), ...readTrusted(body) }

@@ -7,6 +7,7 @@ import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import { isReady } from '../model/status.ts'
 import { streamEvents } from './event-stream.ts'
 import { type HeldLock, holdLock } from './hold-lock.ts'
+import { holdLease } from './lease-stream.ts'
 import type { LockInfo } from './lock.ts'
 import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
@@ -14,6 +15,7 @@ import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
 import {
   readAnswer,
   readDown,
+  readLease,
   readProbe,
   readReconcile,
   readRestart,
@@ -80,6 +82,13 @@ const routes: Readonly<Record<string, Route>> = {
       200,
       await (await session.control).reconcile(readReconcile(await readBody(request))),
     ),
+  'POST /v1/lease': async (session, { request, response }) => {
+    const control = await session.control
+    const asked = readLease(await readBody(request))
+    const answer = await control.lease(asked, goneOf(response))
+    session.beginLines(response)
+    holdLease(answer, response, session.closing)
+  },
   'POST /v1/restart': async (session, { request, response }) =>
     session.answer(
       response,

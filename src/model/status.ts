@@ -16,6 +16,16 @@ export interface Status {
   supervisor: SupervisorStatus
   hosts: HostStatus[]
   forwards: ForwardStatus[]
+  /** What is held open for as long as a `tunnels run` lives; absent: nothing. */
+  leases?: LeaseStatus[]
+}
+
+export interface LeaseStatus {
+  /** Of `tunnels run`; null where it did not say. */
+  pid: number | null
+  since: string
+  /** Names of those that it selects, also when something else selects them, too. */
+  forwards: string[]
 }
 
 export interface ConfigStatus {

@@ -9,6 +9,8 @@ export interface Selecting {
   also?: readonly string[]
   /** Forwards (or hosts: all via them) that are left out whatever else is said. */
   stopped: readonly string[]
+  /** What each `tunnels run` selects for itself: all of it together is selected. */
+  leases?: readonly Omit<Selecting, 'leases'>[]
 }
 
 interface Selectable {
@@ -17,11 +19,27 @@ interface Selectable {
   profiles: readonly string[]
 }
 
-/** As in Compose: without `profiles` always, else with one of them active or when named. `unknown`: names of neither. */
-export function selectForwards(
-  project: { forwards: ReadonlyMap<string, Selectable>; hosts: ReadonlyMap<string, unknown> },
-  { profiles, names, also = [], stopped }: Selecting,
-): { selected: Set<string>; unknown: string[] } {
+interface Selection {
+  selected: Set<string>
+  /** Names of no forward and no host. */
+  unknown: string[]
+}
+
+type Selectables = { forwards: ReadonlyMap<string, Selectable>; hosts: ReadonlyMap<string, unknown> }
+
+/** As in Compose: without `profiles` always, else with one of them active or when named. */
+export function selectForwards(project: Selectables, { leases = [], ...own }: Selecting): Selection {
+  const parts = [own, ...leases].map((part) => selectPart(project, part))
+  return {
+    selected: new Set(parts.flatMap(({ selected }) => [...selected])),
+    unknown: [...new Set(parts.flatMap(({ unknown }) => unknown))],
+  }
+}
+
+function selectPart(
+  project: Selectables,
+  { profiles, names, also = [], stopped }: Omit<Selecting, 'leases'>,
+): Selection {
   const forwards = [...project.forwards.values()]
   const active = forwards.filter((forward) => isActive(forward, profiles))
   const named = names ?? also

@@ -6,7 +6,6 @@ import { type LoadResult, loadProject } from '../config/load.ts'
 import type { Written } from '../config/origins.ts'
 import { wordUnused } from '../config/warnings.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
-import type { Selection } from '../control/protocol.ts'
 import { isError, type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import { OTHER_HOSTS, type TrustItem, untrustedProblems } from '../model/trust.ts'
@@ -17,6 +16,7 @@ import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { contradictsKnownHosts } from '../ssh/host-key.ts'
 import { withFoundFiles } from './found-files.ts'
+import type { HeldSelection } from './selection.ts'
 import {
   homeOf,
   lookAtFiles,
@@ -60,7 +60,7 @@ export interface LoadingOptions {
  * Rejects with a ProblemError that holds every error of the files, or what of them waits for trust: before anything of
  * that is looked up or run.
  */
-export async function loadWanted(selection: Selection, options: LoadingOptions = {}): Promise<Loaded> {
+export async function loadWanted(selection: HeldSelection, options: LoadingOptions = {}): Promise<Loaded> {
   const { sshConfig = new SshConfig(), untrusted = 'refuse' } = options
   const read = options.read ?? (await readFiles(selection))
   const { selected } = selectForwards(read.project, selection)
@@ -92,7 +92,7 @@ export async function loadWanted(selection: Selection, options: LoadingOptions =
  * What an `up` with this selection has to ask first, where nothing runs. Looks into the ssh configuration only where that
  * could lead to more, and only when nothing else waits.
  */
-export async function waitingFor(read: ReadFiles, selection: Selection): Promise<TrustItem[]> {
+export async function waitingFor(read: ReadFiles, selection: HeldSelection): Promise<TrustItem[]> {
   const look = await lookAtFiles(read.project, selection)
   if (look.waiting.length > 0 || !mayBeMore(read.project, look)) return look.waiting
   return (await loadWanted(selection, { read, untrusted: 'leave out' })).trust.waiting
@@ -102,7 +102,7 @@ export async function waitingFor(read: ReadFiles, selection: Selection): Promise
  * All that is agreed to or waits, where nothing runs: with what the ssh configuration and known_hosts lead to, also while
  * other parts wait. Opens no socket, and shows ssh no file that tunnels.yaml names and nobody has agreed to.
  */
-export async function lookAtAll(read: ReadFiles, selection: Selection): Promise<TrustLook> {
+export async function lookAtAll(read: ReadFiles, selection: HeldSelection): Promise<TrustLook> {
   const look = await lookAtFiles(read.project, selection)
   if (!mayBeMore(read.project, look)) return look
   const project = withoutAutoPorts(read.project)
@@ -116,7 +116,7 @@ function mayBeMore({ trust }: Project, { hosts }: TrustLook): boolean {
 }
 
 /** The same files as they were, with less of them selected. */
-export function selectLess(loaded: Loaded, selection: Selection): Loaded {
+export function selectLess(loaded: Loaded, selection: HeldSelection): Loaded {
   const { selected } = selectForwards(loaded.project, selection)
   const forwards = [...loaded.wanted.forwards].filter(([name]) => selected.has(name))
   const used = new Set<string>()
@@ -138,7 +138,7 @@ export interface ReadFiles extends Pick<LoadResult, 'problems' | 'environment'> 
   written: Written
 }
 
-async function readFiles(selection: Selection): Promise<ReadFiles> {
+async function readFiles(selection: HeldSelection): Promise<ReadFiles> {
   const { project, problems, environment, written } = await loadProject({
     files: selection.files,
     env: selection.environment,
@@ -146,6 +146,7 @@ async function readFiles(selection: Selection): Promise<ReadFiles> {
     profiles: selection.profiles,
     names: selection.names,
     ...(selection.also && { also: selection.also }),
+    ...(selection.leases && { leases: selection.leases }),
     ...(selection.input !== undefined && { input: selection.input }),
     ...(selection.envFile !== null && { envFile: selection.envFile }),
     ...(selection.projectName !== null && { projectName: selection.projectName }),
@@ -162,7 +163,7 @@ interface Resolving extends LoadingOptions {
 
 async function resolveRead(
   { project, environment }: ReadFiles,
-  selection: Selection,
+  selection: HeldSelection,
   selected: ReadonlySet<string>,
   { sshConfig, signal = new AbortController().signal, trust }: Resolving,
 ): Promise<Resolved> {
@@ -217,7 +218,7 @@ function hostsOf({ hosts }: Project, found: ReadonlyMap<string, KnownHost>): str
   return [...new Set(names)]
 }
 
-async function stateDirOf({ files, projectName }: Selection): Promise<string> {
+async function stateDirOf({ files, projectName }: HeldSelection): Promise<string> {
   const identity = await identifyProject(files[0] ?? '-', { cwd: process.cwd(), projectName })
   return placeProject(identity, process.env).stateDir
 }

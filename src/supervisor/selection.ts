@@ -2,6 +2,12 @@
 
 import type { Selection } from '../control/protocol.ts'
 import type { Project } from '../model/project.ts'
+import type { Selecting } from '../resolve/select.ts'
+
+/** With what each `tunnels run` selects for itself. */
+export interface HeldSelection extends Selection {
+  leases?: readonly Omit<Selecting, 'leases'>[]
+}
 
 /**
  * `up` replaces files, profiles and environment and adds its names; without a name everything is selected again.
@@ -35,6 +41,6 @@ export function withTrust(selection: Selection, trusted: readonly string[] = [])
   return trusted.length === 0 ? selection : { ...selection, trusted: union(selection.trusted ?? [], trusted) }
 }
 
-function union(held: readonly string[], more: Iterable<string>): string[] {
+export function union(held: readonly string[], more: Iterable<string>): string[] {
   return [...new Set([...held, ...more])]
 }

@@ -8,6 +8,8 @@ import type {
   Control,
   DownRequest,
   Event,
+  LeaseAnswer,
+  LeaseRequest,
   LogLine,
   LogsRequest,
   PlanRequest,
@@ -41,6 +43,16 @@ import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
 import { type HttpEnd, openHttpEnd } from './http-end.ts'
+import {
+  forwardsOf,
+  type Lease,
+  openLease,
+  refuseOther,
+  statusOf,
+  stopInLeases,
+  withLeases,
+  withoutLease,
+} from './leases.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
 import { News } from './news.ts'
@@ -71,10 +83,12 @@ export interface SupervisorOptions {
   remembersTrust?: boolean
   /** Who starts it will attend to its prompts in a moment: what is asked until then is kept. */
   expectsPerson?: boolean
+  /** Nothing keeps it but leases: it ends with the last one, unless an `up` has come meanwhile. */
+  isLeased?: boolean
 }
 
 /** What was loaded, of which selection. `seen`: how the files were before they were read. */
-type Proven = Loaded & { selection: Selection; seen: Looks }
+type Proven = Loaded & { selection: Selection; leases: readonly Lease[]; seen: Looks }
 
 /** `drainMs`: absent: what each forward says. `isAsked`: by somebody, not by the watcher. */
 interface Manner {
@@ -84,6 +98,8 @@ interface Manner {
 
 /** How long somebody who is expected may take to join. */
 const joinMs = 10_000
+/** The same of a `tunnels run`: a busy machine must not end what has just been started. */
+const leaseMs = 60_000
 
 /** Rejects with a ProblemError, and leaves nothing behind, when the files are not right at the start. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
@@ -97,6 +113,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 class RunningSupervisor implements Supervisor {
   readonly ended: Promise<void>
   #selection: Selection
+  #leases: readonly Lease[] = []
+  /** Leases that are there, and those that are on their way. */
+  #leaseCount = 0
+  #isLeased: boolean
   #project: Project | null = null
   /** What was taken last. */
   #held: Proven | null = null
@@ -127,6 +147,7 @@ class RunningSupervisor implements Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#selection = options.selection
+    this.#isLeased = options.isLeased ?? false
     this.ended = new Promise((done) => {
       this.#end = done
     })
@@ -136,6 +157,7 @@ class RunningSupervisor implements Supervisor {
     if (this.#options.expectsPerson) this.#reconciler.prompts.expect(joinMs)
     await this.#inOrder(() => this.#serving(this.#options.http, () => this.#take(this.#selection)))
     this.#stopSurroundings = watchSurroundings(() => this.#reconciler.surroundingsChanged())
+    if (this.#isLeased) setTimeout(() => this.#endUnlessUsed(), leaseMs).unref()
   }
 
   status(): Status {
@@ -152,6 +174,7 @@ class RunningSupervisor implements Supervisor {
       },
       hosts: inOrderOf(this.#project?.hosts, this.#reconciler.hosts()),
       forwards: inOrderOf(this.#project?.forwards, this.#reconciler.forwards()),
+      ...(this.#project && this.#leases.length > 0 && { leases: statusOf(this.#leases, this.#project) }),
     }
   }
 
@@ -172,10 +195,15 @@ class RunningSupervisor implements Supervisor {
     })
   }
 
-  async trust({ selection, trusted }: TrustRequest): Promise<TrustAnswer> {
+  async trust({ selection, lease, trusted }: TrustRequest): Promise<TrustAnswer> {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
-      const loaded = await this.#look(withTrust(this.#with(selection), trusted), 'leave out')
+      const more = lease && selection ? [openLease(selection, null)] : []
+      const asked = withTrust(this.#with(lease ? undefined : selection), [
+        ...(selection?.trusted ?? []),
+        ...(trusted ?? []),
+      ])
+      const loaded = await this.#look(asked, 'leave out', [...this.#leases, ...more])
       return { waiting: loaded.trust.waiting }
     })
   }
@@ -185,7 +213,9 @@ class RunningSupervisor implements Supervisor {
     return this.#inOrder(async () => {
       this.#sshConfig.forget()
       const selection = withTrust(this.#with(request.selection), request.trusted)
-      return this.#serving(request.http, () => this.#take(selection, { isAsked: true }))
+      const answer = await this.#serving(request.http, () => this.#take(selection, { isAsked: true }))
+      if (request.selection) this.#isLeased = false
+      return answer
     })
   }
 
@@ -211,6 +241,51 @@ class RunningSupervisor implements Supervisor {
     return this.#project !== null && !this.#isEnding && isReady(this.status())
   }
 
+  async lease({ selection, pid }: LeaseRequest, gone: AbortSignal): Promise<LeaseAnswer> {
+    this.#refuseAtEnd()
+    this.#leaseCount++
+    try {
+      const lease = openLease(selection, pid ?? null)
+      const answer = await this.#inOrder(() => this.#takeLease(lease, gone))
+      const release = () => void this.#release(lease)
+      gone.addEventListener('abort', release, { once: true })
+      if (gone.aborted) release()
+      return answer
+    } catch (error) {
+      this.#leaseCount--
+      this.#endUnlessUsed()
+      throw error
+    }
+  }
+
+  async #takeLease(lease: Lease, gone: AbortSignal): Promise<LeaseAnswer> {
+    gone.throwIfAborted()
+    refuseOther(this.#selection, lease.selection, this.#project!.variables)
+    this.#sshConfig.forget()
+    const selection = withTrust(this.#selection, lease.selection.trusted)
+    const loaded = await this.#load(selection, [...this.#leases, lease])
+    const answer = await this.#apply(loaded, { isAsked: true })
+    return { ...answer, forwards: forwardsOf(lease, loaded.project) }
+  }
+
+  /** What nothing else selects is closed at once, as at Ctrl-C, whatever the files say by now. */
+  async #release(lease: Lease): Promise<void> {
+    this.#leaseCount--
+    await this.#inOrder(async () => {
+      this.#endUnlessUsed()
+      const leases = withoutLease(this.#leases, lease)
+      const loaded = await this.#load(this.#selection, leases).catch((error: unknown) => {
+        if (this.#isEnding) throw error
+        return this.#lessOfHeld(this.#selection, leases)
+      })
+      await this.#apply(loaded, { drainMs: 0 })
+    }).catch(() => {})
+  }
+
+  #endUnlessUsed(): void {
+    if (this.#isLeased && this.#leaseCount === 0) void this.#close(0)
+  }
+
   /** What is held, and what an `up` brings. */
   #with(brought: Selection | undefined): Selection {
     return brought ? addSelection(this.#selection, brought, this.#project?.forwards) : this.#selection
@@ -219,26 +294,35 @@ class RunningSupervisor implements Supervisor {
   async down({ names, drainMs = 0 }: DownRequest): Promise<void> {
     if (!names) return this.#close(drainMs)
     await this.#inOrder(async () => {
-      const selection = stopForwards(this.#selection, this.#forwardsNamed(names))
-      const loaded = await this.#load(selection).catch((error: unknown) => this.#lessOfHeld(selection, error))
+      const forwards = this.#forwardsNamed(names)
+      const selection = stopForwards(this.#selection, forwards)
+      const leases = stopInLeases(this.#leases, forwards)
+      const loaded = await this.#load(selection, leases).catch((error: unknown) => {
+        // What somebody has to agree to keeps nothing open that is to be closed.
+        if (!isUntrusted(error)) throw error
+        return this.#lessOfHeld(selection, leases)
+      })
       await this.#apply(loaded, { drainMs })
     })
   }
 
-  /** What somebody has to agree to keeps nothing open that is to be closed. */
-  #lessOfHeld(selection: Selection, error: unknown): Proven {
-    if (!this.#held || !isUntrusted(error)) throw error
-    return { ...selectLess(this.#held, selection), selection, seen: this.#held.seen }
+  /** Of the files as they were taken last. */
+  #lessOfHeld(selection: Selection, leases: readonly Lease[]): Proven {
+    const held = this.#held!
+    return { ...selectLess(held, withLeases(selection, leases)), selection, leases, seen: held.seen }
   }
 
   async restart({ names, trusted }: RestartRequest): Promise<ReconcileAnswer> {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
       const selection = withTrust(this.#selection, trusted)
-      const forwards = names ? this.#forwardsNamed(names) : this.#reconciler.snapshot().forwards.keys()
+      const forwards = names
+        ? this.#forwardsNamed(names)
+        : new Set(this.#reconciler.snapshot().forwards.keys())
+      const leases = stopInLeases(this.#leases, forwards)
       // Both before anything is closed: a file that breaks in between must not leave it so.
       const again = await this.#load(selection)
-      const without = await this.#load(stopForwards(selection, forwards))
+      const without = await this.#load(stopForwards(selection, forwards), leases)
       const closing = this.#planFor(without.wanted)
       await this.#carryOut(closing, without, { drainMs: 0 })
       const opening = this.#planFor(again.wanted)
@@ -303,19 +387,24 @@ class RunningSupervisor implements Supervisor {
     return this.#apply(await this.#load(selection), how)
   }
 
-  async #load(selection: Selection): Promise<Proven> {
+  async #load(selection: Selection, leases = this.#leases): Promise<Proven> {
     this.#refuseAtEnd()
     const seen = await lookAt([...filesOf(selection), ...this.#sshConfig.files])
     try {
-      return { selection, seen, ...(await this.#look(selection)) }
+      return { selection, leases, seen, ...(await this.#look(selection, 'refuse', leases)) }
     } catch (error) {
-      await this.#refused(selection, seen, error)
+      if (leases === this.#leases) await this.#refused(selection, seen, error)
       throw error
     }
   }
 
-  async #look(selection: Selection, untrusted: LoadingOptions['untrusted'] = 'refuse'): Promise<Loaded> {
-    return loadWanted(selection, { sshConfig: this.#sshConfig, signal: this.#looking.signal, untrusted })
+  async #look(
+    selection: Selection,
+    untrusted: NonNullable<LoadingOptions['untrusted']>,
+    leases = this.#leases,
+  ): Promise<Loaded> {
+    const { signal } = this.#looking
+    return loadWanted(withLeases(selection, leases), { sshConfig: this.#sshConfig, signal, untrusted })
   }
 
   async #apply(loaded: Proven, how?: Manner): Promise<ReconcileAnswer> {
@@ -331,6 +420,7 @@ class RunningSupervisor implements Supervisor {
     const { selection, project, trust } = loaded
     const { remembersTrust = true } = this.#options
     this.#selection = remembersTrust ? await settleTrust(selection, trust.items) : selection
+    this.#leases = loaded.leases
     this.#project = project
     this.#held = loaded
   }

@@ -10,6 +10,7 @@ import { hostsInUse, selectForwards } from '../resolve/select.ts'
 import type { SshConfigContent } from '../resolve/ssh-config-content.ts'
 import { partsInUse, readTrustItems } from '../resolve/trust-items.ts'
 import { forgetTrust, listTrust, readTrust, rememberTrust } from '../resolve/trust-store.ts'
+import type { HeldSelection } from './selection.ts'
 
 export interface TrustLook {
   items: TrustItem[]
@@ -32,7 +33,7 @@ export interface Resolving {
 /** Reads files, runs nothing. Rejects with a ProblemError where a file that has to be read cannot be. */
 export async function lookAtTrust(
   project: Project,
-  selection: Selection,
+  selection: HeldSelection,
   selected: ReadonlySet<string>,
   { more, contradicted }: Resolving,
 ): Promise<TrustLook> {
@@ -49,7 +50,7 @@ export async function lookAtTrust(
 }
 
 /** As far as the files alone tell: runs nothing. */
-export function lookAtFiles(project: Project, selection: Selection): Promise<TrustLook> {
+export function lookAtFiles(project: Project, selection: HeldSelection): Promise<TrustLook> {
   const { selected } = selectForwards(project, selection)
   return lookAtTrust(project, selection, selected, { more: new Set(), contradicted: new Set() })
 }

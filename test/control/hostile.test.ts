@@ -56,6 +56,11 @@ async function running() {
   const control: Control = {
     status: () => status,
     addresses: () => ({ forwards: [] }),
+    lease: async () => ({
+      plan: { project: '', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } },
+      problems: [],
+      forwards: [],
+    }),
     plan: async () => plan,
     trust: async () => ({ waiting: [] }),
     reconcile: act('reconcile', { plan, problems: [] }),

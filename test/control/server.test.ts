@@ -37,6 +37,11 @@ function rememberingControl() {
   const control: Control = {
     status: () => status,
     addresses: () => ({ forwards: [] }),
+    lease: async () => ({
+      plan: { project: '', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } },
+      problems: [],
+      forwards: [],
+    }),
     plan: async (body) => {
       asked.push(['plan', body])
       return plan

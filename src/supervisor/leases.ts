@@ -1,0 +1,85 @@
+// What is selected for as long as somebody lives: each `tunnels run` brings a part of its own, which replaces nothing of
+// what is held and goes with it. Pure.
+
+import type { Selection } from '../control/protocol.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { Project } from '../model/project.ts'
+import type { LeaseStatus } from '../model/status.ts'
+import { selectForwards } from '../resolve/select.ts'
+import { type HeldSelection, union } from './selection.ts'
+
+export interface Lease {
+  /** Stays the same while its part changes. */
+  readonly id: symbol
+  readonly pid: number | null
+  readonly since: string
+  readonly selection: Selection
+}
+
+export function openLease(selection: Selection, pid: number | null): Lease {
+  return { id: Symbol(), pid, since: new Date().toISOString(), selection: { ...selection, stopped: [] } }
+}
+
+/** A variable that is not held comes from whoever has it: those that two have are equal, see {@link refuseOther}. */
+export function withLeases(held: Selection, leases: readonly Lease[]): HeldSelection {
+  if (leases.length === 0) return held
+  const environment = Object.assign({}, ...leases.map(({ selection }) => selection.environment))
+  return {
+    ...held,
+    environment: { ...environment, ...held.environment },
+    leases: leases.map(({ selection }) => selection),
+  }
+}
+
+/** `down NAME` closes it for those, too, who are there; for who comes later it is opened again. */
+export function stopInLeases(leases: readonly Lease[], forwards: Iterable<string>): Lease[] {
+  const stopped = [...forwards]
+  return leases.map((lease) => {
+    const { selection } = lease
+    return { ...lease, selection: { ...selection, stopped: union(selection.stopped, stopped) } }
+  })
+}
+
+export function withoutLease(leases: readonly Lease[], { id }: Lease): Lease[] {
+  return leases.filter((lease) => lease.id !== id)
+}
+
+export function forwardsOf({ selection }: Lease, project: Project): string[] {
+  return [...selectForwards(project, selection).selected]
+}
+
+export function statusOf(leases: readonly Lease[], project: Project): LeaseStatus[] {
+  return leases.map((lease) => {
+    const { pid, since } = lease
+    return { pid, since, forwards: forwardsOf(lease, project) }
+  })
+}
+
+/**
+ * Throws a ProblemError where what is held would be something else for who brings this: other files, or other values of
+ * the variables that the files mention. Values are not told: they may be secrets.
+ */
+export function refuseOther(held: Selection, brought: Selection, variables: readonly string[]): void {
+  const isOther = (key: 'files' | 'envFile' | 'input') =>
+    JSON.stringify(held[key]) !== JSON.stringify(brought[key])
+  if (isOther('files')) throw new ProblemError(otherFiles(held.files, brought.files))
+  if (isOther('envFile')) throw new ProblemError(other('another --env-file'))
+  if (isOther('input')) throw new ProblemError(other('another file on standard input'))
+  const differing = variables.filter((name) => {
+    const [before, now] = [held.environment[name], brought.environment[name]]
+    return before !== undefined && now !== undefined && before !== now
+  })
+  if (differing.length > 0) throw new ProblemError(other(`another value of ${differing.join(', ')}`))
+}
+
+function otherFiles(held: string[], brought: string[]): Problem {
+  return { ...other('other files'), detail: `It runs with ${held.join(' ')}, not with ${brought.join(' ')}` }
+}
+
+function other(what: string): Problem {
+  return {
+    code: 'USAGE',
+    summary: `What runs of this project was started with ${what}`,
+    hint: '`tunnels up` replaces that, and -p NAME makes another project of it',
+  }
+}
