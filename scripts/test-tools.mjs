@@ -17,6 +17,8 @@ const TOOLS = [
   ['command -v setpriv', 'util-linux'],
   ["/usr/bin/python3 -c 'import socks'", 'python3-socks'],
   ['command -v promtool', 'prometheus'],
+  ['command -v initdb || ls /usr/lib/postgresql/*/bin/initdb', 'postgresql'],
+  ['command -v psql', 'postgresql-client'],
   ['command -v systemd-analyze && command -v systemd-notify', 'systemd'],
 ]
 

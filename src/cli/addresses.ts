@@ -8,7 +8,7 @@ import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { refuseUnknown } from './named.ts'
 import { findPlace, findRunning, notRunning } from './project.ts'
-import { loadSelection, showProblems } from './selection.ts'
+import { loadSelection, showProblems, withoutWarnings } from './selection.ts'
 
 /**
  * Of the forwards named, by themselves or by their host; with null of those that run, or that the options select. A
@@ -40,11 +40,6 @@ async function readAddresses(
   if (variables.length === 0) return narrowTo(addressesInFiles(project, selection), names)
   showProblems(invocation, untrustedProblems(variables), sources)
   return EXIT.needsPerson
-}
-
-/** Who asks for an address each time that a script runs has seen them. */
-function withoutWarnings(invocation: Invocation): Invocation {
-  return { ...invocation, options: { ...invocation.options, quiet: true } }
 }
 
 function narrowTo(forwards: ForwardAddress[], names: string[] | null): ForwardAddress[] {

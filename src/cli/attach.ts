@@ -109,7 +109,7 @@ function noteOtherWatch({ terminal }: Invocation, { supervisor }: Status, watch:
 }
 
 /** One that ends may still drain, and keeps the project's lock as long as it does. */
-async function untilGone({ terminal }: Invocation, { socket, pid }: ControlClient): Promise<void> {
+export async function untilGone({ terminal }: Invocation, { socket, pid }: ControlClient): Promise<void> {
   if (await isAlive(socket)) terminal.note('Waiting for the supervisor that is ending')
   for (
     const deadline = Date.now() + DRAIN_PATIENCE_MS;

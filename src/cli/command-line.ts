@@ -4,7 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import { formatJson } from '../view/json.ts'
-import { EXIT, exitCodeOf } from './exit-code.ts'
+import { besideCommand, EXIT, exitCodeOf } from './exit-code.ts'
 import { addGlobalOptions, readGlobalOptions } from './global-options.ts'
 import type { Invocation } from './invocation.ts'
 import { openTerminal } from './terminal.ts'
@@ -19,14 +19,15 @@ export interface CommandLineOptions {
 /** Runs the verb that `argv` (without node and script) asks for; resolves with the exit code. Never rejects. */
 export async function runCommandLine(argv: string[], options: CommandLineOptions): Promise<number> {
   let code: number = EXIT.fine
-  const program = buildProgram(options, (exitCode) => {
+  const done = (exitCode: number) => {
     code = exitCode
-  })
+  }
+  const program = buildProgram(options, done)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return refuseUsage(error, program, argv)
+    if (error instanceof CommanderError) return refuseUsage(error, program, untilDashes(argv))
     return complain(error, invocationOf(program, program, options))
   }
 }
@@ -48,7 +49,13 @@ export function buildProgram(options: CommandLineOptions, done: (exitCode: numbe
   return program
 }
 
-type Run = (invocation: Invocation, names: string[], own: Record<string, unknown>) => Promise<number>
+/** `own`: its options. `command`: what stands behind `--`; null where there is none. */
+type Run = (
+  invocation: Invocation,
+  names: string[],
+  own: Record<string, unknown>,
+  command: string[] | null,
+) => Promise<number>
 type Add = (usage: string, description: string, run: Run, more: More) => Command
 
 interface More {
@@ -56,20 +63,27 @@ interface More {
   examples: string[]
   hidden?: boolean
   followsByF?: boolean
+  /** A command of somebody else follows behind `--`, whose exit codes are not ours. */
+  runsCommand?: boolean
 }
 
 /** Each verb takes the global options too, where it stands (but not in its own help: they are in the program's). */
 function verbAdder(program: Command, options: CommandLineOptions, done: (exitCode: number) => void): Add {
-  return (usage, description, run, { examples, hidden = false, followsByF = false }) => {
+  return (usage, description, run, { examples, hidden = false, followsByF = false, runsCommand = false }) => {
     const command = program.command(usage, { hidden }).description(description)
     command.helpOption('--help', 'print help').addHelpText('after', formatExamples(examples))
     addGlobalOptions(command, { hidden: true, followsByF })
     return command.action(async (...args: unknown[]) => {
-      const names = [args[0]].flat().filter((word) => typeof word === 'string')
+      const operands = [args[0]].flat().filter((word) => typeof word === 'string')
+      const behind = runsCommand ? behindDashes(program.args) : null
+      const names = operands.slice(0, operands.length - (behind?.length ?? 0))
       const invocation = invocationOf(program, command, options)
       const own = command.opts()
-      const failed = (error: unknown) => complain(error, invocation).then((code) => errorExit(code, own))
-      done(await run(invocation, names, own).catch(failed))
+      const failed = async (error: unknown) => {
+        const code = await complain(error, invocation)
+        return runsCommand ? besideCommand(code) : errorExit(code, own)
+      }
+      done(await run(invocation, names, own, behind).catch(failed))
     })
   }
 }
@@ -77,6 +91,16 @@ function verbAdder(program: Command, options: CommandLineOptions, done: (exitCod
 function formatExamples(examples: readonly string[]): string {
   const title = examples.length > 1 ? 'Examples' : 'Example'
   return ['', `${title}:`, ...examples.map((line) => `  $ ${line}`)].join('\n')
+}
+
+function untilDashes(argv: string[]): string[] {
+  const at = argv.indexOf('--')
+  return at === -1 ? argv : argv.slice(0, at)
+}
+
+function behindDashes(argv: string[]): string[] | null {
+  const at = argv.indexOf('--')
+  return at === -1 ? null : argv.slice(at + 1)
 }
 
 function addVerbs(add: Add): void {
@@ -193,6 +217,18 @@ function addSmallVerbs(add: Add): void {
     .option('-f, --follow', 'and go on with what happens')
     .option('-n, --lines <count>', 'the last so many lines (100), or `all`')
     .option('--since <when>', 'how long ago (10m), or since a time (2026-03-01T12:00)')
+  const runRun: Run = async (invocation, names, own, command) => {
+    const verb = await import('./run.ts')
+    const waitTimeout = (own.waitTimeout as string | undefined) ?? null
+    return verb.run(invocation, { names, command, trust: own.trust === true, waitTimeout })
+  }
+  add('run [words...]', 'run a command with tunnels around it', runRun, {
+    runsCommand: true,
+    examples: ['tunnels run -- npm test', 'tunnels run postgres -- psql'],
+  })
+    .usage('[options] [NAME...] -- COMMAND [ARGUMENT...]')
+    .option('--wait-timeout <duration>', 'how long a connection may take to go through (60s; 0: for ever)')
+    .option('--trust', 'accept what this file may do, without asking')
   add(
     'port <name>',
     'where a forward listens',

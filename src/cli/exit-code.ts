@@ -9,6 +9,10 @@ export const EXIT = {
   usage: 2,
   notRunning: 3,
   needsPerson: 4,
+  /** `run`: 1 and 3 of other verbs, so that they are not the command's. */
+  noTunnels: 125,
+  notExecutable: 126,
+  notFound: 127,
   interrupt: 130,
   terminate: 143,
 }
@@ -22,6 +26,11 @@ export function exitCodeOf(problems: readonly Problem[]): number {
   if (codes.some((code) => needPerson.has(code))) return EXIT.needsPerson
   if (codes.includes('NOT_RUNNING')) return EXIT.notRunning
   return codes.length > 0 ? EXIT.failed : EXIT.fine
+}
+
+/** `run`: what is no more than a failure of ours must not look like one of the command. */
+export function besideCommand(code: number): number {
+  return code === EXIT.failed || code === EXIT.notRunning ? EXIT.noTunnels : code
 }
 
 /** What did not come up, as an exit code: 4 when a person could help, else 1; 0 for none. */

@@ -61,6 +61,11 @@ export async function loadSelection(
   }
 }
 
+/** For verbs of scripts: what is only worth a look has been seen at `up`. */
+export function withoutWarnings(invocation: Invocation): Invocation {
+  return { ...invocation, options: { ...invocation.options, quiet: true } }
+}
+
 function explain({ terminal }: Invocation, { files, environment }: Selection, place: ProjectPlace): void {
   terminal.explain(`Files: ${files.join(', ')}`)
   terminal.explain(`Variables passed on: ${Object.keys(environment).join(', ')}`)

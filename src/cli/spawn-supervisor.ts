@@ -26,6 +26,8 @@ export interface SuperviseRequest {
   verbose: boolean
   /** Who starts it will be there to answer prompts. */
   expectsPerson: boolean
+  /** It ends with the last lease. */
+  isLeased: boolean
 }
 
 /** What it writes to its fourth pipe, once. `running`: another one was quicker. */
@@ -35,7 +37,7 @@ export type SuperviseAnswer = { started: true } | { running: true } | { problems
 export async function spawnSupervisor(
   invocation: Invocation,
   { place, selection }: LoadedSelection,
-  { watch, http }: { watch: boolean; http: string | null },
+  { watch, http = null, isLeased = false }: { watch: boolean; http?: string | null; isLeased?: boolean },
 ): Promise<'started' | 'running'> {
   const { mainPath, env, options } = invocation
   // For what Node itself has to say at the end; the same file that its log goes to.
@@ -49,7 +51,8 @@ export async function spawnSupervisor(
   })
   if (log !== null) closeSync(log)
   const expectsPerson = canAsk(invocation)
-  const request: SuperviseRequest = { place, selection, watch, http, verbose: options.verbose, expectsPerson }
+  const { verbose } = options
+  const request: SuperviseRequest = { place, selection, watch, http, verbose, expectsPerson, isLeased }
   const [stdin, answers] = [child.stdin as Writable, child.stdio[3] as Readable]
   stdin.on('error', () => {})
   stdin.end(JSON.stringify(request))

@@ -18,7 +18,7 @@ const ANSWERS = 3
 export async function supervise(invocation: Invocation): Promise<number> {
   const { env, version } = invocation
   const request = JSON.parse(await text(process.stdin)) as SuperviseRequest
-  const { place, selection, watch, http, verbose, expectsPerson } = request
+  const { place, selection, watch, http, verbose, expectsPerson, isLeased } = request
   const server = await openControlServer({ place, env, version }).catch(refuse)
   if (!server) return answer({ running: true })
   const keeping = keepLog(place, { verbose, version })
@@ -26,7 +26,8 @@ export async function supervise(invocation: Invocation): Promise<number> {
   const signals = listenForSignals(() => void supervisor?.reconcile({}).catch(() => {}))
   try {
     const { log } = keeping
-    supervisor = await startSupervisor({ selection, watch, http, version, log, expectsPerson }).catch(refuse)
+    const options = { selection, watch, http, version, log, expectsPerson, isLeased }
+    supervisor = await startSupervisor(options).catch(refuse)
     await server.serve(supervisor)
     answer({ started: true })
     const ending = await Promise.race([supervisor.ended, lostOf(server), signals.first])

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlClient } from '../control/client.ts'
-import { problemOf } from '../model/problem.ts'
+import { type Problem, problemOf } from '../model/problem.ts'
 import type { ForwardStatus, Status } from '../model/status.ts'
 import { type Outcome, whileFollowing } from './first-outcome.ts'
 import { forwardsMeant, isLost } from './follow.ts'
@@ -16,6 +16,15 @@ export interface Carried {
   failures: ForwardStatus[]
 }
 
+export interface Carrying extends Outcome {
+  /** Forwards of those meant: the others have only to be open. Absent: all of them. */
+  probed?: readonly string[]
+  /** What is not waited for, although it could heal. */
+  isFinal?: (problem: Problem) => boolean
+  /** Is told, after each round, of those that are waited for. */
+  onFailures?: (failures: readonly ForwardStatus[]) => void
+}
+
 /** Of one round; a host that is waited for may take as long. */
 const ROUND_MS = 10_000
 const FIRST_PAUSE_MS = 100
@@ -25,17 +34,21 @@ const LONGEST_PAUSE_MS = 1_000
 export function untilCarried(
   invocation: Invocation,
   client: ControlClient,
-  outcome: Outcome,
+  outcome: Carrying,
 ): Promise<Carried> {
   const { hasPerson } = invocation.terminal
+  const { isFinal = () => false, onFailures } = outcome
+  const isProbed = (name: string) => outcome.probed?.includes(name) ?? true
   return whileFollowing(invocation, client, outcome, async (_followed, over) => {
     let carried: Carried | null = null
-    let asked = outcome.names
+    const all = outcome.probed ?? outcome.names
+    let asked = all
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const round = await probe(client, asked, outcome.names, over)
-      asked = round ? round.failures.map(({ name }) => name) : outcome.names
+      asked = round ? round.failures.map(({ name }) => name).filter(isProbed) : all
       carried = round ?? carried
-      if (over.aborted || (carried && isDecided(carried, hasPerson))) break
+      if (over.aborted || (carried && isDecided(carried, hasPerson, isFinal))) break
+      if (round) onFailures?.(round.failures)
       await delay(pauseMs, undefined, { signal: over }).catch(() => {})
     }
     // Rejects where all is over because it has gone.
@@ -71,8 +84,13 @@ function troublesOf(status: Status, names: readonly string[] | null): Carried {
   return { status, failures: troubledForwards(status, names) }
 }
 
-function isDecided({ status, failures }: Carried, hasPerson: boolean): boolean {
+function isDecided(
+  { status, failures }: Carried,
+  hasPerson: boolean,
+  isFinal: (problem: Problem) => boolean,
+): boolean {
   const isHopeless = (forward: ForwardStatus) => {
+    if (forward.problem && isFinal(forward.problem)) return true
     const next = status.hosts.find(({ name }) => name === forward.via)?.next
     return next?.state === 'failed' || isLost(forward, status, hasPerson)
   }

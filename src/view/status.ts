@@ -148,6 +148,7 @@ function formatTroubles(status: Status, options: StatusViewOptions): string[] {
     ...lines,
     ...status.hosts.flatMap((host) => [...toCome(host, options), ...asked(host, options)]),
     ...turnedAway(status),
+    ...heldOpen(status),
     ...configWarnings(status, options.color),
   ]
 }
@@ -212,5 +213,13 @@ function turnedAway({ forwards }: Status): string[] {
       refused > 0 ? `${refused} turned away` : null,
     ].filter((part) => part !== null)
     return parts.length > 0 ? [`${makePrintable(name)}: of its connections, ${parts.join(', ')}`] : []
+  })
+}
+
+/** So that nobody wonders why what they did not start is open. */
+function heldOpen({ leases = [] }: Status): string[] {
+  return leases.map(({ pid, forwards }) => {
+    const who = pid === null ? '`tunnels run`' : `\`tunnels run\` (process ${pid})`
+    return `${makePrintable(forwards.join(', ') || 'nothing')}: held by ${who}`
   })
 }

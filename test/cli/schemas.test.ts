@@ -91,6 +91,7 @@ const status: Status = {
       description: 'the shop',
     },
   ],
+  leases: [{ pid: 4712, since: time, forwards: ['web'] }],
 }
 
 const plan: PlanJson = {

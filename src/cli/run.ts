@@ -1,0 +1,118 @@
+// `tunnels run`: a command with tunnels around it. What it needs is held by a lease that lives as long as this process;
+// the command begins when a connection has gone through each forward.
+
+import { parseDuration } from '../config/duration.ts'
+import type { ControlClient } from '../control/client.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
+import type { Variables } from '../model/variables.ts'
+import { formatJson } from '../view/json.ts'
+import { makePrintable } from '../view/printable.ts'
+import { refuseTroubled } from './addresses.ts'
+import { besideCommand, EXIT, exitCodeOfForwards } from './exit-code.ts'
+import { type Holding, hold, keepHolding } from './hold.ts'
+import type { Invocation } from './invocation.ts'
+import { runCommand } from './run-command.ts'
+import { loadSelection, withoutWarnings } from './selection.ts'
+import { tellTroubles, troubleOf } from './tell-troubles.ts'
+import { untilCarried } from './until-carried.ts'
+import { withAgreement } from './up.ts'
+
+export interface RunArguments {
+  names: string[]
+  /** What stands behind `--`; null where there is none. */
+  command: string[] | null
+  /** `--trust`. */
+  trust: boolean
+  /** A duration as the file writes it; null: a minute. */
+  waitTimeout: string | null
+}
+
+/** The command's exit code; 128 and its number for a signal. 2, 4 and 125 are ours, before it was begun. */
+export async function run(invocation: Invocation, args: RunArguments): Promise<number> {
+  const [program, ...words] = args.command ?? []
+  if (program === undefined) throw new ProblemError(noCommand)
+  const timeoutMs = waitMsOf(args.waitTimeout)
+  const read = await loadSelection(withoutWarnings(invocation), args.names.length > 0 ? args.names : null)
+  if (!read) return EXIT.usage
+  const loaded = await withAgreement(invocation, read, args.trust)
+  if (typeof loaded === 'number') return loaded
+  const holding = await hold(invocation, loaded, args.trust)
+  if (typeof holding === 'number') return holding
+  const variables = await untilUsable(invocation, holding, timeoutMs)
+  if (typeof variables === 'number') return variables
+  holding.leave()
+  const letGo = keepHolding(invocation, loaded, holding)
+  try {
+    return await runCommand(invocation, [program, ...words], variables)
+  } finally {
+    await letGo()
+  }
+}
+
+const noCommand: Problem = {
+  code: 'USAGE',
+  summary: 'There is no command to run',
+  hint: 'Write it behind two dashes: tunnels run web -- curl http://localhost:8080',
+}
+
+const DEFAULT_WAIT_MS = 60_000
+const QUIET_MS = 1_000
+
+/** 0 waits for ever, as far as a timer goes. */
+function waitMsOf(text: string | null): number {
+  const duration = parseDuration(text ?? `${DEFAULT_WAIT_MS}ms`)
+  if (duration.ok) return duration.value || 2 ** 31 - 1
+  throw new ProblemError({ code: 'USAGE', summary: `--wait-timeout ${duration.complaint}` })
+}
+
+/** A number: what is held cannot be used, with this exit code, which has been told. */
+async function untilUsable(
+  invocation: Invocation,
+  { client, forwards }: Holding,
+  timeoutMs: number,
+): Promise<Variables | number> {
+  const ofHere = (await client.addresses()).forwards.filter(
+    ({ name, kind }) => forwards.includes(name) && kind !== 'remote',
+  )
+  const waiting = openWaiting(invocation, forwards)
+  const { failures } = await untilCarried(withoutWarnings(invocation), client, {
+    names: forwards,
+    // What a remote forward leads to is on this machine: perhaps the command itself.
+    probed: ofHere.map(({ name }) => name),
+    timeoutMs,
+    // Whoever has the port is what the command would talk to.
+    isFinal: ({ code }) => code === 'PORT_IN_USE' || code.startsWith('LISTEN_'),
+    onFailures: waiting.tell,
+  }).finally(waiting.stop)
+  if (failures.length === 0) return variablesFor(client, forwards)
+  if (invocation.options.json)
+    invocation.terminal.print(`${formatJson({ problems: failures.map(troubleOf) })}\n`)
+  else tellTroubles(invocation, failures, 'is open, but nothing gets through')
+  return besideCommand(exitCodeOfForwards(failures))
+}
+
+async function variablesFor(client: ControlClient, names: readonly string[]): Promise<Variables> {
+  const { forwards } = await client.addresses()
+  const own = forwards.filter(({ name }) => names.includes(name))
+  refuseTroubled(own.filter(({ variables }) => variables === null || Object.keys(variables).length > 0))
+  return Object.assign({}, ...own.map(({ variables }) => variables))
+}
+
+/** A word for who wonders why nothing happens. */
+function openWaiting({ terminal }: Invocation, names: readonly string[]) {
+  const told = new Set<string>()
+  const timer = setTimeout(
+    () => terminal.note(`Waiting until a connection goes through ${names.join(', ')} …`),
+    QUIET_MS,
+  )
+  return {
+    tell: (failures: readonly { name: string; problem: Problem | null }[]) => {
+      for (const { name, problem } of failures) {
+        if (!problem || told.has(problem.summary)) continue
+        told.add(problem.summary)
+        terminal.note(`${makePrintable(name)}: ${makePrintable(problem.summary)}; waiting`)
+      }
+    },
+    stop: () => clearTimeout(timer),
+  }
+}
