@@ -31,6 +31,7 @@ export class Liveness {
   readonly #client: Client
   readonly #socket: Duplex
   readonly #onDead: (cause: string) => void
+  readonly #deliveredBytes: typeof deliveredBytes
   #timer: NodeJS.Timeout | undefined
   #timing: Timing = { serverAliveIntervalMs: 0, serverAliveCountMax: 0 }
   /** When bytes came last, and up to when that was looked at. */
@@ -50,10 +51,17 @@ export class Liveness {
   #expected = clocks()
 
   /** `onDead` gets the cause in words. An interval of 0 is off. */
-  constructor(timing: Timing, client: Client, socket: Duplex, onDead: (cause: string) => void) {
+  constructor(
+    timing: Timing,
+    client: Client,
+    socket: Duplex,
+    onDead: (cause: string) => void,
+    delivered = deliveredBytes,
+  ) {
     this.#client = client
     this.#socket = socket
     this.#onDead = onDead
+    this.#deliveredBytes = delivered
     // A jump host's channel has no bytesRead: count by listening.
     socket.on('data', () => {
       this.#heardAt = performance.now()
@@ -111,7 +119,8 @@ export class Liveness {
   #ask(now: number): void {
     this.#unanswered += 1
     this.#dueAt = now + this.#timing.serverAliveIntervalMs
-    if (this.#unanswered === this.#timing.serverAliveCountMax) this.#delivered = deliveredBytes(this.#socket)
+    if (this.#unanswered === this.#timing.serverAliveCountMax)
+      this.#delivered = this.#deliveredBytes(this.#socket)
     this.#ping()
     if (this.#unanswered === 1) this.#askedUpTo = this.#sent()
   }
@@ -123,7 +132,7 @@ export class Liveness {
   #isOnItsWay(): boolean {
     const before = this.#delivered
     if (before === null || before >= this.#askedUpTo) return false
-    this.#delivered = deliveredBytes(this.#socket)
+    this.#delivered = this.#deliveredBytes(this.#socket)
     return this.#delivered !== null && this.#delivered > before
   }
 

@@ -1,7 +1,10 @@
 // When a server is asked whether it is still there, other than after an interval of silence: the interval is an hour
 // here, and the round trip that status shows tells of each question that was answered.
 
-import { afterEach, expect, test, vi } from 'vitest'
+import { PassThrough } from 'node:stream'
+import type { Client } from 'ssh2'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Liveness } from '../../src/ssh/liveness.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { startSink } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
@@ -56,4 +59,46 @@ test('a server that says nothing after a sleep that was longer than all patience
   } finally {
     for (const pid of sessions) process.kill(pid, 'SIGCONT')
   }
+})
+
+describe('questions that nobody answers', () => {
+  /** How often it was looked how far the queue had moved, until the other side was given up. */
+  async function looksUntilDead(delivered: (look: number) => number | null): Promise<number> {
+    // A question ends at byte 1000 of what was written; whether it is one of ssh's is none of these tests' business.
+    const socket = Object.assign(new PassThrough(), { bytesWritten: 1_000 })
+    const client = { _protocol: { ping: () => {} }, _callbacks: [] } as unknown as Client
+    let [looks, isDead] = [0, false]
+    const look = () => {
+      looks += 1
+      return delivered(looks)
+    }
+    vi.useFakeTimers()
+    const timing = { serverAliveIntervalMs: 1_000, serverAliveCountMax: 2 }
+    const liveness = new Liveness(
+      timing,
+      client,
+      socket,
+      () => {
+        isDead = true
+        liveness.stop()
+      },
+      look,
+    )
+    while (!isDead) await vi.advanceTimersByTimeAsync(100)
+    return looks
+  }
+
+  test('say nothing as long as what was sent before them still arrives', async () => {
+    expect(await looksUntilDead((look) => Math.min(look, 10))).toBe(11)
+  })
+
+  test('say it once they have arrived: an answer has one interval more', async () => {
+    expect(await looksUntilDead((look) => (look < 4 ? look : 1_000))).toBe(4)
+  })
+
+  test('say it at once where nothing arrives, or nobody tells', async () => {
+    expect(await looksUntilDead(() => 500)).toBe(2)
+    expect(await looksUntilDead(() => 2_000)).toBe(1)
+    expect(await looksUntilDead(() => null)).toBe(1)
+  })
 })
