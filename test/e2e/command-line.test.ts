@@ -47,7 +47,7 @@ describe('usage', () => {
     const cli = project({ 'other.yaml': file, 'more.yaml': 'forwards:\n  ssh: -D 18081 acme.example.com\n' })
     for (const args of [
       ['-f', 'other.yaml', '-f', 'more.yaml', '--json', 'config'],
-      ['config', '-f', 'other.yaml', '-f', 'more.yaml', '--json'],
+      ['config', '--file', 'other.yaml', '-f', 'more.yaml', '--json'],
       ['-f', 'other.yaml', 'config', '--json', '-f', 'more.yaml'],
     ]) {
       const config = await cli.run(args)

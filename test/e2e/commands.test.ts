@@ -299,7 +299,7 @@ describe('which files', () => {
     await cli.up([], { env: { PORT: String(first) } })
     await cli.up(['-p', 'copy'], { env: { PORT: String(last) } })
     for (const port of [first, last]) expect((await exchange(port)).toString()).toBe('hello')
-    const { stdout } = await cli.run(['-p', 'copy', 'status', '--json'], { cwd: '/' })
+    const { stdout } = await cli.run(['--project-name', 'copy', 'status', '--json'], { cwd: '/' })
     expect((JSON.parse(stdout) as Status).project).toBe('copy')
     await cli.down()
     expect((await exchange(last)).toString()).toBe('hello')

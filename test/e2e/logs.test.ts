@@ -91,7 +91,7 @@ describe('logs', () => {
     expect(new Set((await read(cli, 'web')).map(nameOf))).toEqual(new Set(['web', 'plan']))
     const viaHost = (await read(cli, 'acme')).map(nameOf)
     expect(viaHost).toEqual(expect.arrayContaining(['acme', 'web', 'dead']))
-    expect(await read(cli, '-n', '2')).toEqual((await read(cli)).slice(-2))
+    expect(await read(cli, '--lines', '2')).toEqual((await read(cli)).slice(-2))
     expect(await read(cli, '--since', '1h')).toEqual(await read(cli, '-n', 'all'))
     expect(await read(cli, '--since', '2126-01-01')).toEqual([])
 
@@ -145,7 +145,7 @@ describe('logs', () => {
     await cli.up()
     const [following, interrupted] = [
       cli.start(['logs', '-f', '--json', '-n', '1']),
-      cli.start(['logs', '-f']),
+      cli.start(['logs', '--follow']),
     ]
     await eventually(() => following.stdout() !== '' && interrupted.stdout() !== '')
     const ports: number[] = []
