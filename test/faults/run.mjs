@@ -4,7 +4,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '6' },
   },
 })
+const loadBefore = loadavg()[0]
 const network = !values.loopback && canUnshare()
 const children = new Set()
 /** Theirs, so that what one leaves that was killed goes with this process. */
@@ -112,6 +113,7 @@ function format(found) {
       : []),
     ...(hasAutossh() ? [] : ['autossh is not installed (Debian: `apt-get install autossh`).']),
     network ? 'Each row in network namespaces of its own.' : 'On loopback.',
+    `Load average ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after.`,
   ]
   const head = [
     '| fault | to be shown | `tunnels` | `ssh` | `autossh -M 0` |',
