@@ -58,6 +58,9 @@ const checksAtOnce = 32
 /** A connection that served this long was a good one. */
 const steadyMs = 2_000
 
+/** An attempt that may still get on. */
+const youngMs = 2_000
+
 interface Rest {
   after: AfterFailure
   retryAt: Date | null
@@ -83,6 +86,8 @@ export class HostSlot {
   #servedGeneration: number | null = null
   #attempts = 0
   #downSince = performance.now()
+  /** When the attempt that is under way began; Infinity: none is. */
+  #attemptSince = Number.POSITIVE_INFINITY
   /** Connections in a row that were lost as soon as they were there. */
   #shortLived = 0
   #resting: Rest | null = null
@@ -171,6 +176,8 @@ export class HostSlot {
   surroundingsChanged(): void {
     this.current?.carrier.networkChanged?.()
     if (this.#retryAt) this.wake()
+    // Its answer may be on the way to an address that is gone, and no longer come.
+    else if (performance.now() - this.#attemptSince > youngMs && !this.isAsking) this.#turn.abort()
   }
 
   /** It connects no more. What is open stays until its last user lets go, or is cut at once. */
@@ -275,10 +282,12 @@ export class HostSlot {
       const held = this.#jump && (await this.#waitFor(this.#jump, signal))
       if (this.#way !== 'retrying') this.#become('opening')
       const endpoint = formatEndpoint(this.#spec)
+      this.#attemptSince = performance.now()
       const carrier = await this.#connectThrough(held, signal)
       if (signal.aborted) carrier.close()
       else this.#serve({ held: new HeldCarrier(carrier, () => this.#lookAtUse()), generation, endpoint })
     } finally {
+      this.#attemptSince = Number.POSITIVE_INFINITY
       stopNeeding?.()
     }
   }

@@ -221,6 +221,10 @@ describe('a question of a host', () => {
   })
 })
 
+function onAbort(signal: AbortSignal, then: (reason: unknown) => void) {
+  signal.addEventListener('abort', () => then(signal.reason), { once: true })
+}
+
 function surroundings(connect: Connect, prompts = new Prompts(), onChange = () => {}) {
   return { connect, prompts, onChange }
 }
@@ -237,6 +241,26 @@ describe('when this machine slept, or its network is another', () => {
     refuse.clear()
     slot.surroundingsChanged()
     await eventually(() => made.length === 1 && slot.current)
+  })
+
+  test('an attempt that got nowhere is made anew: the answer may be on its way to an address that is gone', async () => {
+    const { connect } = plainNetwork()
+    let stuck = 0
+    const first: Connect = (spec, options) => {
+      stuck += 1
+      return stuck > 1 ? connect(spec, options) : new Promise((_, reject) => onAbort(options.signal, reject))
+    }
+    const slot = new HostSlot(host('acme'), null, surroundings(first))
+    atEnd(() => slot.retire(true))
+    await eventually(() => stuck === 1)
+    // One that has only begun goes on: addresses may come and go by the second.
+    slot.surroundingsChanged()
+    expect(stuck).toBe(1)
+    await eventually(() => {
+      slot.surroundingsChanged()
+      return slot.state === 'open'
+    })
+    expect(stuck).toBe(2)
   })
 
   test('one whose key was refused is left alone', async () => {
