@@ -1,19 +1,22 @@
-// Where a forward listens, for a program: what status says in words, taken apart.
+// Where forwards are dialled and which variables say so, for a program in the same process.
 
-import { parseShownAddress } from '../model/address.ts'
+import type { AddressesAnswer, ForwardAddress } from '../control/protocol.ts'
 import { ProblemError } from '../model/problem.ts'
-import type { Status } from '../model/status.ts'
 
 export type Address = { host: string; port: number } | { path: string }
 
-/** The first of its listeners; all interfaces are reached by loopback. Throws a ProblemError where there is none. */
-export function addressOf({ forwards }: Pick<Status, 'forwards'>, name: string): Address {
+/** Throws a ProblemError for an unknown name, and where it does not listen. */
+export function addressOf({ forwards }: AddressesAnswer, name: string): Address {
   const forward = forwards.find((one) => one.name === name)
-  const [listen] = forward?.listen ?? []
-  if (forward?.problem && listen === undefined) throw new ProblemError(forward.problem)
-  const address = listen === undefined ? null : parseShownAddress(listen)
-  if (address === null)
+  if (forward?.problem) throw new ProblemError(forward.problem)
+  if (!forward?.address)
     throw new ProblemError({ code: 'USAGE', summary: `No forward named ${name} listens anywhere` })
-  if (address.kind === 'unix') return { path: address.path }
-  return { host: address.host === '*' ? '127.0.0.1' : address.host, port: address.port }
+  const { kind, ...address } = forward.address
+  return address
+}
+
+/** As `tunnels env` has them; of forwards that are not open, none. */
+export function variablesOf({ forwards }: AddressesAnswer): Record<string, string> {
+  const open = forwards.filter(({ selected }: ForwardAddress) => selected)
+  return Object.assign({}, ...open.map(({ variables }) => variables ?? {})) as Record<string, string>
 }

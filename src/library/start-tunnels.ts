@@ -10,7 +10,7 @@ import type { PlanJson } from '../plan/plan.ts'
 import { type ReadFiles, waitingFor } from '../supervisor/load-wanted.ts'
 import { makeSelection } from '../supervisor/make-selection.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
-import { type Address, addressOf } from './address.ts'
+import { type Address, addressOf, variablesOf } from './address.ts'
 import { loadOptionsOf, type ProjectOptions } from './load-project.ts'
 import { whenOpen } from './when-open.ts'
 
@@ -27,8 +27,10 @@ export interface StartOptions extends ProjectOptions {
 
 /** Tunnels that run in this process, until `close` or the end of an `await using` block. */
 export interface Tunnels extends AsyncDisposable {
-  /** Where a local or dynamic forward listens; of a remote one, where it does on its host. Throws a ProblemError for an unknown name. */
+  /** Where a forward is dialled: of a remote one, on its host. Throws a ProblemError for an unknown name, or where it has no port. */
   address(name: string): Address
+  /** The variables of `tunnels env`, of the forwards that are selected. */
+  env(): Record<string, string>
   /** As `tunnels status --json` has it. */
   status(): Status
   /** Is told what happens from now on, as `tunnels up --json` prints it; returns its stop. */
@@ -66,7 +68,8 @@ export async function startTunnels(options: StartOptions = {}): Promise<Tunnels>
 function tunnelsOf(supervisor: Supervisor): Tunnels {
   const close = ({ drainMs = 0 }: { drainMs?: number } = {}) => supervisor.down({ drainMs })
   return {
-    address: (name) => addressOf(supervisor.status(), name),
+    address: (name) => addressOf(supervisor.addresses(), name),
+    env: () => variablesOf(supervisor.addresses()),
     status: () => supervisor.status(),
     watchEvents: (listener) => supervisor.watchEvents(listener),
     reload: async () => (await supervisor.reconcile({})).plan,

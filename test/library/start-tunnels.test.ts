@@ -65,7 +65,12 @@ test('what startTunnels gives is open and carries bytes, two projects beside eac
   const first = await start(folderWith({ db: { via: 'acme', local: one, to: echo.port } }))
   const second = await start(
     folderWith({
-      db: { via: 'acme', local: other, to: echo.port },
+      db: {
+        via: 'acme',
+        local: other,
+        to: echo.port,
+        env: { DATABASE_URL: 'postgres://{host}:{port}/shop' },
+      },
       browse: { via: 'acme', dynamic: 'auto' },
       docker: { via: 'acme', local: './x.sock', to: echo.port },
     }),
@@ -79,6 +84,11 @@ test('what startTunnels gives is open and carries bytes, two projects beside eac
     ['browse', 'open'],
     ['docker', 'open'],
   ])
+  expect(second.env()).toMatchObject({
+    DATABASE_URL: `postgres://127.0.0.1:${other}/shop`,
+    DB_PORT: String(other),
+    DOCKER_SOCKET: expect.stringMatching(/\/x\.sock$/),
+  })
   expect(() => first.address('nothing')).toThrow(/nothing/)
   await first.close()
   await first.close()
