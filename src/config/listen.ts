@@ -1,7 +1,7 @@
 // Listen addresses: what follows `local`, `remote` and `dynamic`, as the bind addresses of ssh(1).
 
 import { isIP } from 'node:net'
-import { type Bind, isWildcard, type ListenSpec, type SocketAddress } from '../model/address.ts'
+import type { Bind, ListenSpec, SocketAddress } from '../model/address.ts'
 import { hostnameComplaint } from './hostname.ts'
 import { type Base, parseSocketPath } from './local-path.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
@@ -63,10 +63,10 @@ function bindHosts(bind: Bind): string[] {
   return bind === 'any' ? ['::'] : [bind.address]
 }
 
-/** In whatever spelling: `[0::0]` and `[::ffff:0.0.0.0]`, too. */
-export function isEveryInterface(bind: Bind): boolean {
+/** By more than this machine itself: all but loopback, in whatever spelling (`[0::1]` and `[::ffff:127.0.0.1]`, too). */
+export function isReachable(bind: Bind): boolean {
   if (typeof bind === 'string') return bind === 'any'
   const address = bind.address.replace(/%.*$/, '')
-  if (isIP(address) !== 6) return isWildcard(address)
-  return ['[::]', '[::ffff:0:0]'].includes(new URL(`http://[${address}]`).hostname)
+  if (isIP(address) !== 6) return !/^127(\.\d+){3}$/.test(address)
+  return !/^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]+)\]$/.test(new URL(`http://[${address}]`).hostname)
 }

@@ -7,7 +7,7 @@ import { OTHER_HOSTS, type TrustKind, type TrustPart } from '../model/trust.ts'
 import { decidesWhatRuns } from './code-variables.ts'
 import { formatDestination } from './destination.ts'
 import { HOST_OPTIONS } from './expand-short-forms.ts'
-import { isEveryInterface } from './listen.ts'
+import { isReachable } from './listen.ts'
 import type { Normalized } from './normalize.ts'
 import {
   type Found,
@@ -165,7 +165,7 @@ function partsOfForward(
     )
   const parts: TrustPart[] = []
   if (kind === 'remote') parts.push(open('remote', (via) => wordRemote(forward, via)))
-  else if (listen.kind === 'tcp' && isEveryInterface(listen.bind))
+  else if (listen.kind === 'tcp' && isReachable(listen.bind))
     parts.push(open('wildcard', (via) => wordWildcard(forward, via)))
   if (healthcheck?.type === 'command')
     parts.push(

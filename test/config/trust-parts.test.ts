@@ -61,6 +61,10 @@ test.each<[string, string[]]>([
     forward('{ via: a, local: "[::ffff:0.0.0.0]:9000", to: 80 }'),
     ['wildcard forwards.web.local: [::ffff:0.0.0.0]:9000 here leads to localhost:80 of a'],
   ],
+  ...['10.0.0.1', '172.17.0.1', '[fd00::1]', '[::ffff:10.0.0.1]'].map((address): [string, string[]] => [
+    forward(`{ via: a, local: "${address}:9000", to: 80 }`),
+    [`wildcard forwards.web.local: ${address}:9000 here leads to localhost:80 of a`],
+  ]),
   [forward('-g -L 9000:x:80 a'), ['wildcard forwards.web.local: *:9000 here leads to x:80 of a']],
   [
     forward('-R 9000:localhost:80 me@a:2222'),
@@ -84,6 +88,9 @@ test.each([
   [host('{ proxy_command: none, identity_agent: none, ssh_config: no, strict_host_key_checking: yes }')],
   [forward('{ via: a, local: 9000, to: 80 }')],
   [forward('{ via: a, local: "127.0.0.1:9000", to: 80 }')],
+  [forward('{ via: a, local: "127.7.7.7:9000", to: 80 }')],
+  [forward('{ via: a, local: "[0::1]:9000", to: 80 }')],
+  [forward('{ via: a, local: "[::ffff:127.0.0.1]:9000", to: 80 }')],
   [forward("'-J b,c -L 9000:x:80 a'")],
 ])('nothing has to be agreed to in %s', async (text) => {
   expect(await parts(text)).toEqual([])
