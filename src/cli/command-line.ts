@@ -155,12 +155,14 @@ function addVerbs(add: Add): void {
     'show hosts and forwards as they are now',
     async (invocation, names, own) => {
       const verb = await import('./status.ts')
-      return verb.status(invocation, { names, check: own.check === true, watch: own.watch === true })
+      const { check = false, watch = false, connections = false } = own as Partial<Record<string, boolean>>
+      return verb.status(invocation, { names, check, watch, connections })
     },
-    { examples: ['tunnels status --watch', 'tunnels status --check web'] },
+    { examples: ['tunnels status --watch', 'tunnels status --check web', 'tunnels status --connections'] },
   )
     .alias('ps')
     .option('--check', 'exit with 1 unless all are open (or idle) and none is unhealthy')
+    .option('--connections', 'each connection, too: client, age and bytes')
     .option('--watch', 'go on showing it as it changes')
   addSmallVerbs(add)
 }
@@ -244,9 +246,12 @@ function addSmallVerbs(add: Add): void {
     },
     { examples: ['eval "$(tunnels env)"', 'tunnels env web --format dotenv > .env.tunnels'] },
   ).option('--format <format>', 'shell (the default), dotenv or json')
-  add('ls', 'show every project that runs', async (invocation) => (await import('./ls.ts')).ls(invocation), {
-    examples: ['tunnels ls'],
-  })
+  add(
+    'ls [address]',
+    'show every project that runs, or who holds a port, an address or a socket',
+    async (invocation, [what = null]) => (await import('./ls.ts')).ls(invocation, what),
+    { examples: ['tunnels ls', 'tunnels ls 9000'] },
+  )
   add(
     'config',
     'print the file as it is understood; with --quiet only check it',

@@ -1,8 +1,11 @@
 // `tunnels status`: what is true now, asked of the running supervisor.
 
+import { type Problem, ProblemError } from '../model/problem.ts'
 import { isReady } from '../model/status.ts'
+import { formatConnections } from '../view/connections.ts'
 import { formatJson } from '../view/json.ts'
 import { formatStatus } from '../view/status.ts'
+import { withClients } from './connection-clients.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { narrow, refuseUnknownNames } from './named.ts'
@@ -12,23 +15,35 @@ export interface StatusArguments {
   names: string[]
   check: boolean
   watch: boolean
+  /** Each connection that is open, too. */
+  connections: boolean
 }
 
 export async function status(invocation: Invocation, args: StatusArguments): Promise<number> {
-  const { names, check } = args
+  const { names, check, connections } = args
+  if (connections && args.watch) throw new ProblemError(oneMoment)
   const client = await requireRunning(invocation)
-  const whole = await client.status()
+  const whole = await client.status({ connections })
   refuseUnknownNames(whole, names)
   if (args.watch) {
     const { watchStatus } = await import('./watch-status.ts')
     return watchStatus(invocation, client, names)
   }
-  const found = narrow(whole, names)
+  const narrowed = narrow(whole, names)
+  const found = connections ? await withClients(narrowed) : narrowed
   const { options, terminal } = invocation
   if (options.json) terminal.print(`${formatJson(found, 2)}\n`)
   else if (!options.quiet) {
     const { columns, color } = terminal
-    terminal.print(formatStatus(found, { columns, color: color.out, now: new Date() }))
+    const now = new Date()
+    terminal.print(formatStatus(found, { columns, color: color.out, now }))
+    if (connections) terminal.print(`\n${formatConnections(found, { columns, now })}`)
   }
   return check && !isReady(found) ? EXIT.failed : EXIT.fine
+}
+
+const oneMoment: Problem = {
+  code: 'USAGE',
+  summary: '--connections shows the connections of one moment, and --watch goes on',
+  hint: '`tunnels up --json` tells each connection as it comes and goes',
 }

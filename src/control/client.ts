@@ -29,6 +29,7 @@ import {
   type ReconcileAnswer,
   type ReconcileRequest,
   type RestartRequest,
+  type StatusRequest,
   type TrustAnswer,
   type TrustRequest,
 } from './protocol.ts'
@@ -41,7 +42,7 @@ export interface ControlClient {
   readonly otherVersion: string | null
   /** Resolves when the process answers at all, whatever its version. */
   healthz(): Promise<void>
-  status(): Promise<Status>
+  status(request?: StatusRequest): Promise<Status>
   addresses(): Promise<AddressesAnswer>
   plan(request?: PlanRequest): Promise<PlanJson>
   trust(request?: TrustRequest): Promise<TrustAnswer>
@@ -103,7 +104,8 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     socket: holder.socket,
     otherVersion: other && other !== version ? other : null,
     healthz,
-    status: () => ask('GET /v1/status', undefined, QUICK_MS),
+    status: ({ connections = false } = {}) =>
+      ask(`GET /v1/status${connections ? '?connections=true' : ''}`, undefined, QUICK_MS),
     addresses: () => ask('GET /v1/addresses', undefined, QUICK_MS),
     plan: (body) => work(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body),
     trust: (body) => work(body ? 'POST /v1/trust' : 'GET /v1/trust', body),

@@ -122,6 +122,11 @@ export interface PlanRequest {
   selection?: Selection
 }
 
+/** GET /v1/status?connections=true: with each connection that is open. */
+export interface StatusRequest {
+  connections?: boolean
+}
+
 /** GET /v1/addresses: every forward of the file that is held, as a program reaches it. */
 export interface AddressesAnswer {
   forwards: ForwardAddress[]
@@ -221,7 +226,7 @@ export interface ErrorAnswer {
 
 /** What the server needs of a supervisor; the in-process `up` uses the same. Rejections are ProblemErrors. */
 export interface Control {
-  status(): Status
+  status(request?: StatusRequest): Status
   addresses(): AddressesAnswer
   plan(request: PlanRequest): Promise<PlanJson>
   trust(request: TrustRequest): Promise<TrustAnswer>

@@ -64,8 +64,10 @@ const routes: Readonly<Record<string, Route>> = {
     const ready = isReady((await session.control).status())
     session.answer(response, ready ? 200 : 503, { ready })
   },
-  'GET /v1/status': async (session, { response }) =>
-    session.answer(response, 200, (await session.control).status()),
+  'GET /v1/status': async (session, { query, response }) => {
+    const connections = query.get('connections') === 'true'
+    session.answer(response, 200, (await session.control).status({ connections }))
+  },
   'GET /v1/addresses': async (session, { response }) =>
     session.answer(response, 200, (await session.control).addresses()),
   'GET /v1/plan': async (session, { response }) =>

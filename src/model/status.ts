@@ -84,6 +84,20 @@ export interface ForwardStatus {
   bytes: { in: number; out: number }
   problem: Problem | null
   description?: string
+  /** Those that are open now; only where somebody asks for them. */
+  openConnections?: ConnectionStatus[]
+}
+
+export interface ConnectionStatus {
+  /** Who knocked: `127.0.0.1:50312`; null where nobody can know, as behind a Unix socket. */
+  from: string | null
+  /** The client, where it runs on this machine and the system tells. */
+  process: { pid: number; name: string } | null
+  /** As the client asked for it; null while it has not. */
+  to: string | null
+  since: string
+  bytes: { in: number; out: number }
+  draining: boolean
 }
 
 export interface ConnectionCounts {

@@ -3,11 +3,12 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Incoming } from '../forward/carrier.ts'
+import type { ConnectionView } from '../forward/open-connection.ts'
 import { createTraffic, type Traffic } from '../forward/traffic.ts'
-import { formatRemoteListen, formatSocketAddress, formatTarget } from '../model/address.ts'
+import { formatHostPort, formatRemoteListen, formatSocketAddress, formatTarget } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
-import type { ForwardStatus, State } from '../model/status.ts'
+import type { ConnectionStatus, ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
 import { type Endpoint, overlaps } from '../plan/listeners.ts'
 import type { ForwardChange } from '../plan/plan.ts'
@@ -179,7 +180,7 @@ export class OpenForward implements BindingOwner {
     return this.#traffic.connections().filter((connection) => !connection.draining)
   }
 
-  status(): ForwardStatus {
+  status({ connections = false } = {}): ForwardStatus {
     const spec = this.#spec
     const { active, draining, total, failed, refused } = this.#traffic.counts
     const { state, problem } = this.#currentState()
@@ -202,7 +203,14 @@ export class OpenForward implements BindingOwner {
       bytes: { ...this.#traffic.bytes },
       problem: problem ?? this.#health.problem ?? this.#traffic.problem,
       ...(spec.description !== null && { description: spec.description }),
+      ...(connections && { openConnections: this.#connectionStatus() }),
     }
+  }
+
+  /** The oldest first, as they drain before the newer ones. */
+  #connectionStatus(): ConnectionStatus[] {
+    const traffic = [...this.#drainingTraffic, this.#traffic]
+    return traffic.flatMap((each) => each.connections()).map(toConnectionStatus)
   }
 
   /** Where new connections go, or will. */
@@ -342,4 +350,16 @@ export class OpenForward implements BindingOwner {
 /** Who may come, and how many, waits for no host. */
 function onTheWayOf({ to, auth, hostHeader }: WantedForward, spec: WantedForward): WantedForward {
   return { ...spec, to, auth, hostHeader }
+}
+
+/** Who the client is, its address tells whoever asks on this machine. */
+function toConnectionStatus({ from, target, since, bytes, draining }: ConnectionView): ConnectionStatus {
+  return {
+    from: from.address === null ? null : formatHostPort(from.address, from.port),
+    process: null,
+    to: target && formatTarget(target),
+    since,
+    bytes,
+    draining,
+  }
 }

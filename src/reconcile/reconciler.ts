@@ -112,8 +112,8 @@ export class Reconciler {
     return [...this.#hosts.values()].map((slot) => slot.status())
   }
 
-  forwards(): ForwardStatus[] {
-    return [...this.#forwards.values(), ...this.#leaving].map((forward) => forward.status())
+  forwards({ connections = false } = {}): ForwardStatus[] {
+    return [...this.#forwards.values(), ...this.#leaving].map((forward) => forward.status({ connections }))
   }
 
   /** Listeners at once, connections when they end or after `drainMs`, then the hosts. Never rejects. */

@@ -19,6 +19,7 @@ import type {
   ReconcileRequest,
   RestartRequest,
   Selection,
+  StatusRequest,
   TrustAnswer,
   TrustRequest,
 } from '../control/protocol.ts'
@@ -160,7 +161,7 @@ class RunningSupervisor implements Supervisor {
     if (this.#isLeased) setTimeout(() => this.#endUnlessUsed(), leaseMs).unref()
   }
 
-  status(): Status {
+  status(request: StatusRequest = {}): Status {
     return {
       project: this.#project?.name ?? '',
       files: this.#selection.files,
@@ -173,7 +174,7 @@ class RunningSupervisor implements Supervisor {
         ...(this.#http && { http: this.#http.addresses }),
       },
       hosts: inOrderOf(this.#project?.hosts, this.#reconciler.hosts()),
-      forwards: inOrderOf(this.#project?.forwards, this.#reconciler.forwards()),
+      forwards: inOrderOf(this.#project?.forwards, this.#reconciler.forwards(request)),
       ...(this.#project && this.#leases.length > 0 && { leases: statusOf(this.#leases, this.#project) }),
     }
   }

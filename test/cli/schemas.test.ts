@@ -89,6 +89,17 @@ const status: Status = {
       bytes: { in: 10_240, out: 512 },
       problem: null,
       description: 'the shop',
+      openConnections: [
+        {
+          from: '127.0.0.1:50312',
+          process: { pid: 7, name: 'psql' },
+          to: 'localhost:5432',
+          since: time,
+          bytes: { in: 1, out: 2 },
+          draining: false,
+        },
+        { from: null, process: null, to: null, since: time, bytes: { in: 0, out: 0 }, draining: true },
+      ],
     },
   ],
   leases: [{ pid: 4712, since: time, forwards: ['web'] }],

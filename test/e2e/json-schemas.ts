@@ -8,7 +8,17 @@ ajv.addFormat('date-time', (text: string) => new Date(text).toJSON() === text)
 
 /** Throws with every violation, and the value, unless it is as the schema says. */
 export function expectSchema(
-  name: 'status' | 'plan' | 'events' | 'doctor' | 'hostkeys' | 'origins' | 'trust' | 'env' | 'port',
+  name:
+    | 'status'
+    | 'plan'
+    | 'events'
+    | 'doctor'
+    | 'hostkeys'
+    | 'origins'
+    | 'trust'
+    | 'env'
+    | 'port'
+    | 'holders',
   value: unknown,
 ): void {
   const file = new URL(`../../schema/${name}.schema.json`, import.meta.url)
