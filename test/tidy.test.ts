@@ -124,6 +124,14 @@ test('names are looked up in one place', () => {
   expect(linesWith(/from 'node:dns/, others, remedy)).toEqual([])
 })
 
+test('a limit in time is kept by who needs it', () => {
+  const readers = sources.filter((file) => /AbortSignal\.any\([^)]*AbortSignal\.timeout/.test(read(file)))
+  expect(
+    readers,
+    'Node 20 forgets a timeout that only AbortSignal.any holds: use withDeadline of src/model/deadline.ts',
+  ).toEqual([])
+})
+
 test('nothing is left for later', () => {
   const words = new RegExp(['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'not implemen' + 'ted'].join('|'))
   expect(linesWith(words, texts, 'do it now, or open an issue')).toEqual([])

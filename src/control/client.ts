@@ -3,6 +3,7 @@
 
 import { type IncomingMessage, request } from 'node:http'
 import { createInterface } from 'node:readline'
+import { withDeadline } from '../model/deadline.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
@@ -155,16 +156,16 @@ interface Question {
 }
 
 async function askJson<T>(question: Question): Promise<T> {
-  const timeout = AbortSignal.timeout(question.timeoutMs)
   const { signal = NEVER } = question
+  const deadline = withDeadline(signal, question.timeoutMs)
   try {
-    const response = await send(question, AbortSignal.any([timeout, signal]))
+    const response = await send(question, deadline)
     const text = await readText(response)
     if (response.statusCode === 200) return JSON.parse(text) as T
     throw new ProblemError((JSON.parse(text) as ErrorAnswer).problems)
   } catch (error) {
     signal.throwIfAborted()
-    throw asProblem(error, question.holder, timeout.aborted)
+    throw asProblem(error, question.holder, deadline.aborted)
   }
 }
 

@@ -1,6 +1,7 @@
 // `tunnels demo`: shows local, remote and dynamic forwards at work, and a live edit, against a server of its
 // own. This file is the story; what it needs stands beside it. Nothing is left behind.
 
+import { withDeadline } from '../model/deadline.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import { formatPlan } from '../view/plan.ts'
 import { formatProblems } from '../view/problem.ts'
@@ -142,5 +143,5 @@ function unexpected(summary: string): ProblemError {
 
 /** What an honest demo may take for one step; far more than it needs. */
 function soon(stage: Stage): AbortSignal {
-  return AbortSignal.any([stage.signal, AbortSignal.timeout(10_000)])
+  return withDeadline(stage.signal, 10_000)
 }

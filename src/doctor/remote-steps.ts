@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Carrier } from '../forward/carrier.ts'
 import { type DialTarget, formatListenSpec, type ListenSpec } from '../model/address.ts'
+import { withDeadline } from '../model/deadline.ts'
 import type { Step } from '../model/diagnosis.ts'
 import { problemOf } from '../model/problem.ts'
 import type { WantedRemoteForward } from '../model/wanted.ts'
@@ -90,7 +91,7 @@ function portOf(listen: string | undefined): number {
 
 /** What the far side's own tools say; null where no command may run, or none of them is there. */
 async function readListeners({ carrier, signal, timeoutMs }: FarSide, port: number): Promise<Found> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  const limit = withDeadline(signal, timeoutMs)
   const text = await askFarSide(carrier, LIST_LISTENERS, limit)
   const addresses = listenersIn(text ?? '', port)
   return addresses.length > 0 ? { scope: scopeOf(addresses), addresses } : null
@@ -116,7 +117,7 @@ class Arrivals {
 /** Somebody else may answer there: only what comes to us counts. */
 async function arrives(far: FarSide, target: DialTarget, arrivals: Arrivals): Promise<boolean> {
   const before = arrivals.count
-  const limit = AbortSignal.any([far.signal, AbortSignal.timeout(far.timeoutMs)])
+  const limit = withDeadline(far.signal, far.timeoutMs)
   try {
     const connection = await far.carrier.dial(target, { address: null, port: 0 }, limit)
     const end = performance.now() + ARRIVAL_MS

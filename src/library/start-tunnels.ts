@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module'
 import { loadProject } from '../config/load.ts'
 import type { Event, Selection } from '../control/protocol.ts'
+import { withDeadline } from '../model/deadline.ts'
 import { isError, ProblemError } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
@@ -49,10 +50,7 @@ const TIMEOUT_MS = 60_000
  */
 export async function startTunnels(options: StartOptions = {}): Promise<Tunnels> {
   const { watch = false, timeoutMs = TIMEOUT_MS } = options
-  const signal = AbortSignal.any([
-    AbortSignal.timeout(timeoutMs),
-    ...(options.signal ? [options.signal] : []),
-  ])
+  const signal = withDeadline(options.signal ?? new AbortController().signal, timeoutMs)
   const selection = await select(options)
   const supervisor = await startSupervisor({ selection, watch, version: versionOf(), remembersTrust: false })
   try {

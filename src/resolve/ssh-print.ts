@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
+import { withDeadline } from '../model/deadline.ts'
 
 /** What a run came to, and what it looked at. */
 export type Printed = Outcome & {
@@ -63,7 +64,7 @@ async function untilEnded(
   child: ChildProcess,
   { timeoutMs, signal }: PrintOptions,
 ): Promise<number | 'absent' | 'late'> {
-  const given = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  const given = withDeadline(signal, timeoutMs)
   return new Promise((resolve) => {
     const end = () => endGroup(child)
     const giveUp = () => {

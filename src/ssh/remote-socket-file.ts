@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path'
 import type { SFTPWrapper } from 'ssh2'
+import { withDeadline } from '../model/deadline.ts'
 import type { SshCarrier } from './carrier.ts'
 import { knock } from './knock.ts'
 
@@ -13,7 +14,7 @@ export async function removeSocket(
   carrier: SshCarrier,
   path: string,
 ): Promise<'removed' | 'no socket' | 'left'> {
-  const signal = AbortSignal.any([carrier.closed, AbortSignal.timeout(TIMEOUT_MS)])
+  const signal = withDeadline(carrier.closed, TIMEOUT_MS)
   const sftp = await openSftp(carrier, signal)
   if (!sftp) return 'left'
   try {

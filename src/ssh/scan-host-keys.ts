@@ -3,6 +3,7 @@
 
 import type { Duplex } from 'node:stream'
 import ssh2, { type Algorithms, type ConnectConfig } from 'ssh2'
+import { withDeadline } from '../model/deadline.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { algorithmsFor } from './algorithms.ts'
@@ -27,10 +28,9 @@ export async function scanHostKeys(
 ): Promise<Buffer[]> {
   const keys: Buffer[] = []
   for (const kind of KINDS) {
-    const limit = AbortSignal.timeout(host.connectTimeoutMs)
-    const signal = AbortSignal.any([options.signal, limit])
+    const signal = withDeadline(options.signal, host.connectTimeoutMs)
     const key = await scanOne(host, kind, options, signal).catch((error) => {
-      throw limit.aborted ? new ProblemError(lateProblem(host)) : error
+      throw signal.aborted && !options.signal.aborted ? new ProblemError(lateProblem(host)) : error
     })
     if (key) keys.push(key)
   }

@@ -25,6 +25,7 @@ import type {
 } from '../control/protocol.ts'
 import { PROBE_MS } from '../control/protocol.ts'
 import type { ConnectionNews } from '../model/connection.ts'
+import { withDeadline } from '../model/deadline.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import { isReady, type Status } from '../model/status.ts'
@@ -339,7 +340,7 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     const running = this.#reconciler.snapshot().forwards
     const meant = names ? this.#forwardsNamed(names) : running.keys()
-    const until = AbortSignal.any([signal, this.#looking.signal, AbortSignal.timeout(Math.ceil(timeoutMs))])
+    const until = withDeadline(AbortSignal.any([signal, this.#looking.signal]), Math.ceil(timeoutMs))
     const probes = [...meant].map(async (name) => {
       const problem = await (this.#reconciler.probe(name, until) ?? notSelected(name))
       return { name, problem }
