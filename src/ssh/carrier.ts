@@ -9,6 +9,7 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { ChannelStream } from './channel-stream.ts'
 import { dial } from './channels.ts'
+import { tellCarrier } from './delivered.ts'
 import { Flow } from './flow.ts'
 import { takeChannel } from './internals.ts'
 import { lentReadsOf } from './lent-reads.ts'
@@ -112,6 +113,7 @@ export class SshCarrier implements Carrier {
       ? new WireChannel(wire, this.#pressure, this.#flow, this.#loans)
       : new ChannelStream(channel, this.#pressure)
     this.#streams.add(stream)
+    tellCarrier(stream, this.#socket)
     stream.once('close', () => this.#streams.delete(stream))
     const abort = () => stream.destroy()
     if (!(stream instanceof WireChannel)) return { stream, abort }

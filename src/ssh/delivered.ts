@@ -11,7 +11,20 @@ interface Handle {
   writeQueueSize: number
 }
 
-/** Bytes since it was connected; null where nobody tells, as on macOS, or behind a jump host. */
+/** The connection that a channel is part of: what goes to a host behind a jump host is in its queue. */
+const carriedBy = new WeakMap<Duplex, Duplex>()
+
+export function tellCarrier(channel: Duplex, connection: Duplex): void {
+  carriedBy.set(channel, connection)
+}
+
+/** The connection that leaves this machine: `stream` itself, or what carries it. */
+export function outermost(stream: Duplex): Duplex {
+  const carrier = carriedBy.get(stream)
+  return carrier ? outermost(carrier) : stream
+}
+
+/** Of a connection that leaves this machine, since it was made; null where nobody tells, as on macOS. */
 export function deliveredBytes(stream: Duplex): number | null {
   const { localPort, remotePort, _handle: handle } = stream as Socket & { _handle?: Partial<Handle> | null }
   if (typeof handle?.bytesWritten !== 'number' || typeof handle.writeQueueSize !== 'number') return null

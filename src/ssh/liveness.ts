@@ -7,7 +7,7 @@ import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import type { WantedHost } from '../model/wanted.ts'
-import { deliveredBytes } from './delivered.ts'
+import { deliveredBytes, outermost } from './delivered.ts'
 import { ping } from './internals.ts'
 
 type Timing = Pick<WantedHost, 'serverAliveIntervalMs' | 'serverAliveCountMax'>
@@ -120,9 +120,9 @@ export class Liveness {
     this.#unanswered += 1
     this.#dueAt = now + this.#timing.serverAliveIntervalMs
     if (this.#unanswered === this.#timing.serverAliveCountMax)
-      this.#delivered = this.#deliveredBytes(this.#socket)
+      this.#delivered = this.#deliveredBytes(outermost(this.#socket))
     this.#ping()
-    if (this.#unanswered === 1) this.#askedUpTo = this.#sent()
+    if (this.#unanswered === 1) this.#askedUpTo = sentBytes(outermost(this.#socket))
   }
 
   /**
@@ -132,7 +132,7 @@ export class Liveness {
   #isOnItsWay(): boolean {
     const before = this.#delivered
     if (before === null || before >= this.#askedUpTo) return false
-    this.#delivered = this.#deliveredBytes(this.#socket)
+    this.#delivered = this.#deliveredBytes(outermost(this.#socket))
     return this.#delivered !== null && this.#delivered > before
   }
 
@@ -162,7 +162,7 @@ export class Liveness {
 
   /** A jump host's channel does not count; its own connection is watched as well. */
   #sent(): number {
-    return 'bytesWritten' in this.#socket ? (this.#socket as Socket).bytesWritten : 0
+    return sentBytes(this.#socket)
   }
 
   #lookAgain(now: number): void {
@@ -190,6 +190,10 @@ export class Liveness {
       // Ended in this moment: the socket says so itself.
     }
   }
+}
+
+function sentBytes(stream: Duplex): number {
+  return 'bytesWritten' in stream ? (stream as Socket).bytesWritten : 0
 }
 
 function clocks(plusMs = 0): { steady: number; wall: number } {

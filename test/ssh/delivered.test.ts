@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { deliveredBytes } from '../../src/ssh/delivered.ts'
+import { deliveredBytes, outermost, tellCarrier } from '../../src/ssh/delivered.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
 
@@ -38,6 +38,10 @@ test.runIf(existsSync('/proc/self/net/tcp'))(
   },
 )
 
-test('is not known of what goes through a jump host', () => {
-  expect(deliveredBytes(new PassThrough())).toBeNull()
+test('is asked of the connection that leaves this machine, whatever goes through it', () => {
+  const [wire, channel, inner] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  tellCarrier(channel, wire)
+  tellCarrier(inner, channel)
+  expect([wire, channel, inner].map(outermost)).toEqual([wire, wire, wire])
+  expect(deliveredBytes(wire)).toBeNull()
 })
