@@ -19,19 +19,25 @@ const FEWEST_PARTS = 4
 const BULK = 128 * 1024
 /** A round is a round trip, but not shorter: it costs a packet each way. */
 const ROUND_MS = 10
-/** Until a queue shows that the way is full the window is twice what fits; from then on a little more than that. */
+/** Until the way is full the window is twice what fits; then it is what fits, and from time to time more is tried. */
 const DOUBLE = 2
-const ENOUGH = 1.1
+const TRIAL = 1.25
+const TRIAL_ROUNDS = 2
+const ROUNDS_BETWEEN = 16
 /** There is a queue when the shortest of so many round trips is this much longer than it has to be. */
-const QUEUED = 1.25
+const QUEUED = 1.05
 const QUEUED_MS = 2
 const ROUNDS = 4
-/** A way that was full is no longer when it gets faster than this. */
-const FASTER = 1.25
-/** How much of a fast round is still believed in the next one. */
-const FADING = 0.8
+/**
+ * The way is full when there is a queue and the speed has not grown like this for so many rounds: a queue alone may as
+ * well be a processor that had other work. And it is not full any more when it gets faster than this.
+ */
+const FASTER = 1.2
+const FULL_ROUNDS = 3
+/** The fastest of this many rounds, and of as many before, is what the way can do. */
+const ROUNDS_BELIEVED = 10
 /** The queue that we make ourselves hides how short the way is: from time to time it is let run empty. */
-const LOOK_AGAIN_MS = 30_000
+const LOOK_AGAIN_MS = 10_000
 const LESS = 0.7
 
 /** What is kept here of a channel. */
@@ -44,9 +50,17 @@ export interface Pace {
   /** Of the round that it last got something in, and its bytes before. */
   round: number
   bytesBefore: number
-  /** Bytes a ms of late; and when the way was found to be full, or 0. */
+  rounds: number
+  /** Bytes a ms: the fastest of these rounds, and of those before. */
   speed: number
+  speedBefore: number
+  /** That it last grew to, and for how many rounds it has not. */
+  grownTo: number
+  roundsAlike: number
+  /** When the way was found to be full, or 0. */
   fullAtSpeed: number
+  /** Since more was tried last. */
+  roundsSince: number
   hasLeft: boolean
 }
 
@@ -78,8 +92,13 @@ export class Flow {
       bytes: 0,
       round: -1,
       bytesBefore: 0,
+      rounds: 0,
       speed: 0,
+      speedBefore: 0,
+      grownTo: 0,
+      roundsAlike: 0,
       fullAtSpeed: 0,
+      roundsSince: 0,
       hasLeft: false,
     }
   }
@@ -143,18 +162,54 @@ export class Flow {
     }
   }
 
-  #set(pace: Pace, speed: number): void {
+  #set(pace: Pace, speedNow: number): void {
     const isQueued = Math.min(...this.#lately) > this.#leastRttMs * QUEUED + QUEUED_MS
-    pace.speed = Math.max(speed, pace.speed * FADING)
-    if (speed > pace.fullAtSpeed * FASTER) pace.fullAtSpeed = 0
-    if (isQueued && pace.fullAtSpeed === 0) pace.fullAtSpeed = pace.speed
-    const onItsWay = pace.speed * this.#leastRttMs * (pace.fullAtSpeed === 0 ? DOUBLE : ENOUGH)
-    const wanted = Math.max(onItsWay, Math.min(pace.speed * SLACK_MS, BASE), LEAST)
+    const speed = believe(pace, speedNow)
+    const isTrialOver = judge(pace, speed, isQueued)
+    // What waits to be granted again is not on its way.
+    const onItsWay = speed * (this.#leastRttMs * gainOf(pace) + PART_MS)
+    const wanted = Math.max(onItsWay, Math.min(speed * SLACK_MS, BASE), LEAST)
     if (this.#looking > 0) setWindow(pace, wanted * LESS)
-    else if (isQueued || wanted > pace.window) setWindow(pace, wanted)
+    else if (isQueued || isTrialOver || wanted > pace.window) setWindow(pace, wanted)
     const { window } = pace
-    pace.part = Math.max(window / MOST_PARTS, Math.min(window / FEWEST_PARTS, pace.speed * PART_MS))
+    pace.part = Math.max(window / MOST_PARTS, Math.min(window / FEWEST_PARTS, speed * PART_MS))
   }
+}
+
+/** What the way can do: a round in which this process, the server or the source had other things to do says nothing. */
+function believe(pace: Pace, speedNow: number): number {
+  pace.rounds += 1
+  if (pace.rounds % ROUNDS_BELIEVED === 0) {
+    pace.speedBefore = pace.speed
+    pace.speed = 0
+  }
+  pace.speed = Math.max(pace.speed, speedNow)
+  return Math.max(pace.speed, pace.speedBefore)
+}
+
+/** Whether the way is full; true when the window is to be what fits, because it was just found to be or a trial has ended. */
+function judge(pace: Pace, speed: number, isQueued: boolean): boolean {
+  if (speed > FASTER * (pace.fullAtSpeed || pace.grownTo)) {
+    pace.grownTo = speed
+    pace.roundsAlike = 0
+    pace.fullAtSpeed = 0
+    return false
+  }
+  pace.roundsAlike += 1
+  pace.roundsSince += 1
+  if (pace.fullAtSpeed > 0) {
+    if (pace.roundsSince < ROUNDS_BETWEEN + TRIAL_ROUNDS) return false
+  } else {
+    if (!isQueued || pace.roundsAlike < FULL_ROUNDS) return false
+    pace.fullAtSpeed = speed
+  }
+  pace.roundsSince = 0
+  return true
+}
+
+function gainOf({ fullAtSpeed, roundsSince }: Pace): number {
+  if (fullAtSpeed === 0) return DOUBLE
+  return roundsSince < ROUNDS_BETWEEN ? 1 : TRIAL
 }
 
 /** Whole bytes: they are counted on both sides, and must come out even. */
