@@ -1,11 +1,14 @@
-// Writes the tables of docs/configuration.md from the schema, so that the page, an editor and the loader
-// say the same. With --check it only says whether the page is up to date (exit 1 when it is not).
+// Writes the tables of docs/configuration.md from the schema, and the help of each command in docs/commands.md from the
+// built binary, so that page, editor, loader and help say the same.
 
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const schemaFile = new URL('../schema/tunnels.schema.json', import.meta.url)
 const pageFile = new URL('../docs/configuration.md', import.meta.url)
+const commandsFile = new URL('../docs/commands.md', import.meta.url)
+const binary = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 /** The page with each `<!-- keys of X -->` table made anew from `schema`. */
 export function renderConfiguration(page, schema) {
@@ -57,11 +60,24 @@ function escapeCell(text) {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 }
 
+/** The page with the help of each command between its marks, as the built binary prints it. */
+export function renderCommands(page) {
+  const commands = [...helpOf([]).matchAll(/^ {2}([a-z]+)(?=[| ])/gm)].map(([, name]) => name)
+  const blocks = commands
+    .filter((name) => name !== 'help')
+    .map((name) => `### tunnels ${name}\n\n\`\`\`text\n${helpOf([name]).trimEnd()}\n\`\`\`\n`)
+  return page.replace(/(<!-- help -->\n)[\s\S]*?(<!-- end of help -->)/, (_, begin, end) => {
+    return `${begin}\n${blocks.join('\n')}\n${end}`
+  })
+}
+
+function helpOf(words) {
+  const env = { PATH: process.env.PATH, NO_COLOR: '1' }
+  return execFileSync(process.execPath, [binary, ...words, '--help'], { encoding: 'utf8', env })
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const page = readFileSync(pageFile, 'utf8')
-  const fresh = renderConfiguration(page, JSON.parse(readFileSync(schemaFile, 'utf8')))
-  if (process.argv.includes('--check')) {
-    process.exitCode = fresh === page ? 0 : 1
-    if (fresh !== page) console.error('docs/configuration.md is not up to date: run `node scripts/docs.mjs`')
-  } else writeFileSync(pageFile, fresh)
+  writeFileSync(pageFile, renderConfiguration(page, JSON.parse(readFileSync(schemaFile, 'utf8'))))
+  writeFileSync(commandsFile, renderCommands(readFileSync(commandsFile, 'utf8')))
 }

@@ -4,6 +4,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { renderCommands } from '../../scripts/docs.mjs'
 import { type CliProject, project, type RunningCli } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePorts } from '../helpers/ports.ts'
@@ -120,4 +121,10 @@ test.each(pages)('%s', async (page) => {
     }
     if (block.language === 'sh' && cli) await runBlock(cli, block, page)
   }
+})
+
+test('docs/commands.md has the help of each command: else run `npm run build && node scripts/docs.mjs`', () => {
+  const page = readFileSync(join(root, 'docs/commands.md'), 'utf8')
+  expect(page).toBe(renderCommands(page))
+  expect(page).toContain('### tunnels up')
 })
