@@ -81,6 +81,10 @@ async function takeLease(
     if (canAsk(invocation)) await client.attend(attending.signal)
     const asked = { selection: withTrust(selection, trusted), pid: process.pid }
     const { answer, over } = await client.lease(asked, letGo.signal)
+    showProblems(
+      invocation,
+      answer.problems.filter(({ code }) => code === 'PORT_IN_USE'),
+    )
     return { client, forwards: answer.forwards, over, letGo, leave }
   } catch (error) {
     leave()

@@ -12,20 +12,39 @@ import { unwritableState } from '../model/state-folder.ts'
 /** A name and a number for each of more forwards than a file can hold. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-export type AutoPorts = ReadonlyMap<string, number>
+export interface AutoForward {
+  name: string
+  /** Addresses of this machine: the port has to be free on each. */
+  hosts: readonly string[]
+  /** It listens already, or only somebody else could tell: its remembered port is not tried. */
+  isKept: boolean
+}
+
+export interface AutoPorts {
+  ports: ReadonlyMap<string, number>
+  /** Those whose remembered port somebody else has. */
+  moved: { name: string; from: number; to: number }[]
+}
 
 /**
- * Ports for these forwards: the remembered ones, else free ones, which are then remembered in `file`. Rejects with
- * a ProblemError (STATE_UNWRITABLE) when they cannot be: each look at the file would then choose others.
+ * Ports for these forwards: the remembered ones that are free, else others, which are then remembered in `file`. Rejects
+ * with a ProblemError (STATE_UNWRITABLE) when they cannot be: each look at the file would then choose others.
  */
-export async function chooseAutoPorts(file: string, forwards: readonly string[]): Promise<AutoPorts> {
-  if (forwards.length === 0) return new Map()
-  const remembered = await readPorts(file)
-  const ports = new Map(Object.entries(remembered))
-  const missing = forwards.filter((name) => !ports.has(name))
-  for (const name of missing) ports.set(name, await freePort(new Set(ports.values())))
-  if (missing.length > 0) await writePorts(file, ports)
-  return new Map(forwards.map((name) => [name, ports.get(name)!]))
+export async function chooseAutoPorts(file: string, forwards: readonly AutoForward[]): Promise<AutoPorts> {
+  if (forwards.length === 0) return { ports: new Map(), moved: [] }
+  const ports = new Map(Object.entries(await readPorts(file)))
+  const moved: AutoPorts['moved'] = []
+  let isChanged = false
+  for (const { name, hosts, isKept } of forwards) {
+    const from = ports.get(name)
+    if (from !== undefined && (isKept || (await isFree(hosts, from)))) continue
+    const to = await freePort(hosts, new Set(ports.values()))
+    ports.set(name, to)
+    isChanged = true
+    if (from !== undefined) moved.push({ name, from, to })
+  }
+  if (isChanged) await writePorts(file, ports)
+  return { ports: new Map(forwards.map(({ name }) => [name, ports.get(name)!])), moved }
 }
 
 /** Unreadable or damaged counts as empty: the ports are then chosen anew. */
@@ -53,17 +72,38 @@ async function writePorts(file: string, ports: ReadonlyMap<string, number>): Pro
   }
 }
 
-async function freePort(taken: ReadonlySet<number>): Promise<number> {
-  for (;;) {
-    const port = await new Promise<number>((resolve, reject) => {
-      const server = createServer().once('error', reject)
-      server.listen(0, '127.0.0.1', () => {
-        const address = server.address()
-        server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-      })
-    })
-    if (!taken.has(port)) return port
+/** One that the system hands out, and that is free on each of the addresses. */
+async function freePort(hosts: readonly string[], taken: ReadonlySet<number>): Promise<number> {
+  const [first = '127.0.0.1', ...others] = hosts
+  for (let attempt = 0; ; attempt++) {
+    const port = await portOf(first, 0)
+    // An address that this machine has not is for the listener to complain of.
+    const isLast = attempt === MOST_ATTEMPTS
+    if (port === null || isLast) return (await portOf('127.0.0.1', 0))!
+    if (!taken.has(port) && (await isFree(others, port))) return port
   }
+}
+
+const MOST_ATTEMPTS = 100
+
+/** Anything but another holder is for the listener to complain of. */
+async function isFree(hosts: readonly string[], port: number): Promise<boolean> {
+  for (const host of hosts) if ((await portOf(host, port)) === null) return false
+  return true
+}
+
+/** The port that it can listen on: `port`, or for 0 one that the system chooses. Null where somebody else has it. */
+function portOf(host: string, port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code === 'EADDRINUSE' || port === 0 ? null : port),
+    )
+    server.listen({ host, port, exclusive: true }, () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : port))
+    })
+  })
 }
 
 function isPort(value: unknown): value is number {

@@ -18,6 +18,12 @@ export interface Resolved {
   warnings: Problem[]
 }
 
+export interface AutoPortOptions {
+  autoPortsFile: string
+  /** Forwards that have their port already; `all`: nobody here can tell who has which, and none is tried. */
+  keptPorts: ReadonlySet<string> | 'all'
+}
+
 /**
  * `autoPortsFile`: where this project's chosen ports are remembered. Rejects with a ProblemError that holds everything
  * that is wrong, or with the signal's reason.
@@ -25,16 +31,21 @@ export interface Resolved {
 export async function resolve(
   project: Project,
   selected: ReadonlySet<string>,
-  surroundings: Surroundings & { autoPortsFile: string },
+  surroundings: Surroundings & AutoPortOptions,
 ): Promise<Resolved> {
   const specs = [...project.forwards.values()].filter((spec) => selected.has(spec.name))
   const destinations = specs.map((spec) => spec.via)
   const { hosts, known, warnings } = await resolveHosts(project, destinations, surroundings)
-  const ports = await chooseAutoPorts(
-    surroundings.autoPortsFile,
-    specs.filter(needsPort).map((spec) => spec.name),
-  )
   const hasIpv6 = hasLoopbackIpv6()
+  const { autoPortsFile, keptPorts } = surroundings
+  const { ports, moved } = await chooseAutoPorts(
+    autoPortsFile,
+    specs.filter(needsPort).map((spec) => ({
+      name: spec.name,
+      hosts: hostsOf(socketsOf(spec.listen, 0, hasIpv6)),
+      isKept: keptPorts === 'all' || keptPorts.has(spec.name),
+    })),
+  )
   const forwards = specs.map((spec) =>
     toWanted(spec, ports, hasIpv6, { ...surroundings, folder: project.folder }),
   )
@@ -43,12 +54,25 @@ export async function resolve(
     forwards: new Map(forwards.map((forward) => [forward.name, forward])),
     deselected: new Set([...project.forwards.keys()].filter((name) => !selected.has(name))),
   }
-  return { wanted, hosts: known, warnings }
+  return { wanted, hosts: known, warnings: [...warnings, ...moved.map(sayMoved)] }
+}
+
+function hostsOf(sockets: readonly SocketAddress[]): string[] {
+  return sockets.flatMap((socket) => (socket.kind === 'tcp' ? [socket.host] : []))
+}
+
+function sayMoved({ name, from, to }: AutoPorts['moved'][number]): Problem {
+  return {
+    code: 'PORT_IN_USE',
+    severity: 'warning',
+    summary: `${name} listens on port ${to} from now on: somebody else has ${from}, which it had before`,
+    hint: `\`tunnels ls ${from}\` says who`,
+  }
 }
 
 function toWanted(
   spec: ForwardSpec,
-  ports: AutoPorts,
+  ports: AutoPorts['ports'],
   hasIpv6: boolean,
   { environment, caller, folder }: Surroundings & { folder: string },
 ): WantedForward {

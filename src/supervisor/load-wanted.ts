@@ -49,6 +49,8 @@ export interface LoadingOptions {
   sshConfig?: SshConfig
   /** Ends a look that hangs. */
   signal?: AbortSignal
+  /** Forwards that have their port of `auto` already: of the others a remembered one that is taken is changed. Absent: of none. */
+  keptPorts?: ReadonlySet<string>
   /**
    * What is done where some of the files waits for trust. `leave out`: it is looked at without the ssh_config files that
    * wait; `touch nothing`: and without any process or socket.
@@ -65,6 +67,8 @@ export async function loadWanted(selection: HeldSelection, options: LoadingOptio
   const read = options.read ?? (await readFiles(selection))
   const { selected } = selectForwards(read.project, selection)
   const told = { more: new Set<string>(), contradicted: new Set<string>() }
+  // Told once: at the next round the port is the new one.
+  const moved = new Set<Problem>()
   for (;;) {
     const trust = await lookAtTrust(read.project, selection, selected, told)
     if (trust.waiting.length > 0 && untrusted === 'refuse')
@@ -78,11 +82,14 @@ export async function loadWanted(selection: HeldSelection, options: LoadingOptio
       sshConfig,
       trust,
     })
+    for (const warning of resolved.warnings) if (warning.code === 'PORT_IN_USE') moved.add(warning)
     if (await tellsMore(read.project, resolved, trust, told)) continue
     const { wanted, hosts, warnings } = resolved
     const { written } = read
     const used = new Set([...hosts.keys()].map(wordUnused))
-    const all = [...read.problems, ...warnings].filter(({ summary }) => !used.has(summary))
+    const all = [...new Set([...read.problems, ...moved, ...warnings])].filter(
+      ({ summary }) => !used.has(summary),
+    )
     const sshConfigFiles = sshConfig.files
     return { project: read.project, selected, wanted, hosts, sshConfigFiles, trust, written, warnings: all }
   }
@@ -165,7 +172,7 @@ async function resolveRead(
   { project, environment }: ReadFiles,
   selection: HeldSelection,
   selected: ReadonlySet<string>,
-  { sshConfig, signal = new AbortController().signal, trust }: Resolving,
+  { sshConfig, signal = new AbortController().signal, keptPorts, trust }: Resolving,
 ): Promise<Resolved> {
   return resolve(project, selected, {
     environment,
@@ -177,6 +184,7 @@ async function resolveRead(
     home: homeOf(selection),
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
+    keptPorts: keptPorts ?? 'all',
   })
 }
 

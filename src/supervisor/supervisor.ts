@@ -406,7 +406,19 @@ class RunningSupervisor implements Supervisor {
     leases = this.#leases,
   ): Promise<Loaded> {
     const { signal } = this.#looking
-    return loadWanted(withLeases(selection, leases), { sshConfig: this.#sshConfig, signal, untrusted })
+    return loadWanted(withLeases(selection, leases), {
+      sshConfig: this.#sshConfig,
+      signal,
+      untrusted,
+      // Who only asks would change a port, and whoever takes it next would not hear of that.
+      ...(untrusted === 'refuse' && { keptPorts: this.#withPorts() }),
+    })
+  }
+
+  /** Forwards that listen; one that waits for its port has none. */
+  #withPorts(): Set<string> {
+    const listening = this.#reconciler.forwards().filter(({ problem }) => problem?.code !== 'PORT_IN_USE')
+    return new Set(listening.map(({ name }) => name))
   }
 
   async #apply(loaded: Proven, how?: Manner): Promise<ReconcileAnswer> {

@@ -1,6 +1,7 @@
 // `env` and `port`: what programs are told of where forwards listen, from the file and from what runs.
 
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { PlanJson } from '../../src/plan/plan.ts'
@@ -109,4 +110,27 @@ test('an edit of variables interrupts nothing, and is what programs are told fro
   expect((await cli.run(['reload'])).code).toBe(0)
   expect(JSON.parse((await cli.run(['env', '--json'])).stdout)).toMatchObject({ AFTER: String(local) })
   expect((await cli.status()).forwards[0]!.since).toBe(before.forwards[0]!.since)
+})
+
+test('a port of `auto` stays the same, and is changed, and that said, where somebody else has it by now', async () => {
+  const cli = projectVia(sshd, { web: { local: 'auto', to: 80 } })
+  const addressOf = async () => (await cli.run(['port', 'web'])).stdout
+  await cli.up()
+  const first = await addressOf()
+  await cli.down()
+  await cli.up()
+  expect(await addressOf()).toBe(first)
+  await cli.down()
+  const port = Number(first.trim().split(':')[1])
+  const squatter = createServer().listen(port, '127.0.0.1')
+  onTestFinished(() => void squatter.close())
+  await once(squatter, 'listening')
+  const said = `somebody else has ${port}`
+  expect((await cli.up()).stderr).toContain(said)
+  const second = await addressOf()
+  expect(second).not.toBe(first)
+  expect((await cli.status()).forwards[0]).toMatchObject({ state: 'open', problem: null })
+  await cli.down()
+  expect((await cli.up()).stderr).not.toContain(said)
+  expect(await addressOf()).toBe(second)
 })

@@ -7,7 +7,6 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { CliProject, RunningCli } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
-import { startPostgres } from '../helpers/postgres.ts'
 import { isAlive } from '../helpers/processes.ts'
 import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho, startSource } from '../helpers/servers.ts'
@@ -31,36 +30,6 @@ async function isNothingLeft(cli: CliProject, ...ports: number[]): Promise<void>
 async function said(running: RunningCli, word: string): Promise<string> {
   return eventually(() => running.stdout().includes(word) && running.stdout())
 }
-
-test('psql reaches a real PostgreSQL: rows, standard input, its exit codes, Ctrl-C', async () => {
-  const [local, far] = (await freePorts(2)) as [number, number]
-  await startPostgres(far)
-  const db = {
-    local,
-    to: `127.0.0.1:${far}`,
-    env: { DATABASE_URL: 'postgres://postgres@{host}:{port}/postgres' },
-  }
-  const cli = projectVia(sshd, { db })
-  const psql = (more: string) => ['run', 'db', ...sh(`exec psql -XAt "$DATABASE_URL" ${more}`)]
-  const rows = await cli.run(psql('-c "select sum(n) from generate_series(1, 100000) n"'))
-  expect(rows).toEqual({ code: 0, stdout: '5000050000\n', stderr: '' })
-  await isNothingLeft(cli, local)
-
-  const script =
-    'create table parcel (id int); insert into parcel values (1), (2);\nselect count(*) from parcel;\n'
-  expect(await cli.run(psql('-q'), { input: script })).toEqual({ code: 0, stdout: '2\n', stderr: '' })
-  const failed = await cli.run(psql('-v ON_ERROR_STOP=1'), { input: 'select nothing;\n' })
-  expect(failed.code).toBe(3)
-
-  const sleeping = cli.start(psql('-c "select \'begun\'" -c "select pg_sleep(600)"'))
-  await said(sleeping, 'begun')
-  // psql cancels what it waits for by a second connection, and goes on to its own end.
-  sleeping.signal('SIGINT')
-  const cancelled = await sleeping.ended
-  expect(cancelled.stderr).toContain('canceling statement due to user request')
-  expect(cancelled.code).toBe(1)
-  await isNothingLeft(cli, local)
-})
 
 test("the command's exit code and its environment are its own, and signals reach it", async () => {
   const [local, echo] = [await freePort(), await startEcho()]
