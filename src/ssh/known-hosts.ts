@@ -24,10 +24,10 @@ export type Verdict =
   | { kind: 'changed'; entry: KnownHost }
   | { kind: 'revoked'; entry: KnownHost }
 
-/** Broken lines are skipped, as ssh does: a good one after them counts. */
+/** Broken lines are skipped, as ssh does: a good one after them counts. A NUL ends a line, or a key revoked before it would not be. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
   return text.split('\n').flatMap((line, index) => {
-    const entry = parseLine(line)
+    const entry = parseLine(line.split('\0', 1)[0]!)
     return entry ? [{ ...entry, file, line: index + 1 }] : []
   })
 }
@@ -121,7 +121,7 @@ function parseLine(line: string): ParsedLine | null {
 /** Null for a marker that ssh does not know, for a second one, and for one that a tab follows: ssh skips such lines. */
 function takeMarker(line: string): { marker: KnownHost['marker'] | null; rest: string } {
   if (!line.startsWith('@')) return { marker: 'none', rest: line }
-  const [, marker, rest = ''] = /^@(revoked|cert-authority) [ \t]*([^@].*)$/.exec(line) ?? []
+  const [, marker, rest = ''] = /^@(revoked|cert-authority) [ \t]*([^@].*)$/s.exec(line) ?? []
   return { marker: (marker as KnownHost['marker'] | undefined) ?? null, rest }
 }
 
@@ -169,7 +169,8 @@ function readFields(blob: Buffer): Buffer[] | null {
 }
 
 function decodeBase64(text: string): Buffer | null {
-  const clean = text.trim()
+  // As b64_pton(3) has it; what JavaScript calls white space is more.
+  const clean = text.replaceAll(/[\r\v\f]/g, '')
   if (clean === '' || clean.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(clean)) return null
   return Buffer.from(clean, 'base64')
 }

@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { problemOf } from '../../src/model/problem.ts'
 import type { WantedHost } from '../../src/model/wanted.ts'
 import { connect } from '../../src/ssh/connect.ts'
-import { lookupNames, matchesHost, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
+import { judge, lookupNames, matchesHost, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { type TestFolder, testFolder } from '../helpers/folder.ts'
 import { sampleOf } from '../helpers/sample.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
@@ -70,6 +70,12 @@ const shapes: Record<string, Shape> = {
   'tabs between the fields': { text: ({ ed }) => `${H}\t${ed.replace(' ', '\t')}\n` },
   'several blanks between the fields': { text: ({ ed }) => `${H}   ${ed.replace(' ', '   ')}\n` },
   'carriage returns': { text: ({ ed }) => `# x\r\n${H} ${bare(ed)}\r\n` },
+  'carriage returns, and revoked': { text: ({ ed }) => `${H} ${ed}\r\n@revoked * ${ed}\r\n` },
+  'revoked, with a comment of two lines': { text: ({ ed }) => `${H} ${ed}\n@revoked ${H} ${ed} a\u2028b\n` },
+  'revoked, and a NUL': { text: ({ ed }) => `${H} ${ed}\n@revoked ${H} ${ed}\u0000\n` },
+  'a NUL within': { text: ({ ed }) => `${H} ${ed}\u0000 and more\n` },
+  'white space that is none to ssh': { text: ({ ed }) => `${H} ${bare(ed)}\u00a0\n` },
+  'white space within the key': { text: ({ ed }) => `${H} ${bare(ed).replace('AAAA', 'AA\vAA')}\n` },
   'a commented line': { text: ({ ed }) => `#${H} ${ed}\n` },
   'capitals on file': { text: ({ ed }) => `EXAMPLE.Test ${ed}\n` },
   'capitals asked': { host: 'Example.TEST', text: ({ ed }) => `${H} ${ed}\n` },
@@ -216,6 +222,16 @@ describe('what ssh cannot be asked', () => {
       { file: '/f', line: 4, hosts: 'a' },
     ])
   })
+
+  test.each(['\n', '\r\n', ' a\u2028b\n', '\u0000\n', ''])(
+    'a revoked key is revoked, whatever ends its line: %j',
+    (end) => {
+      const encoded = 'AAAAC3NzaC1lZDI1NTE5AAAAIFJn0Wq1p0kd1CwqX2fWb0dF2sO2zv2mP4nJ8i4m9X8e'
+      const key = `ssh-ed25519 ${encoded}`
+      const entries = parseKnownHosts(`a ${key}\n@revoked * ${key}${end}`, '/f')
+      expect(judge(entries, ['a'], Buffer.from(encoded, 'base64')).kind).toBe('revoked')
+    },
+  )
 
   test('a long line of stars costs no time', () => {
     expect(matchesHost('a'.repeat(1000), '*a'.repeat(500).concat('b'))).toBe(false)
