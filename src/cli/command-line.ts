@@ -278,6 +278,28 @@ function addSmallVerbs(add: Add): void {
     .option('--list', 'of every project')
     .option('--revoke', 'trust nothing of this project any more')
   add(
+    'import [words...]',
+    'an ssh command line, or your ssh configuration, as lines for the file',
+    async (invocation, words, own) => {
+      const verb = await import('./import.ts')
+      const fromSshConfig = own.fromSshConfig === true
+      return verb.importTunnels(invocation, { words, fromSshConfig, write: own.write === true })
+    },
+    {
+      examples: [
+        "tunnels import 'ssh -L 8080:zaiste.net:80 acme'",
+        'tunnels import --write -- ssh -p 2222 -D 1080 me@acme',
+        'tunnels import --from-ssh-config --write',
+      ],
+    },
+  )
+    .usage("[options] ('ssh …' | -- ssh … | --from-ssh-config [HOST...])")
+    .option(
+      '--from-ssh-config',
+      'the forwards of these hosts of your ssh configuration, or of all that it names',
+    )
+    .option('--write', 'add them to the file, and touch nothing else in it')
+  add(
     'export <format>',
     'print the same tunnels for systemd, launchd, compose or kubernetes',
     async (invocation, [format = '']) => (await import('./export.ts')).exportTo(invocation, format),
@@ -316,10 +338,16 @@ function refuseUsage(error: CommanderError, program: Command, argv: string[]): n
     program.outputHelp()
     return EXIT.fine
   }
-  const [summary = '', hint] = error.message.replace(/^error: /, '').split('\n')
+  const [summary = '', meant] = error.message.replace(/^error: /, '').split('\n')
+  // The options of ssh are not ours.
+  const isSsh = error.code === 'commander.unknownOption' && argv.includes('import')
+  const hint = isSsh ? 'Put the command line in quotes, or behind --' : meant
   const problems = [{ code: 'USAGE', summary, ...(hint && { hint: hint.replace(/[()]/g, '') }) }]
   if (argv.includes('--json')) process.stdout.write(`${formatJson({ problems })}\n`)
-  else process.stderr.write(`tunnels: ${error.message.replace(/^error: /, '')}\nSee \`tunnels --help\`\n`)
+  else {
+    const words = isSsh ? `${summary}\n${hint}` : error.message.replace(/^error: /, '')
+    process.stderr.write(`tunnels: ${words}\nSee \`tunnels --help\`\n`)
+  }
   return argv.includes('--detailed-exitcode') ? EXIT.failed : EXIT.usage
 }
 

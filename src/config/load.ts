@@ -14,7 +14,7 @@ import { makeProject } from './make-project.ts'
 import type { Written } from './origins.ts'
 import { readSource, type SourceFile } from './read.ts'
 import { problemAt } from './reading.ts'
-import { isMap, type Tree } from './tree.ts'
+import { isMap, type Result, type Tree } from './tree.ts'
 import { traceVariables } from './variable-origins.ts'
 
 export interface LoadOptions {
@@ -33,6 +33,8 @@ export interface LoadOptions {
   projectName?: string
   /** What `-` reads, where standard input has been read already. */
   input?: string
+  /** By absolute path, what is taken to stand in a file in the place of what does: it is about to be written. */
+  texts?: ReadonlyMap<string, string>
 }
 
 export interface LoadResult {
@@ -56,7 +58,7 @@ export async function loadProject(options: LoadOptions): Promise<LoadResult> {
   const found = await findFiles(options)
   if (!found.value) return failed(found.problems, options)
   const { files, folder } = found.value
-  const parsed = await parseFiles(files, options.input)
+  const parsed = await parseFiles(files, options)
   const dotenv = await loadDotenv(options, folder)
   const environment = environmentOf(dotenv.values, options.env)
   const problems = [...found.problems, ...parsed.problems, ...dotenv.problems]
@@ -88,9 +90,14 @@ function failed(problems: Problem[], { env }: LoadOptions): LoadResult {
   return { ...nothing, project: null, problems, environment: env }
 }
 
-async function parseFiles(files: string[], input: string | undefined) {
+async function parseFiles(files: string[], { input, texts }: Pick<LoadOptions, 'input' | 'texts'>) {
   const stdin = () => (input === undefined ? process.stdin : Readable.from([input]))
-  const read = await Promise.all(files.map((file) => readSource(file, file === '-' ? stdin() : undefined)))
+  const readOne = async (path: string): Promise<Result<SourceFile | null>> => {
+    const text = texts?.get(path)
+    if (text !== undefined) return { value: { path, text }, problems: [] }
+    return readSource(path, path === '-' ? stdin() : undefined)
+  }
+  const read = await Promise.all(files.map(readOne))
   const sources = read.flatMap(({ value }) => value ?? [])
   const problems = read.flatMap((result) => result.problems)
   const trees = sources.map((source, index) => {

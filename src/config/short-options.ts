@@ -1,10 +1,10 @@
-// The options of ssh(1) in a short form, read as getopt(3) would: clusters, arguments with and without a blank,
-// before and after the destination. Those that say something about the host become its long-form keys.
+// The options of ssh(1) in a short form. Those that say something about the host become its long-form keys.
 
 import { schemaKeys } from './generated/validate-schema.js'
 import { type Parsed, parsed, refused } from './parsed.ts'
 import type { ForwardLetter } from './short-forwarding.ts'
 import type { Word } from './short-words.ts'
+import { readSshArguments, type SshArgument } from './ssh-arguments.ts'
 
 export interface ShortOptions {
   forwards: { letter: ForwardLetter; argument: Word }[]
@@ -16,7 +16,6 @@ export interface ShortOptions {
 }
 
 const MEANINGLESS = 'NTnfq'
-const WITH_ARGUMENT = 'BbcDEeFIiJLlmOopQRSWw'
 const FLAGS: Record<string, { key: string; value: string }> = {
   C: { key: 'compression', value: 'yes' },
   4: { key: 'address_family', value: 'inet' },
@@ -35,47 +34,36 @@ const LONG_FORMS: Record<string, string> = {
   b: 'bind_address',
   c: 'ciphers',
   m: 'macs',
-  I: 'identity_agent',
 }
 
 export function parseShortOptions(words: Word[]): Parsed<ShortOptions> {
   const options: ShortOptions = { forwards: [], gatewayPorts: false, host: [] }
-  const rest = [...words]
-  let onlyWords = false
-  for (let word = rest.shift(); word; word = rest.shift()) {
-    if (!onlyWords && word.text === '--') onlyWords = true
-    else if (onlyWords || !/^-./.test(word.text)) {
-      if (options.destination) return refusedCommand(options.destination, word)
-      options.destination = word
-    } else {
-      const problem = takeCluster(options, word, rest)
-      if (problem) return problem
-    }
+  for (const argument of readSshArguments(words)) {
+    const problem = take(options, argument)
+    if (problem) return problem
   }
   return parsed(options)
+}
+
+function take(options: ShortOptions, argument: SshArgument): Parsed<never> | null {
+  switch (argument.kind) {
+    case 'flag':
+      return takeFlag(options, argument.letter, argument.offset)
+    case 'option':
+      return takeArgument(options, argument.letter, argument.argument)
+    case 'lacking':
+      return refused(`has -${argument.letter} without its argument`)
+    case 'word':
+      if (options.destination) return refusedCommand(options.destination, argument.word)
+      options.destination = argument.word
+      return null
+  }
 }
 
 function refusedCommand(destination: Word, word: Word): Parsed<never> {
   return destination.text === 'ssh'
     ? refused('is what would follow ssh, without ssh itself', 'Leave out the word ssh')
     : refused(`has ${word.text} after the destination ${destination.text}: no command is run there`)
-}
-
-/** One word of letters such as `-NfL8080:h:80`; takes the next word where a letter needs its argument. */
-function takeCluster(options: ShortOptions, word: Word, rest: Word[]): Parsed<never> | null {
-  for (let index = 1; index < word.text.length; index++) {
-    const letter = word.text[index]!
-    if (!WITH_ARGUMENT.includes(letter)) {
-      const problem = takeFlag(options, letter, word.offset)
-      if (problem) return problem
-      continue
-    }
-    const inside = { text: word.text.slice(index + 1), offset: word.offset + index + 1 }
-    const argument = inside.text === '' ? rest.shift() : inside
-    if (!argument) return refused(`has -${letter} without its argument`)
-    return takeArgument(options, letter, argument)
-  }
-  return null
 }
 
 function takeFlag(options: ShortOptions, letter: string, offset: number): Parsed<never> | null {
@@ -109,13 +97,19 @@ function refusedOption(letter: string): Parsed<never> {
 
 /** `-o Key=value` or `-o "Key value"`: ssh_config(5) keywords, without regard to case. */
 function takeNamedOption(options: ShortOptions, argument: Word): Parsed<never> | null {
-  const [, keyword = '', quoted, plain = ''] =
-    /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(?:"(.*)"|(.*?))\s*$/s.exec(argument.text) ?? []
-  const key = hostKeyOfKeyword(keyword)
-  if (!keyword) return refused(`has -o ${argument.text}, which is not Keyword=value`)
-  if (!key) return refusedKeyword(keyword)
-  options.host.push({ key, value: quoted ?? plain, offset: argument.offset })
+  const named = parseNamedOption(argument.text)
+  if (!named) return refused(`has -o ${argument.text}, which is not Keyword=value`)
+  const key = hostKeyOfKeyword(named.keyword)
+  if (!key) return refusedKeyword(named.keyword)
+  options.host.push({ key, value: named.value, offset: argument.offset })
   return null
+}
+
+/** Null for what is neither `Keyword=value` nor `Keyword value`. */
+export function parseNamedOption(text: string): { keyword: string; value: string } | null {
+  const [, keyword, quoted, plain = ''] =
+    /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(?:"(.*)"|(.*?))\s*$/s.exec(text) ?? []
+  return keyword === undefined ? null : { keyword, value: quoted ?? plain }
 }
 
 function refusedKeyword(keyword: string): Parsed<never> {
@@ -137,7 +131,8 @@ const OURS = [
   'reconnect',
 ]
 
-function hostKeyOfKeyword(keyword: string): string | undefined {
+/** The key of a host that is this keyword of ssh_config(5), in whatever letters. */
+export function hostKeyOfKeyword(keyword: string): string | undefined {
   const wanted = keyword.toLowerCase()
   const keys = (schemaKeys.host ?? []).filter((key) => !OURS.includes(key))
   return keys.find((key) => key.replaceAll('_', '') === wanted)

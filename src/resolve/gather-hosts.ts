@@ -68,7 +68,7 @@ interface Found extends Answered {
   problems: Problem[]
 }
 
-const NOTHING: SshSettings = { set: {}, unmet: [], passesSocket: false, files: [] }
+const NOTHING: SshSettings = { set: {}, unmet: [], passesSocket: false, files: [], forwards: [] }
 
 /** `late` fires at the first that is: where one hangs, others would, each for as long. */
 async function lookUp(own: HostSpec, looking: LookingUp, late: AbortController): Promise<Found> {

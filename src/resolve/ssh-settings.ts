@@ -15,6 +15,15 @@ export interface SshSettings {
   passesSocket: boolean
   /** The files that ssh read. */
   files: string[]
+  /** Forwards that it would open; not ours to open. */
+  forwards: SshForward[]
+}
+
+/** As one would type it: what stands behind -L, -R or -D. `isOpen`: GatewayPorts opens a bare port of this machine to others. */
+export interface SshForward {
+  letter: 'L' | 'R' | 'D'
+  argument: string
+  isOpen: boolean
 }
 
 type Values = ReadonlyMap<string, readonly string[]>
@@ -41,7 +50,7 @@ export function readSettings(
     return value === nothing ? [] : keyword
   })
   const passesSocket = values.get('proxyusefdpass')?.[0] === 'yes'
-  return { set: set as Partial<HostSpec>, unmet, passesSocket, files }
+  return { set: set as Partial<HostSpec>, unmet, passesSocket, files, forwards: forwardsOf(values) }
 }
 
 /** Keywords in small letters; those that may stand several times have several values. */
@@ -164,6 +173,34 @@ function readAlgorithms([value = '']: readonly string[], { bare = '' }: Context)
   const gone = own.filter((name) => !names.includes(name))
   const rest = own.filter((name) => names.includes(name))
   return gone.length > 0 && gone.length <= rest.length && isSame(names, rest) ? `-${gone.join(',')}` : value
+}
+
+/**
+ * `8080 [zaiste.net]:80`, `[*]:8080 /run/x.sock`, `1080 [socks]:0`. ssh prints a local forward to a Unix socket a second time,
+ * as if it were dynamic.
+ */
+function forwardsOf(values: Values): SshForward[] {
+  const isOpen = /^(yes|clientspecified)$/.test(values.get('gatewayports')?.[0] ?? '')
+  const locals = (values.get('localforward') ?? []).map((line) => line.split(' '))
+  const remotes = (values.get('remoteforward') ?? []).map((line) => line.split(' '))
+  const dynamics = (values.get('dynamicforward') ?? []).filter((listen) => {
+    return !locals.some(([first, to]) => first === listen && to?.startsWith('/'))
+  })
+  return [
+    ...locals.map((words) => forwardOf('L', words, isOpen)),
+    ...remotes.map((words) => forwardOf('R', words, isOpen)),
+    ...dynamics.map((listen) => forwardOf('D', [listen], isOpen)),
+  ]
+}
+
+function forwardOf(letter: SshForward['letter'], words: string[], isOpen: boolean): SshForward {
+  const sides = words.filter((word) => word !== '[socks]:0')
+  const argument = sides
+    .map((side) =>
+      side.includes('/') ? side.replaceAll(':', '\\:') : side.replace(/^\[([^:\]]*)\]:/, '$1:'),
+    )
+    .join(':')
+  return { letter, argument, isOpen }
 }
 
 const METHODS = ['publickey', 'keyboard-interactive', 'password']

@@ -132,6 +132,23 @@ export function trustItems(place: ProjectPlace, items: readonly TrustItem[]): Pr
   return rememberTrust(place.stateDir, place, items)
 }
 
+/**
+ * For whoever writes a file: what it may do then and could not do before was agreed to by writing it. `before`: null where
+ * there was none. Rejects with a ProblemError.
+ */
+export async function trustWhatIsNew(
+  place: ProjectPlace,
+  before: Project | null,
+  after: Project,
+  home: string,
+): Promise<void> {
+  const known = await readTrustItems(before?.trust ?? [], home)
+  const hashes = new Set(known.items.map(({ hash }) => hash))
+  const { items } = await readTrustItems(after.trust, home)
+  const added = items.filter(({ hash }) => !hashes.has(hash))
+  if (added.length > 0) await trustItems(place, added)
+}
+
 /** True where there was something to forget. Rejects with a ProblemError. */
 export function revokeTrust(place: ProjectPlace): Promise<boolean> {
   return forgetTrust(place.stateDir)
