@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'export',
     'forward/proc-sockets',
     'import',
+    'resolve/select',
   ],
   main: ['model', 'cli', 'view'],
   library: ['model', 'plan', 'config', 'control', 'supervisor'],

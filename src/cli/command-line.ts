@@ -301,9 +301,9 @@ function addSmallVerbs(add: Add): void {
     .option('--write', 'add them to the file, and touch nothing else in it')
   add(
     'export <format>',
-    'print the same tunnels for systemd, launchd, compose or kubernetes',
+    'print the same tunnels for ssh, systemd, launchd, compose or kubernetes',
     async (invocation, [format = '']) => (await import('./export.ts')).exportTo(invocation, format),
-    { examples: ['tunnels export systemd > shop.service'] },
+    { examples: ['tunnels export ssh', 'tunnels export systemd > shop.service'] },
   )
   add(
     'schema',

@@ -1,9 +1,12 @@
 // `tunnels export FORMAT`: the same tunnels in the words of another program, on stdout. A format is one file of
 // src/export; opens nothing and runs nothing.
 
+import { once } from 'node:events'
+import { fstatSync } from 'node:fs'
 import type { LoadResult } from '../config/load.ts'
 import type { Deployment } from '../export/deployment.ts'
 import { ProblemError } from '../model/problem.ts'
+import { selectForwards } from '../resolve/select.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { loadSelection } from './selection.ts'
@@ -12,6 +15,7 @@ type Format = (deployment: Deployment) => string
 
 /** Each is loaded only when it is the one that was asked for. */
 const formats: Readonly<Record<string, () => Promise<Format>>> = {
+  ssh: async () => (await import('../export/ssh.ts')).formatSsh,
   systemd: async () => (await import('../export/systemd.ts')).formatSystemd,
   launchd: async () => (await import('../export/launchd.ts')).formatLaunchd,
   compose: async () => (await import('../export/compose.ts')).formatCompose,
@@ -21,14 +25,34 @@ const formats: Readonly<Record<string, () => Promise<Format>>> = {
 export async function exportTo(invocation: Invocation, name: string): Promise<number> {
   const load = Object.hasOwn(formats, name) ? formats[name] : undefined
   if (!load) throw unknownFormat(name)
-  const loaded = await loadSelection(invocation, null)
+  // A command line says what the file says; the others start it by its name.
+  const namesFiles = name !== 'ssh'
+  const asked = namesFiles ? invocation : await fromPipe(invocation)
+  const loaded = await loadSelection(asked, null)
   if (!loaded) return EXIT.usage
   const { project, selection, sources } = loaded
-  const files = selection.files.map((path) => ({ path, text: textOf(path, sources) }))
+  const files = namesFiles ? selection.files.map((path) => ({ path, text: textOf(path, sources) })) : []
+  const { selected } = selectForwards(project, selection)
   const command = [process.execPath, invocation.mainPath]
   const format = await load()
-  invocation.terminal.print(format({ project, files, command, version: invocation.version }))
+  invocation.terminal.print(format({ project, selected, files, command, version: invocation.version }))
   return EXIT.fine
+}
+
+/** `tunnels import … | tunnels export ssh`: what comes through a pipe is the file, where none is named. */
+async function fromPipe(invocation: Invocation): Promise<Invocation> {
+  const { options, env } = invocation
+  const isPipe = options.files.length === 0 && !env.TUNNELS_FILE && fstatSync(0).isFIFO()
+  if (!isPipe || !(await hasData(process.stdin))) return invocation
+  return { ...invocation, options: { ...options, files: ['-'] } }
+}
+
+/** Waits for the first of it, or for its end; takes nothing of it. */
+async function hasData(stream: NodeJS.ReadStream): Promise<boolean> {
+  await once(stream, 'readable')
+  const chunk = stream.read()
+  if (chunk !== null) stream.unshift(chunk)
+  return chunk !== null
 }
 
 function textOf(path: string, sources: LoadResult['sources']): string {

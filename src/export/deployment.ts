@@ -6,6 +6,8 @@ import type { ForwardSpec, Project } from '../model/project.ts'
 
 export interface Deployment {
   project: Project
+  /** Forwards that the profiles select. */
+  selected: ReadonlySet<string>
   /** In merge order. */
   files: ProjectFile[]
   /** Absolute: what starts this binary on this machine, without options. */

@@ -48,6 +48,7 @@ async function deployment(text = FILE): Promise<Deployment> {
   writeFileSync(folder.join('main.js'), '#!/bin/sh\n', { mode: 0o755 })
   return {
     project,
+    selected: new Set(project.forwards.keys()),
     files: [{ path, text }],
     command: [process.execPath, folder.join('main.js')],
     version: '1.2.3',
