@@ -8,8 +8,14 @@ import { formatForward } from '../config/config-output.ts'
 import { parseDocument } from '../config/document.ts'
 import { loadProject } from '../config/load.ts'
 import { isMap, type Plain } from '../config/tree.ts'
-import { formatYaml } from '../config/yaml.ts'
-import { type Beside, type Draft, makeDraft, meaningOf, NOTHING_BESIDE } from '../import/draft.ts'
+import {
+  type Beside,
+  type Draft,
+  formatDraft,
+  makeDraft,
+  meaningOf,
+  NOTHING_BESIDE,
+} from '../import/draft.ts'
 import { importSshConfig } from '../import/from-ssh-config.ts'
 import type { Imported } from '../import/imported.ts'
 import { readSshCommand } from '../import/ssh-command.ts'
@@ -51,10 +57,6 @@ async function print(invocation: Invocation, imported: readonly Imported[]): Pro
   tell(invocation, draft)
   terminal.print(options.json ? `${formatJson(jsonOf(draft, null))}\n` : escapeInQuotes(text))
   return EXIT.fine
-}
-
-function formatDraft({ hosts, forwards }: Draft): string {
-  return formatYaml({ ...(Object.keys(hosts).length > 0 && { hosts }), forwards })
 }
 
 /** What becomes of it, for a script. */

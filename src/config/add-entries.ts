@@ -20,22 +20,29 @@ type MapNode = Extract<SyntaxNode, { kind: 'map' }>
  * section that is an alias, for one.
  */
 export function addEntries(text: string, entries: Entries): string | null {
-  let added = text
+  let added: string | null = text
   for (const section of ['hosts', 'forwards'] as const) {
-    if (Object.keys(entries[section]).length === 0) continue
-    const next = addSection(added, section, entries[section])
-    if (next === null || !isAsMeant(added, next, section, entries[section])) return null
-    added = next
+    if (added !== null && Object.keys(entries[section]).length > 0)
+      added = addTo(added, section, entries[section])
   }
   return added
 }
 
-function addSection(text: string, section: Section, entries: PlainMap): string | null {
+/** With a blank line above a new section, unless that is part of a text which stands there. */
+function addTo(text: string, section: Section, entries: PlainMap): string | null {
+  for (const gap of ['\n', '']) {
+    const next = addSection(text, section, entries, gap)
+    if (next !== null && isAsMeant(text, next, section, entries)) return next
+  }
+  return null
+}
+
+function addSection(text: string, section: Section, entries: PlainMap, gap: string): string | null {
   const root = compose(text)
   const lineEnd = text.includes('\r\n') ? '\r\n' : '\n'
   const put = (at: number, lines: string) => putLines(text, at, lines, lineEnd)
   if (root.kind === 'map' && isFlow(text, root)) return null
-  const whole = `${text.trim() === '' ? '' : '\n'}${formatYaml({ [section]: entries })}`
+  const whole = `${text.trim() === '' ? '' : gap}${formatYaml({ [section]: entries })}`
   if (root.kind !== 'map') return put(endOf(text), whole)
   const indent = columnOf(text, root.start)
   const pair = root.pairs.find(({ key }) => key.kind === 'scalar' && key.value === section)

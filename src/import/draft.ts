@@ -6,6 +6,7 @@ import { parseListen } from '../config/listen.ts'
 import { suggest } from '../config/suggest.ts'
 import { parseTarget } from '../config/target.ts'
 import type { Plain, PlainMap } from '../config/tree.ts'
+import { formatYaml } from '../config/yaml.ts'
 import type { Imported, ImportedForward } from './imported.ts'
 import { freeName, nameForward, nameHost } from './names.ts'
 
@@ -43,6 +44,11 @@ export function makeDraft(all: readonly Imported[], beside: Beside): Draft {
     for (const forward of imported.forwards) addForward(draft, beside, forward, via)
   }
   return draft
+}
+
+/** YAML; where nobody is declared, `hosts` is not there. */
+export function formatDraft({ hosts, forwards }: Draft): string {
+  return formatYaml({ ...(Object.keys(hosts).length > 0 && { hosts }), forwards })
 }
 
 function addForward(draft: Draft, beside: Beside, forward: ImportedForward, via: string): void {

@@ -28,10 +28,16 @@ export interface ImportedForward {
 
 /** `argument`: as ssh takes it. `isOpen`: a bare port of this machine is open to others. Throws a ProblemError (USAGE). */
 export function readForward(letter: ForwardLetter, argument: string, isOpen: boolean): ImportedForward {
-  const text = escapeDollars(argument) as string
+  // ssh takes a name in brackets, too; the file has them for IPv6.
+  const text = (escapeDollars(argument) as string).replaceAll(/\[([^:\]]*)\](?=:)/g, '$1')
   const forwarding = parseForwarding(letter, { text, offset: 0 })
   if (!forwarding.ok) throw refusedImport(`-${letter} ${argument} ${forwarding.complaint}`)
   const { listen, to } = forwarding.value
+  const token = [listen, to].map((side) => /%[^%]/.exec(side?.text.includes('/') ? side.text : '')?.[0])
+  if (token.some(Boolean))
+    throw refusedImport(
+      `-${letter} ${argument} has ${token.join('')}, which ssh fills in and tunnels does not`,
+    )
   const open = isOpen && letter !== 'R' && !/[:/]/.test(listen.text) ? '*:' : ''
   return {
     letter,
