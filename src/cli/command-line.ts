@@ -278,6 +278,12 @@ function addSmallVerbs(add: Add): void {
     .option('--list', 'of every project')
     .option('--revoke', 'trust nothing of this project any more')
   add(
+    'init',
+    'write a first tunnels.yaml here',
+    async (invocation) => (await import('./init.ts')).init(invocation),
+    { examples: ['tunnels init'] },
+  )
+  add(
     'import [words...]',
     'an ssh command line, or your ssh configuration, as lines for the file',
     async (invocation, words, own) => {

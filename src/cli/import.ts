@@ -19,13 +19,13 @@ import {
 import { importSshConfig } from '../import/from-ssh-config.ts'
 import type { Imported } from '../import/imported.ts'
 import { readSshCommand } from '../import/ssh-command.ts'
-import { isError, type Problem, ProblemError } from '../model/problem.ts'
+import { isError, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import { escapeInQuotes, formatJson } from '../view/json.ts'
-import { makePrintable } from '../view/printable.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { showProblems } from './selection.ts'
+import { tellDraft } from './tell-draft.ts'
 import { findProjectFile, loadWithText, type ProjectFile, writeProjectFile } from './write-project-file.ts'
 
 export interface ImportArguments {
@@ -54,7 +54,7 @@ async function print(invocation: Invocation, imported: readonly Imported[]): Pro
     showProblems(invocation, checked.problems.filter(isError), checked.sources)
     return EXIT.usage
   }
-  tell(invocation, draft)
+  tellDraft(invocation, draft)
   terminal.print(options.json ? `${formatJson(jsonOf(draft, null))}\n` : escapeInQuotes(text))
   return EXIT.fine
 }
@@ -62,15 +62,6 @@ async function print(invocation: Invocation, imported: readonly Imported[]): Pro
 /** What becomes of it, for a script. */
 function jsonOf({ hosts, forwards, warnings, notes }: Draft, written: string | null): object {
   return { written, hosts, forwards, warnings, notes }
-}
-
-function tell(invocation: Invocation, { warnings, notes }: Draft): void {
-  if (invocation.options.json) return
-  const problems = warnings.map((summary): Problem => {
-    return { code: 'CONFIG_WARNING', summary: makePrintable(summary), severity: 'warning' }
-  })
-  showProblems(invocation, problems)
-  for (const note of notes) invocation.terminal.note(makePrintable(note))
 }
 
 /** An editor may save the file meanwhile; somebody who does so without end is not waited for. */
@@ -149,7 +140,7 @@ function cannotAdd({ path }: ProjectFile, draft: Draft): ProblemError {
 
 function done(invocation: Invocation, draft: Draft, { path }: ProjectFile): number {
   const { terminal, options } = invocation
-  tell(invocation, draft)
+  tellDraft(invocation, draft)
   const names = Object.keys(draft.forwards)
   const isWritten = names.length > 0
   if (options.json) terminal.print(`${formatJson(jsonOf(draft, isWritten ? path : null))}\n`)

@@ -5,8 +5,11 @@ import { dirname, join } from 'node:path'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 
-export async function schema({ terminal, mainPath }: Invocation): Promise<number> {
-  const path = join(dirname(mainPath), '..', 'schema', 'tunnels.schema.json')
-  terminal.print(await readFile(path, 'utf8'))
+export async function schema(invocation: Invocation): Promise<number> {
+  invocation.terminal.print(await readFile(schemaFile(invocation), 'utf8'))
   return EXIT.fine
+}
+
+export function schemaFile({ mainPath }: Pick<Invocation, 'mainPath'>): string {
+  return join(dirname(mainPath), '..', 'schema', 'tunnels.schema.json')
 }
