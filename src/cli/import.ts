@@ -48,7 +48,7 @@ async function print(invocation: Invocation, imported: readonly Imported[]): Pro
   const text = formatDraft(draft)
   const { env, cwd, terminal, options } = invocation
   // To be pasted into a file that may have a variable of any value: nothing of this environment counts.
-  const asked = { env: { HOME: env.HOME }, cwd, profiles: ['*'], names: null }
+  const asked = { env: { HOME: env.HOME }, cwd, profiles: [], names: null }
   const checked = await loadProject({ ...asked, files: ['-'], texts: new Map([['-', text]]) })
   if (!checked.project) {
     showProblems(invocation, checked.problems.filter(isError), checked.sources)
@@ -103,7 +103,7 @@ async function tryToAdd(invocation: Invocation, imported: readonly Imported[]): 
   return replaced === 'changed' ? replaced : done(invocation, draft, file)
 }
 
-function besideOf({ cwd }: Invocation, { path, text }: ProjectFile, project: Project | null): Beside {
+function besideOf({ cwd, env }: Invocation, { path, text }: ProjectFile, project: Project | null): Beside {
   const { value } = parseDocument({ path, text }).value
   const sections = isMap(value) ? value : {}
   const raw = isMap(sections.hosts) ? sections.hosts : {}
@@ -113,11 +113,13 @@ function besideOf({ cwd }: Invocation, { path, text }: ProjectFile, project: Pro
     ...Object.entries(raw),
   ])
   const forwards = [...(project?.forwards.values() ?? [])]
+  const base = { folder: dirname(path), home: env.HOME || homedir() }
   const written = isMap(sections.forwards) ? Object.keys(sections.forwards) : []
   return {
     hosts,
     forwards: new Set([...forwards.map(({ name }) => name), ...written]),
-    same: new Map(forwards.map((forward) => [meaningOf(formatForward(forward)), forward.name])),
+    same: new Map(forwards.map((forward) => [meaningOf(formatForward(forward), base), forward.name])),
+    base,
     place: (given) => placeIn(dirname(path), cwd, given),
   }
 }

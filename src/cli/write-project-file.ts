@@ -9,7 +9,7 @@ import { type LoadResult, loadProject } from '../config/load.ts'
 import { MAX_FILE_BYTES, readSource } from '../config/read.ts'
 import { identifyProject, placeProject } from '../control/paths.ts'
 import { readBounded } from '../files/bounded-read.ts'
-import { isError, ProblemError } from '../model/problem.ts'
+import { isError, ProblemError, problemOf } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import { trustWhatIsNew } from '../supervisor/trust.ts'
 import type { Invocation } from './invocation.ts'
@@ -78,13 +78,19 @@ export async function loadWithText(
 
 /** What the text may do is trusted from here on, and the file has it. Rejects with a ProblemError. */
 export async function writeProjectFile(
-  { options, env, cwd }: Invocation,
+  { options, env, cwd, terminal }: Invocation,
   file: ProjectFile,
   text: string,
   { was, is }: { was: Project | null; is: Project },
 ): Promise<Replaced> {
   const identity = await identifyProject(file.path, { cwd, projectName: options.projectName })
   // Before a supervisor that follows the file can see it.
-  await trustWhatIsNew(placeProject(identity, env), was, is, env.HOME || homedir())
+  await trustWhatIsNew(placeProject(identity, env), was, is, env.HOME || homedir()).catch(
+    (error: unknown) => {
+      const problem = problemOf(error)
+      if (problem.code !== 'STATE_UNWRITABLE') throw error
+      terminal.note(`${problem.summary}: \`tunnels up\` will ask`)
+    },
+  )
   return replaceFile(file.path, file.hasMark ? `\ufeff${text}` : text, file.before)
 }

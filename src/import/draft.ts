@@ -3,6 +3,7 @@
 
 import { formatDestination } from '../config/destination.ts'
 import { parseListen } from '../config/listen.ts'
+import type { Base } from '../config/local-path.ts'
 import { suggest } from '../config/suggest.ts'
 import { parseTarget } from '../config/target.ts'
 import type { Plain, PlainMap } from '../config/tree.ts'
@@ -25,6 +26,8 @@ export interface Beside {
   forwards: ReadonlySet<string>
   /** By {@link meaningOf}, the name of the forward that is the same. */
   same: ReadonlyMap<string, string>
+  /** What paths in the file are relative to. */
+  base: Base
   /** A path of this machine, as it is written from the file's folder. */
   place: (path: string) => string
 }
@@ -33,6 +36,7 @@ export const NOTHING_BESIDE: Beside = {
   hosts: new Map(),
   forwards: new Set(),
   same: new Map(),
+  base: { folder: '/', home: '/' },
   place: (path) => path,
 }
 
@@ -53,7 +57,7 @@ export function formatDraft({ hosts, forwards }: Draft): string {
 
 function addForward(draft: Draft, beside: Beside, forward: ImportedForward, via: string): void {
   const long = longForm(forward, via, beside)
-  const same = beside.same.get(meaningOf(long))
+  const same = beside.same.get(meaningOf(long, beside.base))
   if (same !== undefined) {
     draft.notes.push(`-${forward.letter} ${forward.argument} is there already, as ${same}`)
     return
@@ -151,10 +155,9 @@ function asNumber(text: string): Plain {
 }
 
 /** Two forwards of one meaning are one: where it listens, where it leads, and through whom. */
-export function meaningOf(long: PlainMap): string {
+export function meaningOf(long: PlainMap, base: Base): string {
   const { via, to = 'socks' } = long
   const kind = Object.values(KINDS).find((one) => long[one] !== undefined)!
-  const base = { folder: '/', home: '/' }
   const listen = parseListen(long[kind]!, kind === 'remote' ? 'there' : 'here', base)
   const target = parseTarget(to, kind === 'remote' ? 'here' : 'there', base)
   return JSON.stringify([kind, via, listen.ok && listen.value, target.ok && target.value])

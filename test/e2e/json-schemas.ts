@@ -18,7 +18,8 @@ export function expectSchema(
     | 'trust'
     | 'env'
     | 'port'
-    | 'holders',
+    | 'holders'
+    | 'import',
   value: unknown,
 ): void {
   const file = new URL(`../../schema/${name}.schema.json`, import.meta.url)
