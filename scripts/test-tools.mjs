@@ -12,6 +12,8 @@ const TOOLS = [
   ['command -v nc', 'netcat-openbsd'],
   ['command -v ncat', 'ncat'],
   ['command -v socat', 'socat'],
+  ['command -v zsh', 'zsh'],
+  ['command -v fish', 'fish'],
   ['command -v git', 'git'],
   ['command -v ps', 'procps'],
   ['command -v setpriv', 'util-linux'],

@@ -54,6 +54,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'forward/proc-sockets',
     'import',
     'resolve/select',
+    'resolve/ssh-config-hosts',
   ],
   main: ['model', 'cli', 'view'],
   library: ['model', 'plan', 'config', 'control', 'supervisor'],

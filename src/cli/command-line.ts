@@ -23,6 +23,8 @@ export async function runCommandLine(argv: string[], options: CommandLineOptions
     code = exitCode
   }
   const program = buildProgram(options, done)
+  // Words that somebody is still typing are no command line yet.
+  if (argv[0] === '__complete') return printCompletion(program, argv.slice(1), options)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return code
@@ -30,6 +32,21 @@ export async function runCommandLine(argv: string[], options: CommandLineOptions
     if (error instanceof CommanderError) return refuseUsage(error, program, untilDashes(argv))
     return complain(error, invocationOf(program, program, options))
   }
+}
+
+/** Says nothing of what goes wrong: it would stand in the middle of what is being typed. */
+async function printCompletion(
+  program: Command,
+  words: string[],
+  options: CommandLineOptions,
+): Promise<number> {
+  try {
+    const { complete, formatCompletion } = await import('./complete.ts')
+    process.stdout.write(formatCompletion(await complete(program, words, options)))
+  } catch {
+    return EXIT.failed
+  }
+  return EXIT.fine
 }
 
 /** Nothing runs before it is told to parse; `done` is told the exit code. */
@@ -316,6 +333,18 @@ function addSmallVerbs(add: Add): void {
     'print the JSON Schema of tunnels.yaml',
     async (invocation) => (await import('./schema.ts')).schema(invocation),
     { examples: ['tunnels schema > tunnels.schema.json'] },
+  )
+  add(
+    'completion <shell>',
+    'print what completes command lines in bash, zsh or fish',
+    async (invocation, [shell = '']) => (await import('./completion.ts')).completion(invocation, shell),
+    {
+      examples: [
+        'source <(tunnels completion bash)',
+        'source <(tunnels completion zsh)',
+        'tunnels completion fish | source',
+      ],
+    },
   )
   add(
     'demo',

@@ -4,26 +4,15 @@
 import { once } from 'node:events'
 import { fstatSync } from 'node:fs'
 import type { LoadResult } from '../config/load.ts'
-import type { Deployment } from '../export/deployment.ts'
+import { FORMATS } from '../export/formats.ts'
 import { ProblemError } from '../model/problem.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { loadSelection } from './selection.ts'
 
-type Format = (deployment: Deployment) => string
-
-/** Each is loaded only when it is the one that was asked for. */
-const formats: Readonly<Record<string, () => Promise<Format>>> = {
-  ssh: async () => (await import('../export/ssh.ts')).formatSsh,
-  systemd: async () => (await import('../export/systemd.ts')).formatSystemd,
-  launchd: async () => (await import('../export/launchd.ts')).formatLaunchd,
-  compose: async () => (await import('../export/compose.ts')).formatCompose,
-  kubernetes: async () => (await import('../export/kubernetes.ts')).formatKubernetes,
-}
-
 export async function exportTo(invocation: Invocation, name: string): Promise<number> {
-  const load = Object.hasOwn(formats, name) ? formats[name] : undefined
+  const load = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
   if (!load) throw unknownFormat(name)
   // A command line says what the file says; the others start it by its name.
   const namesFiles = name !== 'ssh'
@@ -66,5 +55,5 @@ function textOf(path: string, sources: LoadResult['sources']): string {
 
 function unknownFormat(name: string): ProblemError {
   const summary = `There is no export to ${name}`
-  return new ProblemError({ code: 'USAGE', summary, hint: `There are ${Object.keys(formats).join(', ')}` })
+  return new ProblemError({ code: 'USAGE', summary, hint: `There are ${Object.keys(FORMATS).join(', ')}` })
 }

@@ -42,7 +42,7 @@ function wordsGiven(line: string): string[][] {
   const folder = testFolder()
   const log = join(folder.path, 'log')
   const fake = `tunnels() { printf '%s\\0' "$@" >> '${log}'; printf '\\n' >> '${log}'; }`
-  spawnSync('sh', ['-c', `${fake}\n${line}`], { cwd: folder.path, env: {}, encoding: 'utf8' })
+  spawnSync('bash', ['-c', `${fake}\n${line}`], { cwd: folder.path, env: {}, encoding: 'utf8' })
   const { stdout } = spawnSync('cat', [log], { encoding: 'utf8' })
   return stdout
     .split('\0\n')

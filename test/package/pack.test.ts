@@ -60,7 +60,7 @@ test('npm ls is clean there', async () => {
 test('only what a user needs is inside', () => {
   const installed = folder.join('user/node_modules/tunnels')
   expect(readdirSync(installed).sort()).toEqual(
-    expect.arrayContaining(['LICENSE', 'dist', 'examples', 'schema']),
+    expect.arrayContaining(['LICENSE', 'completion', 'dist', 'examples', 'schema']),
   )
   expect(readdirSync(installed)).not.toEqual(
     expect.arrayContaining([expect.stringMatching(/^(src|test|scripts|bench)$/)]),
