@@ -1,9 +1,11 @@
 // Gives ssh the very text of an ssh_config file, and of all that it includes, that somebody has agreed to: a copy in a
 // folder that is ours alone, because what stands under its path may be another file a moment later.
 
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { atProcessEnd } from './at-process-end.ts'
 import type { ConfigText, SshConfigContent } from './ssh-config-content.ts'
 
 export interface SshConfigCopy {
@@ -13,12 +15,13 @@ export interface SshConfigCopy {
   rename(said: string): string
 }
 
-/** The copy is gone when `use` has ended. */
+/** The copy is gone when `use` has ended, or this process. */
 export async function withCopy<T>(
   { files }: SshConfigContent,
   use: (copy: SshConfigCopy) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'tunnels-ssh-config-'))
+  const stop = atProcessEnd(() => rmSync(folder, { recursive: true, force: true }))
   try {
     const names = new Map([...files.keys()].map((path, index) => [path, join(folder, String(index))]))
     for (const [path, text] of files) {
@@ -28,6 +31,7 @@ export async function withCopy<T>(
     return await use({ path: first!, rename: (said) => withNames(said, names) })
   } finally {
     await rm(folder, { recursive: true, force: true })
+    stop()
   }
 }
 

@@ -10,7 +10,7 @@ import { ProblemError } from '../model/problem.ts'
 import { createPermits } from './permits.ts'
 import type { SshConfigContent } from './ssh-config-content.ts'
 import { withCopy } from './ssh-config-copy.ts'
-import { isOfConfiguration, type Printed, printSshConfig } from './ssh-print.ts'
+import { isOfConfiguration, type Printed, type PrintOptions, printSshConfig } from './ssh-print.ts'
 import { readSettings, type SshSettings } from './ssh-settings.ts'
 
 /** What a person would type: `ssh [-F file] [-l user] [-p port] name`. */
@@ -84,7 +84,7 @@ export class SshConfig {
     if (bare.kind !== 'printed') return this.#withoutSettings(query, bare)
     const asked = [...words, ...nameOf(query)]
     const printed = await this.#remember(JSON.stringify([asked, query.file?.hash, query.environment]), () =>
-      query.file ? this.#askOfCopy(query.file, query, signal) : this.#ask(asked, query, signal),
+      this.#ask(asked, query, signal),
     )
     for (const path of [...printed.files, ...printed.folders]) this.#files.add(path)
     if (printed.kind !== 'printed') return this.#withoutSettings(query, printed)
@@ -124,30 +124,20 @@ export class SshConfig {
     const key = JSON.stringify(query.environment)
     const known = this.#bare.get(key)
     if (known) return known
-    const asking = this.#ask(['-F', '/dev/null', '--', 'localhost'], query, signal)
+    const asking = this.#ask(['-F', '/dev/null', '--', 'localhost'], { ...query, file: null }, signal)
     this.#bare.set(key, asking)
     const forget = () => this.#bare.delete(key)
     asking.then(({ kind }) => kind !== 'printed' && forget(), forget)
     return asking
   }
 
-  /** Of the text that was agreed to. */
-  #askOfCopy(content: SshConfigContent, query: SshQuery, signal: AbortSignal): Promise<Printed> {
-    return withCopy(content, async ({ path, rename }) => {
-      const printed = await this.#ask(['-F', path, ...nameOf(query)], query, signal)
-      const looked = { files: [...content.files.keys()], folders: content.folders.filter(isOfConfiguration) }
-      return printed.kind === 'refused'
-        ? { ...printed, said: rename(printed.said), ...looked }
-        : { ...printed, ...looked }
-    })
-  }
-
   /** A variable of its files that the environment lacks is given to it where the caller has it. */
   async #ask(words: readonly string[], query: SshQuery, signal: AbortSignal): Promise<Printed> {
     const environment = { ...query.environment }
     for (let added = 0; ; added++) {
+      const options = { environment, timeoutMs: this.#timeoutMs, signal }
       const printed = await this.#permits(() =>
-        printSshConfig(words, { environment, timeoutMs: this.#timeoutMs, signal }),
+        query.file ? printOfCopy(query.file, nameOf(query), options) : printSshConfig(words, options),
       )
       const name =
         printed.kind === 'refused' ? /env var \$\{(\w+)\} has no value/.exec(printed.said)?.[1] : undefined
@@ -156,6 +146,21 @@ export class SshConfig {
       environment[name!] = value
     }
   }
+}
+
+/** Of the text that was agreed to. */
+function printOfCopy(
+  content: SshConfigContent,
+  name: readonly string[],
+  options: PrintOptions,
+): Promise<Printed> {
+  return withCopy(content, async ({ path, rename }) => {
+    const printed = await printSshConfig(['-F', path, ...name], options)
+    const looked = { files: [...content.files.keys()], folders: content.folders.filter(isOfConfiguration) }
+    return printed.kind === 'refused'
+      ? { ...printed, said: rename(printed.said), ...looked }
+      : { ...printed, ...looked }
+  })
 }
 
 /** The file's own check has refused them; what comes from ssh's files has not been there. */

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { withDeadline } from '../model/deadline.ts'
+import { atProcessEnd } from './at-process-end.ts'
 
 /** What a run came to, and what it looked at. */
 export type Printed = Outcome & {
@@ -69,14 +70,14 @@ async function untilEnded(
     const end = () => endGroup(child)
     const giveUp = () => {
       end()
-      process.off('exit', end)
+      stop()
       resolve('late')
     }
     given.addEventListener('abort', giveUp, { once: true })
-    process.once('exit', end)
+    const stop = atProcessEnd(end)
     const done = (outcome: number | 'absent') => {
       given.removeEventListener('abort', giveUp)
-      process.off('exit', end)
+      stop()
       resolve(outcome)
     }
     child.once('error', () => done('absent'))

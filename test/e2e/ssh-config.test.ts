@@ -1,11 +1,14 @@
 // A project of which only the user's ssh configuration knows the hosts, against a real server: what one would type after
 // ssh is all that the file says.
 
+import { readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { exchange } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
+import { processesWith } from '../helpers/processes.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { expectSchema } from './json-schemas.ts'
@@ -53,6 +56,26 @@ test('one line is enough for a host that ~/.ssh/config knows', async () => {
     state: 'open',
   })
   expect((await cli.run(['plan'])).stdout).toBe('Nothing to change\n')
+})
+
+test('Ctrl-C while ssh is asked leaves no process, and no copy of what it was asked', async () => {
+  const [echo, port] = [await startEcho(), await freePort()]
+  const hang = cli.write('hang', '')
+  const temporary = dirname(cli.write('tmp/.keep', ''))
+  cli.write('ssh_config', `Match exec "test ! -s ${hang} || sleep 1000"\n${block('acme')}`)
+  const forward = `-F ./ssh_config -L ${port}:127.0.0.1:${echo.port} acme`
+  cli.write('tunnels.yaml', `forwards: { web: "${forward}" }\n`)
+  const env = { TMPDIR: temporary }
+  await cli.up([], { env })
+  await cli.down()
+  cli.write('hang', 'now')
+  const asking = cli.start(['plan'], { env })
+  await eventually(() => processesWith(cli.folder).some(({ command }) => command.includes('sleep 1000')))
+  expect(readdirSync(temporary)).toHaveLength(2)
+  asking.signal('SIGINT')
+  expect((await asking.ended).code).toBeNull()
+  await eventually(() => processesWith(cli.folder).length === 0)
+  expect(readdirSync(temporary)).toEqual(['.keep'])
 })
 
 test('a ProxyJump over two hops is gone through hop by hop, each with its own settings', async () => {
