@@ -230,7 +230,7 @@ function variablesOfForward(finding: Finding, section: Section, { name, kind }: 
   const found = [
     find(section, 'via'),
     // The server hears it at the first connection; that of a remote forward is shown with it.
-    kind === 'remote' ? null : find(section, 'to'),
+    kind === 'remote' ? null : targetWithSecret(finding, section),
     find(openSubsection(section, 'http'), 'host_header'),
     find(openSubsection(section, 'healthcheck'), 'path'),
   ]
@@ -242,6 +242,14 @@ function variablesOfForward(finding: Finding, section: Section, { name, kind }: 
     if (SENT.includes(key)) paths.push(path)
   }
   return paths.flatMap((path) => variablePart(finding, path, `forwards.${name}`, owner))
+}
+
+/** Null where a variable brings no more than the port: that many bits are nobody's secret. */
+function targetWithSecret(finding: Finding, section: Section): Found | null {
+  const found = find(section, 'to')
+  const [, host] = /^(.*:)?\d{1,5}$/.exec(String(found?.value)) ?? [null, null]
+  if (!found || host === null) return found
+  return writtenAt(finding, found.path)?.startsWith(host ?? '') ? null : found
 }
 
 /**

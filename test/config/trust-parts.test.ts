@@ -200,6 +200,18 @@ test.each<[string, string[]]>([
   expect(JSON.stringify(variables)).not.toContain('sekrit')
 })
 
+test.each([
+  ['{ via: a, local: 9000, to: "localhost:${T}" }', 0],
+  ['{ via: a, local: 9000, to: "${T}" }', 0],
+  ['{ via: a, local: "${T}", to: "[::1]:${T}" }', 0],
+  ["'-L 9000:localhost:${T} a'", 0],
+  ['{ via: a, local: 9000, to: "${T}:80" }', 1],
+  ['{ via: a, local: 9000, to: "x${T}:${T}" }', 1],
+])('a port is nobody’s secret: %s', async (text, count) => {
+  const { trust } = await loadWell(forward(text), { env: { T: '5432' } })
+  expect(trust.filter(({ kind }) => kind === 'variable')).toHaveLength(count)
+})
+
 test.each<[string, Partial<LoadOptions>]>([
   ['${T:-fine}.example.com', {}],
   ['${T-fine}.example.com', { env: { T: '' } }],
