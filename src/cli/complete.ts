@@ -79,7 +79,8 @@ function readLine(program: Command, words: readonly string[]): Line {
       line.open = null
     } else if (word === '--') return { ...line, behindDashes: words.length - index - 1 }
     else if (word.startsWith('-')) takeOption(program, line, word)
-    else if (line.verb === null) line.verb = verbNamed(program, word) ?? nobody(line, word)
+    else if (line.verb === null && line.operands.length === 0)
+      line.verb = verbNamed(program, word) ?? nobody(line, word)
     else line.operands.push(word)
   }
   return line

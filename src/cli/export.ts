@@ -30,15 +30,20 @@ export async function exportTo(invocation: Invocation, name: string): Promise<nu
 
 /** `tunnels import … | tunnels export ssh`: what comes through a pipe is the file, where none is named. */
 async function fromPipe(invocation: Invocation): Promise<Invocation> {
-  const { options, env } = invocation
+  const { options, env, terminal } = invocation
+  const tellThatItWaits = () => terminal.note('Waiting for a file through the pipe; -f FILE names one')
   const isPipe = options.files.length === 0 && !env.TUNNELS_FILE && fstatSync(0).isFIFO()
-  if (!isPipe || !(await hasData(process.stdin))) return invocation
+  if (!isPipe || !(await hasData(process.stdin, tellThatItWaits))) return invocation
   return { ...invocation, options: { ...options, files: ['-'] } }
 }
 
+const PATIENCE_MS = 1000
+
 /** Waits for the first of it, or for its end; takes nothing of it. */
-async function hasData(stream: NodeJS.ReadStream): Promise<boolean> {
+async function hasData(stream: NodeJS.ReadStream, tellThatItWaits: () => void): Promise<boolean> {
+  const slow = setTimeout(tellThatItWaits, PATIENCE_MS)
   await once(stream, 'readable')
+  clearTimeout(slow)
   const chunk = stream.read()
   if (chunk !== null) stream.unshift(chunk)
   return chunk !== null

@@ -1,5 +1,5 @@
-// Words of a command line as somebody would quote them for a POSIX shell: sh(1), "Quoting". What is between single quotes is
-// as it is, in zsh and fish too.
+// Words of a command line quoted for whatever shell they are pasted into: sh(1), "Quoting". Between single quotes all is as
+// it is; but in fish a backslash is special there before another one and before the quote.
 
 export function formatShellWords(words: readonly string[]): string {
   return words.map(quoteWord).join(' ')
@@ -8,5 +8,5 @@ export function formatShellWords(words: readonly string[]): string {
 function quoteWord(word: string): string {
   // zsh takes a leading = for a command's path, and ~ is a home folder for all.
   if (/^[\w@%+:,./-][\w@%+:,./=-]*$/.test(word)) return word
-  return `'${word.replaceAll("'", "'\\''")}'`
+  return `'${word.replaceAll(/'|\\(?=['\\]|$)/g, "'\\$&'")}'`
 }

@@ -8,6 +8,7 @@ import { suggest } from '../config/suggest.ts'
 import { parseTarget } from '../config/target.ts'
 import type { Plain, PlainMap } from '../config/tree.ts'
 import { formatYaml } from '../config/yaml.ts'
+import { asItStands } from './host-words.ts'
 import type { Imported, ImportedForward } from './imported.ts'
 import { freeName, nameForward, nameHost } from './names.ts'
 
@@ -62,6 +63,7 @@ function addForward(draft: Draft, beside: Beside, forward: ImportedForward, via:
     draft.notes.push(`-${forward.letter} ${forward.argument} is there already, as ${same}`)
     return
   }
+  if (forward.token !== undefined) draft.warnings.push(asItStands(forward.token))
   const wish = nameForward(forward)
   const isTaken = (name: string) => beside.forwards.has(name) || Object.hasOwn(draft.forwards, name)
   const name = freeName(wish, isTaken)

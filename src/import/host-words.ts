@@ -20,10 +20,17 @@ export function leaveOut({ warnings }: HostWords, what: string): void {
   warnings.push(`${what} has no counterpart in tunnels.yaml and was left out`)
 }
 
+/** ssh fills in some of what looks like a variable; in tunnels.yaml it would be one of its own. */
+export function asItStands(token: string): string {
+  return `${token}, which ssh would fill in, is taken as it stands`
+}
+
 /** `written`: the words that say it. Throws a ProblemError (USAGE) for what the key cannot be. */
 export function sayOfHost(words: HostWords, key: string, text: string, written: string): void {
   const value = toPlain(key, text)
   check(key, value, written)
+  const [variable] = /\$\{[^}]*\}/.exec(key.endsWith('_file') ? text : '') ?? []
+  if (variable) words.warnings.push(asItStands(variable))
   const before = words.options.get(key)
   const otherWay = words.options.has(WAYS[key] ?? '')
   if (otherWay) words.warnings.push(`${written} was left out: ssh takes the way that was said first`)

@@ -24,27 +24,29 @@ export interface ImportedForward {
   to: string | null
   /** Keys of the forward besides. */
   more: PlainMap
+  /** What ssh would fill in, and tunnels does not. */
+  token?: string
 }
 
 /** `argument`: as ssh takes it. `isOpen`: a bare port of this machine is open to others. Throws a ProblemError (USAGE). */
 export function readForward(letter: ForwardLetter, argument: string, isOpen: boolean): ImportedForward {
   // ssh takes a name in brackets, too; the file has them for IPv6.
-  const text = (escapeDollars(argument) as string).replaceAll(/\[([^:\]]*)\](?=:)/g, '$1')
+  const text = (escapeDollars(argument) as string)
+    .replaceAll(/\[([^:\]]*)\](?=:)/g, '$1')
+    .replaceAll('%%', '%')
   const forwarding = parseForwarding(letter, { text, offset: 0 })
   if (!forwarding.ok) throw refusedImport(`-${letter} ${argument} ${forwarding.complaint}`)
   const { listen, to } = forwarding.value
-  const token = [listen, to].map((side) => /%[^%]/.exec(side?.text.includes('/') ? side.text : '')?.[0])
-  if (token.some(Boolean))
-    throw refusedImport(
-      `-${letter} ${argument} has ${token.join('')}, which ssh fills in and tunnels does not`,
-    )
   const open = isOpen && letter !== 'R' && !/[:/]/.test(listen.text) ? '*:' : ''
+  // What ssh_config(5) has under TOKENS and ENVIRONMENT VARIABLES is for paths.
+  const [token] = /%[^%]|\$\{[^}]*\}/.exec(argument.includes('/') ? argument.replaceAll('%%', '') : '') ?? []
   return {
     letter,
     argument: open + text,
     listen: open + listen.text,
     to: to?.text ?? null,
     more: {},
+    ...(token !== undefined && { token }),
   }
 }
 

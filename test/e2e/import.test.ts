@@ -6,6 +6,7 @@ import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, statSync, syml
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
+import { formatShellWords } from '../../src/export/shell-words.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { type CliProject, hostYaml, MAIN, project } from '../helpers/cli.ts'
 import { curl, exchange } from '../helpers/clients.ts'
@@ -40,34 +41,6 @@ describe('import', () => {
     const bare = await cli.run(['import', 'ssh', '-L', '1:b:2', 'c'])
     expect(bare).toMatchObject({ code: 2, stdout: '' })
     expect(bare.stderr).toContain('in quotes, or behind --')
-  })
-
-  test('nothing that was typed becomes a variable, a key or a line of its own', async () => {
-    const cli = project({}, { EVIL: 'evil' })
-    const hostile = [
-      ['-L', '/tmp/$EVIL/${EVIL}.sock:/run/x', 'acme'],
-      ['-o', 'ProxyCommand=nc %h %p; echo $(id) `id` "$EVIL" \'x\' # y: z', '-L', '8080:b:80', 'acme'],
-      ['-i', '/k: v # {a: *b} "$EVIL"', '-L', '8080:b:80', 'acme'],
-    ]
-    for (const words of hostile) {
-      const { stdout, code, stderr } = await cli.run(['import', '--', 'ssh', ...words])
-      expect(code, stderr).toBe(0)
-      const config = await cli.run(['config', '--json', '-f', '-'], { input: stdout })
-      expect(config.code, config.stderr).toBe(0)
-      const said = JSON.stringify(JSON.parse(config.stdout)).replaceAll('$$', '$')
-      const secret = words.find((word) => word.includes('$EVIL'))!
-      expect(said).toContain(
-        JSON.stringify(secret.replace(/^ProxyCommand=/, '').split(':/run')[0]).slice(1, -1),
-      )
-    }
-    for (const words of [
-      ['-L', '8080:a\nforwards: {}:80', 'acme'],
-      ['-i', 'a\nb: c', '-L', '8080:b:80', 'acme'],
-      ['-L', '8080:b:80', '-oProxyCommand=x'],
-      ['-L', '8080:b:80', 'a$(id)'],
-      ['-L', '8080:b:80', '-l', '-oX', 'acme'],
-    ])
-      expect(await cli.run(['import', '--', 'ssh', ...words])).toMatchObject({ code: 2, stdout: '' })
   })
 
   test('--from-ssh-config takes the forwards that ssh -G tells, of every name in the file and its Includes', async () => {
@@ -303,6 +276,26 @@ describe('export ssh', () => {
     const ran = await execa('sh', ['-c', stdout], { reject: false, timeout: 30_000 })
     expect(ran.exitCode).toBe(255)
     expect(box.logins()).toBe(0)
+  })
+
+  test('each word is one word again in each shell that it is pasted into', async () => {
+    const words = [
+      "it's",
+      '\\',
+      'a\\\\b',
+      "\\'\\",
+      'c\\',
+      '$X `id` $(id) "q" !! *?[x] ~ #y',
+      '=z',
+      '~',
+      '',
+      'é\u202e',
+    ]
+    for (const shell of ['sh', 'bash', 'zsh', 'fish']) {
+      const line = `printf '%s|' ${formatShellWords(words)}`
+      const { stdout } = await execa(shell, ['-c', line], { env: { HOME: '/nowhere' } })
+      expect(stdout, shell).toBe(words.map((word) => `${word}|`).join(''))
+    }
   })
 
   test('import | export gives the line back, through a real pipe, also where there is a file', async () => {
