@@ -5,7 +5,6 @@ import { isReady } from '../model/status.ts'
 import { formatConnections } from '../view/connections.ts'
 import { formatJson } from '../view/json.ts'
 import { formatStatus } from '../view/status.ts'
-import { withClients } from './connection-clients.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { narrow, refuseUnknownNames } from './named.ts'
@@ -30,7 +29,7 @@ export async function status(invocation: Invocation, args: StatusArguments): Pro
     return watchStatus(invocation, client, names)
   }
   const narrowed = narrow(whole, names)
-  const found = connections ? await withClients(narrowed) : narrowed
+  const found = connections ? await (await import('./connection-clients.ts')).withClients(narrowed) : narrowed
   const { options, terminal } = invocation
   if (options.json) terminal.print(`${formatJson(found, 2)}\n`)
   else if (!options.quiet) {
