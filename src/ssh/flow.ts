@@ -36,6 +36,8 @@ const FASTER = 1.2
 const FULL_ROUNDS = 3
 /** The fastest of this many rounds, and of as many before, is what the way can do. */
 const ROUNDS_BELIEVED = 10
+/** How much of a fast round is still believed in the next one, of how quick readers are just now. */
+const FADING = 0.8
 /** The queue that we make ourselves hides how short the way is: from time to time it is let run empty. */
 const LOOK_AGAIN_MS = 10_000
 const LESS = 0.7
@@ -54,6 +56,7 @@ export interface Pace {
   /** Bytes a ms: the fastest of these rounds, and of those before. */
   speed: number
   speedBefore: number
+  speedOfLate: number
   /** That it last grew to, and for how many rounds it has not. */
   grownTo: number
   roundsAlike: number
@@ -95,6 +98,7 @@ export class Flow {
       rounds: 0,
       speed: 0,
       speedBefore: 0,
+      speedOfLate: 0,
       grownTo: 0,
       roundsAlike: 0,
       fullAtSpeed: 0,
@@ -168,7 +172,8 @@ export class Flow {
     const isTrialOver = judge(pace, speed, isQueued)
     // What waits to be granted again is not on its way.
     const onItsWay = speed * (this.#leastRttMs * gainOf(pace) + PART_MS)
-    const wanted = Math.max(onItsWay, Math.min(speed * SLACK_MS, BASE), LEAST)
+    pace.speedOfLate = Math.max(speedNow, pace.speedOfLate * FADING)
+    const wanted = Math.max(onItsWay, Math.min(pace.speedOfLate * SLACK_MS, BASE), LEAST)
     if (this.#looking > 0) setWindow(pace, wanted * LESS)
     else if (isQueued || isTrialOver || wanted > pace.window) setWindow(pace, wanted)
     const { window } = pace
