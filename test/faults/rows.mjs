@@ -165,7 +165,7 @@ export const rows = {
   },
   'dead-names': {
     title: 'six hosts behind dead DNS, a seventh in the hosts file',
-    limit: 'the seventh: up ≤ 3 s after the start, back ≤ 2 s after its session was killed',
+    limit: 'the seventh: up ≤ 3 s after its first attempt began, back ≤ 2 s after its session was killed',
     seconds: 25,
     needs: 'network',
     run: deadNames,
@@ -416,7 +416,10 @@ async function deadNames(lab) {
     await Promise.all(names.map(async (name) => [name, { via: name, local: await freePort(), to: echo }])),
   )
   const ours = await tunnels(lab, server, { echo, hosts, forwards, hostname: 'far.example' })
-  const up = await secondsUntil(() => isAnswered(ours.port), ours.startedAt)
+  const isUp = await secondsUntil(() => isAnswered(ours.port))
+  const [began] = ours.states('far', 0)
+  const open = ours.states('far', 0).find(({ state }) => state === 'open')
+  const up = Number.isFinite(isUp) ? (open.at - began.at) / 1_000 : isUp
   // Past what was under way at the start.
   await sleep(12_000)
   await signalSessions('SIGKILL')([ours])
@@ -431,7 +434,8 @@ async function deadNames(lab) {
 }
 
 /** Infinity: not within 20 s. */
-async function secondsUntil(check, since = Date.now()) {
+async function secondsUntil(check) {
+  const since = Date.now()
   const isSo = await until(check).then(
     () => true,
     () => false,
