@@ -1,12 +1,14 @@
 // `tunnels import`: an ssh command line, or the forwards of the ssh configuration, in the words of a tunnels.yaml; printed,
 // or added to the file that is there.
 
+import { realpath } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import { addEntries } from '../config/add-entries.ts'
 import { formatForward } from '../config/config-output.ts'
 import { parseDocument } from '../config/document.ts'
 import { loadProject } from '../config/load.ts'
+import { MAX_FILE_BYTES } from '../config/read.ts'
 import { isMap, type Plain } from '../config/tree.ts'
 import {
   type Beside,
@@ -23,6 +25,7 @@ import { isError, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import { escapeInQuotes, formatJson } from '../view/json.ts'
 import { EXIT } from './exit-code.ts'
+import { whileLocked } from './file-lock.ts'
 import type { Invocation } from './invocation.ts'
 import { showProblems } from './selection.ts'
 import { tellDraft } from './tell-draft.ts'
@@ -68,8 +71,10 @@ function jsonOf({ hosts, forwards, warnings, notes }: Draft, written: string | n
 const MOST_ROUNDS = 5
 
 async function addToFile(invocation: Invocation, imported: readonly Imported[]): Promise<number> {
+  const { path } = await findProjectFile(invocation)
+  const real = await realpath(path).catch(() => path)
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const outcome = await tryToAdd(invocation, imported)
+    const outcome = await whileLocked(real, () => tryToAdd(invocation, imported))
     if (outcome !== 'changed') return outcome
   }
   throw new ProblemError({
@@ -90,6 +95,7 @@ async function tryToAdd(invocation: Invocation, imported: readonly Imported[]): 
   if (names.length === 0) return done(invocation, draft, file)
   const text = addEntries(file.text, draft)
   if (text === null) throw cannotAdd(file, draft)
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw tooBig(file)
   const is = await loadWithText(invocation, file, text, names)
   if (!is.project) {
     showProblems(invocation, is.problems.filter(isError), is.sources)
@@ -129,6 +135,11 @@ function placeIn(folder: string, cwd: string, path: string): string {
   if (folder === cwd || isAbsolute(path) || /^[~%]/.test(path)) return path
   const there = relative(folder, resolve(cwd, path))
   return there.startsWith('.') ? there : `./${there}`
+}
+
+function tooBig({ path }: ProjectFile): ProblemError {
+  const summary = `With what is to be added, ${path} would be larger than 256 KiB`
+  return new ProblemError({ code: 'CONFIG_UNREADABLE', summary, hint: 'Begin another file: -f FILE' })
 }
 
 function cannotAdd({ path }: ProjectFile, draft: Draft): ProblemError {

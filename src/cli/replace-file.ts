@@ -3,22 +3,8 @@
 
 import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import {
-  chown,
-  copyFile,
-  link,
-  lstat,
-  open,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises'
+import { chown, copyFile, link, lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { ProblemError } from '../model/problem.ts'
 
 /** `changed`: it is not what it was, and nothing was written. */
@@ -48,47 +34,11 @@ async function replace(path: string, text: string, before: Before): Promise<Repl
   try {
     await writeBeside(beside, text, target)
     if (before === null) return await putNew(beside, real)
-    return await alone(real, async () => {
-      if (!(await readFile(real)).equals(before)) return 'changed'
-      await rename(beside, real)
-      return 'written'
-    })
+    if (!(await readFile(real)).equals(before)) return 'changed'
+    await rename(beside, real)
+    return 'written'
   } finally {
     await rm(beside, { force: true })
-  }
-}
-
-const LOCK_LOOK_MS = 20
-const MOST_LOOKS = 500
-
-/**
- * No other `tunnels` replaces the file between a look at it and the rename. The lock is a link that leads to the number of
- * its process: made in one step, and nobody's where that process is gone. An editor knows nothing of it.
- */
-async function alone<T>(path: string, body: () => Promise<T>): Promise<T> {
-  const lock = join(dirname(path), `.${basename(path)}.lock`)
-  for (let look = 0; ; look++) {
-    const code = await symlink(String(process.pid), lock).then(
-      () => 'made',
-      (error: NodeJS.ErrnoException) => error.code,
-    )
-    if (code === 'made') break
-    // Where there are no links there is no lock.
-    if (code !== 'EEXIST') return body()
-    if (look >= MOST_LOOKS) throw unwritable(path, `another process is writing it, says ${lock}`)
-    const holder = await readlink(lock).catch(() => null)
-    if (holder !== null && !isRunning(Number(holder))) await rm(lock, { force: true })
-    else await delay(LOCK_LOOK_MS)
-  }
-  return body().finally(() => rm(lock, { force: true }))
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

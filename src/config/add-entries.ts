@@ -76,15 +76,19 @@ function isFlow(text: string, node: SyntaxNode): boolean {
 
 /** `{ a: b }` becomes `{ a: b, "c": "d" }`: JSON is YAML, and stays on its line. */
 function putInFlow(text: string, map: MapNode, entries: PlainMap): string {
-  const items = Object.entries(entries).map(([name, value]) => `${JSON.stringify(name)}: ${toJson(value)}`)
+  const items = Object.entries(entries).map(([name, value]) => `${toJson(name)}: ${toJson(value)}`)
   const last = map.pairs.at(-1)
   const at = last ? Math.max(last.key.end, lastOffset(text, last.value)) : map.start + 1
   const inside = items.join(', ')
   return `${text.slice(0, at)}${last ? `, ${inside}` : ` ${inside} `}${text.slice(at)}`
 }
 
+/** Short forms and plain words: they mean themselves without quotes, also between braces. */
+const PLAIN = /^(-[LRD] [\w./:@*+=%-]+ [\w.@:-]*\w|(?!(y|n|yes|no|on|off|true|false|null)$)[a-z][\w.-]*)$/i
+
 /** With a blank after each colon and comma, as people write it. */
 function toJson(value: Plain): string {
+  if (typeof value === 'string' && PLAIN.test(value)) return value
   if (Array.isArray(value)) return `[${value.map(toJson).join(', ')}]`
   if (!isMap(value)) return JSON.stringify(value)
   return `{ ${Object.entries(value)

@@ -6,7 +6,7 @@ import { parseListen } from '../config/listen.ts'
 import type { Base } from '../config/local-path.ts'
 import { suggest } from '../config/suggest.ts'
 import { parseTarget } from '../config/target.ts'
-import type { Plain, PlainMap } from '../config/tree.ts'
+import { isMap, type Plain, type PlainMap } from '../config/tree.ts'
 import { formatYaml } from '../config/yaml.ts'
 import { asItStands } from './host-words.ts'
 import type { Imported, ImportedForward } from './imported.ts'
@@ -77,8 +77,7 @@ function declareHost(draft: Draft, beside: Beside, { destination, host }: Import
   const text = formatDestination(destination)
   const isBare = text === hostname
   if (Object.keys(host).length === 0 && !isSlip(draft, beside, text, isBare)) {
-    if (beside.hosts.has(text))
-      draft.notes.push(`${text} is a host of the file, and what stands there counts`)
+    if (beside.hosts.has(text)) draft.notes.push(isOfFile(text, beside.hosts.get(text)!))
     return text
   }
   const wanted: PlainMap = {
@@ -104,6 +103,13 @@ function declareHost(draft: Draft, beside: Beside, { destination, host }: Import
   if (name !== own) draft.notes.push(`The host ${own} is another one in the file: it is ${name} here`)
   draft.hosts[name] = saidUnder(name)
   return name
+}
+
+/** Whoever has not written the file may mean somebody else by that name. */
+function isOfFile(name: string, host: Plain): string {
+  const address = typeof host === 'string' ? host : isMap(host) ? host.hostname : undefined
+  const where = address === undefined ? '' : ` (${String(address)})`
+  return `${name} is a host of the file${where}, and what stands there counts`
 }
 
 /** An undeclared word that is nearly a host of the file would be refused as a slip. */

@@ -19,12 +19,22 @@ export interface SshConfigPlace {
  * forward are left out. Runs what `Match exec` of that configuration says. Rejects with a ProblemError.
  */
 export async function importSshConfig(names: readonly string[], place: SshConfigPlace): Promise<Imported[]> {
-  const asked = names.length > 0 ? names : await listSshHosts(place.home)
+  const listed = names.length > 0 ? [] : await listSshHosts(place.home)
+  const [usable, odd] = [listed.filter(isUsable), listed.filter((name) => !isUsable(name))]
   const sshConfig = new SshConfig()
+  const asked = names.length > 0 ? names : usable
   const all = await Promise.all(asked.map((name) => importHost(name, sshConfig, place)))
   const found = all.filter(({ forwards }) => forwards.length > 0)
   if (found.length === 0) throw nothingFound(names)
-  return apart(found)
+  const [first, ...rest] = apart(found)
+  const warnings = odd.map(
+    (name) => `The host ${name} has a name that no host of a file can have, and was left out`,
+  )
+  return [{ ...first!, warnings: [...warnings, ...first!.warnings] }, ...rest]
+}
+
+function isUsable(name: string): boolean {
+  return readDestination(name).ok
 }
 
 async function importHost(

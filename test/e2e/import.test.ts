@@ -79,6 +79,8 @@ describe('import --write', () => {
     const cli = project({ 'real/shared.yaml': before })
     chmodSync(join(cli.folder, 'real/shared.yaml'), 0o640)
     symlinkSync('real/shared.yaml', join(cli.folder, 'tunnels.yaml'))
+    // Left behind by one that was killed: the highest number that a process can have is nobody's here.
+    symlinkSync('4194304', join(cli.folder, 'real/.shared.yaml.lock'))
     const words = ['import', '--write', 'ssh -L 8081:zaiste.net:80 -R 7000:./web.sock -i k acme']
     const { code, stderr } = await cli.run(words)
     expect(code, stderr).toBe(0)
@@ -119,6 +121,11 @@ describe('import --write', () => {
     chmodSync(join(cli.folder, 'tunnels.yaml'), 0o644)
     expect(read(cli, 'tunnels.yaml')).toBe(before)
     expect(readdirSync(cli.folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
+    const full = `${before}# ${'x'.repeat(256 * 1024 - before.length - 20)}\n`
+    cli.write('tunnels.yaml', full)
+    const big = await cli.run(['import', '--write', 'ssh -D 1080 acme'])
+    expect(big.stderr).toContain('larger than 256 KiB')
+    expect(read(cli, 'tunnels.yaml')).toBe(full)
     const unset = before.replace('me\n', '${NOBODY_SET_THIS}\n')
     cli.write('tunnels.yaml', unset)
     expect((await cli.run(['import', '--write', 'ssh -D 1080 other'])).code).toBe(0)
