@@ -86,7 +86,7 @@ export function formatForward(
   forward: ForwardSpec,
   names: ReadonlyMap<string, string> = new Map(),
 ): PlainMap {
-  const { kind, via, listen, to, allowFrom, allowTo, auth, healthcheck, hostHeader } = forward
+  const { kind, via, listen, to, allowFrom, allowTo, auth, healthcheck, hostHeader, gateway } = forward
   const { profiles, envPrefix, env, description } = forward
   const templates = Object.entries(env).map(([name, template]) => [name, starPasswords(template)])
   return {
@@ -102,6 +102,7 @@ export function formatForward(
     max_connections: forward.maxConnections,
     ...(healthcheck && { healthcheck: formatHealthcheck(healthcheck) }),
     ...(hostHeader !== undefined && { http: { host_header: hostHeader } }),
+    ...(gateway && { gateway }),
     ...(profiles.length > 0 && { profiles }),
     ...(envPrefix !== undefined && { env_prefix: envPrefix }),
     ...(templates.length > 0 && { env: Object.fromEntries(templates) }),

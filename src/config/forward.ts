@@ -1,9 +1,10 @@
 // One forward: which kind it is, where it listens and where it goes, and its options with their defaults. Keys
 // that do not apply to it are a problem where the forward has them itself, and skipped where defaults bring them.
 
+import { isIP } from 'node:net'
 import { checkAllowFrom } from '../forward/allow-from.ts'
 import { checkAllowTo } from '../forward/allow-to.ts'
-import type { ListenSpec, Target } from '../model/address.ts'
+import type { Bind, ListenSpec, Target } from '../model/address.ts'
 import type { ForwardKind, ForwardSpec } from '../model/project.ts'
 import { readDestination } from './destination.ts'
 import { parseDuration } from './duration.ts'
@@ -141,6 +142,7 @@ function readOptions(section: Section, ends: Ends): Options {
   const healthcheck = readHealthcheck(section, ends)
   const hostHeader = readHostHeader(section, ends)
   const envPrefix = read(section, 'env_prefix', parseVariableName)
+  const gateway = readGateway(section, ends, allowFrom)
   const description = read(section, 'description', parseText)
   return {
     ...(allowFrom && { allowFrom }),
@@ -152,6 +154,7 @@ function readOptions(section: Section, ends: Ends): Options {
     maxConnections: read(section, 'max_connections', parseCount(1)) ?? DEFAULT_MAX_CONNECTIONS,
     ...(healthcheck && { healthcheck }),
     ...(hostHeader !== undefined && { hostHeader }),
+    ...(gateway && { gateway }),
     ...(envPrefix !== undefined && { envPrefix }),
     env: readTemplates(section, ends.listen),
     ...(description !== undefined && { description }),
@@ -236,4 +239,24 @@ function parseHostHeader(value: Plain): Parsed<string> {
   }
   const hostname = parseHostname(destination.value.hostname)
   return hostname.ok ? parsed(String(value)) : hostname
+}
+
+/** What it would open to others, `allow_from` must be able to close again, and through a relay it cannot. */
+function readGateway(
+  section: Section,
+  { kind, listen }: Ends,
+  allowFrom: string[] | undefined,
+): ForwardSpec['gateway'] | undefined {
+  const isReached = !listen || (listen.kind === 'tcp' && isRelayed(listen.bind))
+  const where = 'is for remote forwards that listen on all interfaces ("*:8001") or an IP address of the host'
+  if (!applies(section, 'gateway', kind === 'remote' && isReached, where)) return undefined
+  const together = 'cannot be had with allow_from: through a relay every client looks like the host itself'
+  if (!applies(section, 'gateway', allowFrom === undefined, together)) return undefined
+  return read(section, 'gateway', (value) => (value === 'relay' ? parsed('relay') : refused('must be relay')))
+}
+
+/** A name is looked up by the server, and sshd listens on its loopback whatever it says. */
+function isRelayed(bind: Bind): boolean {
+  if (typeof bind === 'string') return bind === 'any'
+  return isIP(bind.address) !== 0 && !bind.address.includes('%') && !/^(127\.|::1$)/.test(bind.address)
 }

@@ -12,7 +12,6 @@ import { giveHostOptions } from './host-options.ts'
 import { type Interpolated, interpolateTree } from './interpolate.ts'
 import { mergeTrees } from './merge.ts'
 import { type Normalized, normalize } from './normalize.ts'
-import { refuseNotYet } from './not-yet.ts'
 import type { Written } from './origins.ts'
 import { normalizeName, parseProjectName } from './project-name.ts'
 import { openSection, type Reading, read } from './reading.ts'
@@ -52,7 +51,6 @@ export function makeProject(trees: Tree[], making: Making): Made {
   const filled = interpolateTree(merged, (name) => environment[name])
   const reading = openReading(merged, filled, making)
   const doubts = validateTree(reading)
-  refuseNotYet(reading)
   const name = readName(reading, making)
   const normalized = normalize(reading)
   addDoubts(reading, doubts)

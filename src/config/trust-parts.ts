@@ -155,11 +155,16 @@ function partsOfForward(
     text,
     owner,
   })
+  const host = hosts.get(forward.via) ?? { name: forward.via }
+  const relay = () =>
+    withServer(finding, host, (server) =>
+      part('gateway', find(section, 'gateway'), 'gateway', wordGateway(forward, wordVia(forward, server))),
+    )
   const open = (of: 'remote' | 'wildcard', word: (via: string) => string) =>
     withEnds(
       finding,
       section,
-      withServer(finding, hosts.get(forward.via) ?? { name: forward.via }, (server) =>
+      withServer(finding, host, (server) =>
         part(of, find(section, kind), kind, word(wordVia(forward, server))),
       ),
     )
@@ -176,7 +181,7 @@ function partsOfForward(
         healthcheck.command.map((word) => JSON.stringify(word)).join(' '),
       ),
     )
-  if (gateway) parts.push(part('gateway', find(section, 'gateway'), 'gateway', `a relay on ${forward.via}`))
+  if (gateway) parts.push(relay())
   const templates = openSubsection(section, 'env')
   for (const [variable, template] of Object.entries(forward.env).filter(([each]) => decidesWhatRuns(each)))
     parts.push(part('env', find(templates, variable), `env.${variable}`, `${variable}=${template}`))
@@ -186,6 +191,10 @@ function partsOfForward(
       part('password_env', password, 'auth.password_env', `asks clients for what ${auth.passwordEnv} holds`),
     )
   return [...parts, ...variablesOfForward(finding, section, forward)]
+}
+
+function wordGateway({ listen }: ForwardSpec, via: string): string {
+  return `a relay on ${via} takes whoever reaches ${formatListenSpec(listen)} there`
 }
 
 /** The host by its name, and the server that it is where that says more. */

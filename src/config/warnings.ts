@@ -28,7 +28,10 @@ function warnOpenToAll(reading: Reading, forward: ForwardSpec): void {
   const where = forward.kind === 'remote' ? forward.via : 'this machine'
   if (isOpen(forward.listen) && !forward.allowFrom) {
     const summary = `forwards.${forward.name} listens on all interfaces of ${where}, for whoever reaches them`
-    warn(reading, path, summary, 'Say with allow_from whose connections are taken')
+    const hint = forward.gateway
+      ? 'A relay takes them all: a firewall there, or allow_from without `gateway`, says who may come'
+      : 'Say with allow_from whose connections are taken'
+    warn(reading, path, summary, hint)
   }
   if (forward.kind === 'remote' && forward.to.kind === 'socks' && !forward.allowTo) {
     const summary = `forwards.${forward.name} lets clients on ${forward.via} reach everything that this machine reaches`

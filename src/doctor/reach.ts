@@ -29,6 +29,7 @@ export function reachStep(
       ])
     : wrong('reach', narrowed(host, asked, where), [
         'In its sshd_config: `GatewayPorts clientspecified` (`yes`: on all interfaces, always)',
+        'Where that cannot be changed: `gateway: relay` in this forward starts a program there that listens as asked',
       ])
 }
 

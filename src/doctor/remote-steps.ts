@@ -35,7 +35,7 @@ export async function remoteSteps(
   running: Running | null,
   far: FarSide,
 ): Promise<Step[]> {
-  const { listen, via } = forward
+  const { listen, via, gateway } = forward
   const asked = `${formatListenSpec(listen)} on ${via}`
   if (running) {
     const step = well('remote_listen', `${asked}: held by this project (process ${running.pid})`)
@@ -44,12 +44,14 @@ export async function remoteSteps(
   }
   const arrivals = new Arrivals()
   try {
-    const listener = await far.carrier.listen(listen, forward.socket, (incoming) => {
+    const options = { replace: forward.socket.replace, gateway }
+    const listener = await far.carrier.listen(listen, options, (incoming) => {
       arrivals.count += 1
       incoming.refuse()
     })
     try {
-      const step = well('remote_listen', `${asked}: free, and the server listens there`)
+      const who = gateway ? 'a relay was started and listens' : 'the server listens'
+      const step = well('remote_listen', `${asked}: free, and ${who} there`)
       return [step, ...(await lookAt(listen, via, listener.port, arrivals, far))]
     } finally {
       await listener.close()
@@ -57,18 +59,19 @@ export async function remoteSteps(
   } catch (error) {
     far.signal.throwIfAborted()
     return [
-      await refused(listen, problemOf(error), far),
+      await refused(forward, problemOf(error), far),
       ...(listen.kind === 'tcp' ? [notReached('reach')] : []),
     ]
   }
 }
 
+/** A relay's problem says itself what it takes. */
 async function refused(
-  listen: ListenSpec,
+  { listen, gateway }: WantedRemoteForward,
   problem: ReturnType<typeof problemOf>,
   far: FarSide,
 ): Promise<Step> {
-  const isPolicy = problem.code === 'FORWARD_PROHIBITED'
+  const isPolicy = problem.code === 'FORWARD_PROHIBITED' && !gateway
   return wrong('remote_listen', problem, isPolicy ? listenRemedies(listen, await far.policy()) : [])
 }
 

@@ -50,15 +50,33 @@ export interface RemoteListener {
   readonly port: number
   /** Cancels it on the server; open connections live on. Never rejects. */
   close(): Promise<void>
+  /** With a relay: fires when that has ended by itself; `signal.reason` is then the ProblemError. */
+  readonly lost?: AbortSignal
+  readonly relay?: RelayMark
+}
+
+/** Which processes on the far side a relay is: one that outlives its connection holds the port. */
+export interface RelayMark {
+  pids: number[]
+  token: string
+}
+
+export interface ListenOptions {
+  /** See 01, `socket`. */
+  replace: boolean
+  /** A relay over there listens, and leads to a port of the server's loopback. TCP only. */
+  gateway?: 'relay' | null
+  /** The relay that listened before, if any: it is ended where it is still there. */
+  before?: RelayMark | null
 }
 
 /** An established connection to a host. It never reconnects: when it is lost it is over. */
 export interface Carrier {
   readonly dial: Dial
-  /** Rejects with a ProblemError: FORWARD_PROHIBITED or REMOTE_PORT_IN_USE, HOST_LOST. `socket.replace`: see 01, `socket`. */
+  /** Rejects with a ProblemError: FORWARD_PROHIBITED, REMOTE_PORT_IN_USE, RELAY_UNAVAILABLE, HOST_LOST. */
   listen(
     listen: ListenSpec,
-    options: { replace: boolean },
+    options: ListenOptions,
     onIncoming: (incoming: Incoming) => void,
   ): Promise<RemoteListener>
   /** Fires once, when it was lost or closed; `signal.reason` is then the ProblemError. */

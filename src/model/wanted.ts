@@ -120,10 +120,11 @@ export interface WantedLocalForward extends WantedForwardBase {
   listen: SocketAddress[]
 }
 
-/** `listen`: what is asked of the host. */
+/** `listen`: what is asked of the host. `gateway`: a relay that runs there listens instead of its server. */
 export interface WantedRemoteForward extends WantedForwardBase {
   kind: 'remote'
   listen: ListenSpec
+  gateway: 'relay' | null
 }
 
 export type WantedForward = WantedLocalForward | WantedRemoteForward

@@ -111,6 +111,6 @@ function remoteEndpoint(forward: WantedRemoteForward, host: WantedHost | undefin
     forward: forward.name,
     local: null,
     remote: isAuto ? null : `${server} ${what}`,
-    properties: '',
+    properties: forward.gateway ?? '',
   }
 }

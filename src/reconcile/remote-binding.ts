@@ -2,7 +2,7 @@
 // host, moved from one connection to the next when the host is replaced, and given back to the old one when
 // the new one does not get it.
 
-import type { Incoming, RemoteListener } from '../forward/carrier.ts'
+import type { Incoming, ListenOptions, RelayMark, RemoteListener } from '../forward/carrier.ts'
 import type { ListenSpec } from '../model/address.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
 import type { WantedRemoteForward } from '../model/wanted.ts'
@@ -15,29 +15,33 @@ const retryMs = 2_000
 /** Each try takes away for a moment what serves in its place, so it comes seldom. */
 const retryOverOthersMs = 30_000
 
+/** Somebody has to change something over there first. */
+const restsWith: ReadonlySet<string> = new Set(['FORWARD_PROHIBITED', 'RELAY_UNAVAILABLE'])
+
 type Listening = { held: HeldCarrier; listener: RemoteListener; release: () => void }
 
 export class RemoteBinding extends OwnedBinding {
   readonly #slot: HostSlot
-  readonly #socket: { replace: boolean }
+  readonly #options: ListenOptions
   readonly #gaveWay: readonly GaveWay[]
   /** With the port that the server chose at first, so that it stays the same. */
   #listen: ListenSpec
   #listening: Listening | null = null
+  #relay: RelayMark | null = null
   #stopWatching: (() => void) | null = null
   #stopNeeding: (() => void) | null = null
   #timer: NodeJS.Timeout | undefined
 
   constructor(
     endpoint: Endpoint,
-    spec: Pick<WantedRemoteForward, 'listen' | 'socket'>,
+    spec: Pick<WantedRemoteForward, 'listen' | 'socket' | 'gateway'>,
     slot: HostSlot,
     owner: BindingOwner,
     gaveWay: readonly GaveWay[] = [],
   ) {
     super(endpoint, owner)
     this.#listen = spec.listen
-    this.#socket = spec.socket
+    this.#options = { replace: spec.socket.replace, gateway: spec.gateway }
     this.#slot = slot
     this.#gaveWay = gaveWay
   }
@@ -96,10 +100,15 @@ export class RemoteBinding extends OwnedBinding {
   async #request(held: HeldCarrier): Promise<Problem | null> {
     const release = held.hold()
     try {
-      const listener = await held.carrier.listen(this.#listen, this.#socket, (incoming) =>
+      const options = { ...this.#options, before: this.#relay }
+      const listener = await held.carrier.listen(this.#listen, options, (incoming) =>
         this.owner.handle(holdIncoming(incoming, held)),
       )
       this.#listening = { held, listener, release }
+      this.#relay = listener.relay ?? null
+      const lost = () => void this.inTurn(() => this.#lost(listener))
+      listener.lost?.addEventListener('abort', lost, { once: true })
+      if (listener.lost?.aborted) lost()
       if (this.#listen.kind === 'tcp') this.#listen = { ...this.#listen, port: listener.port }
       if (!this.isClosed()) this.enter('open', null)
       return null
@@ -109,9 +118,17 @@ export class RemoteBinding extends OwnedBinding {
     }
   }
 
+  /** What listened over there has ended, while the connection lives. */
+  async #lost(listener: RemoteListener): Promise<void> {
+    if (this.#listening?.listener !== listener) return
+    await this.#cancel()
+    await restoreAll(this.#gaveWay)
+    this.#failed(problemOf(listener.lost!.reason))
+  }
+
   #failed(problem: Problem): void {
     if (this.isClosed() || problem.code === 'HOST_LOST') return
-    const heals = problem.code !== 'FORWARD_PROHIBITED'
+    const heals = !restsWith.has(problem.code)
     this.enter(heals ? 'retrying' : 'failed', problem)
     if (!heals) return
     // Several attempts may have been asked for before the first one failed.

@@ -95,7 +95,8 @@ function toWanted(
     envPrefix: spec.envPrefix ?? null,
     env: spec.env,
   }
-  if (spec.kind === 'remote') return { ...base, kind: 'remote', listen: spec.listen }
+  if (spec.kind === 'remote')
+    return { ...base, kind: 'remote', listen: spec.listen, gateway: spec.gateway ?? null }
   return { ...base, kind: spec.kind, listen: socketsOf(spec.listen, ports.get(spec.name), hasIpv6) }
 }
 

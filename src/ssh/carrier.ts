@@ -3,7 +3,14 @@
 
 import type { Duplex } from 'node:stream'
 import type { Channel, Client } from 'ssh2'
-import type { Carrier, Connection, Dial, Incoming, RemoteListener } from '../forward/carrier.ts'
+import type {
+  Carrier,
+  Connection,
+  Dial,
+  Incoming,
+  ListenOptions,
+  RemoteListener,
+} from '../forward/carrier.ts'
 import { type DialTarget, formatTarget, type ListenSpec } from '../model/address.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
@@ -11,6 +18,7 @@ import { ChannelStream } from './channel-stream.ts'
 import { dial } from './channels.ts'
 import { tellCarrier } from './delivered.ts'
 import { Flow } from './flow.ts'
+import { listenByRelay } from './gateway.ts'
 import { takeChannel } from './internals.ts'
 import { lentReadsOf } from './lent-reads.ts'
 import { Liveness } from './liveness.ts'
@@ -95,9 +103,10 @@ export class SshCarrier implements Carrier {
 
   listen(
     listen: ListenSpec,
-    options: { replace: boolean },
+    options: ListenOptions,
     onIncoming: (incoming: Incoming) => void,
   ): Promise<RemoteListener> {
+    if (listen.kind === 'tcp' && options.gateway) return listenByRelay(this, listen, options, onIncoming)
     return this.#listening.listen(listen, options, onIncoming)
   }
 

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { posix } from 'node:path'
 import type { Channel, Client } from 'ssh2'
-import type { Incoming, RemoteListener } from '../forward/carrier.ts'
+import type { Incoming, ListenOptions, RemoteListener } from '../forward/carrier.ts'
 import { type Bind, formatRemoteListen, type ListenSpec, type Originator } from '../model/address.ts'
 import { ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
@@ -42,7 +42,7 @@ export class RemoteListening {
   }
 
   /** See `Carrier.listen`. */
-  listen(listen: ListenSpec, options: { replace: boolean }, onIncoming: OnIncoming): Promise<RemoteListener> {
+  listen(listen: ListenSpec, options: ListenOptions, onIncoming: OnIncoming): Promise<RemoteListener> {
     this.#carrier.closed.throwIfAborted()
     return listen.kind === 'tcp'
       ? this.#listenTcp(listen, onIncoming)

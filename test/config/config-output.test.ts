@@ -20,6 +20,7 @@ forwards:
   web: -L 8080:zaiste.net:80 -i /keys/c me@acme
   db: { via: db, local: "[::1]:9000", to: 5432, profiles: [data], description: "Costs 5 $$", idle_timeout: 1h }
   plain: { via: plain, env_prefix: P, env: { URL: "x://{host}:{port}/$$", N: 5 }, local: auto, to: /run/a.sock, http: { host_header: a.example:81 } }
+  relayed: { via: bastion, remote: "*:7001", to: 80, gateway: relay }
   app: { via: bastion, remote: "*:7000", to: /run/b.sock, allow_from: [10.0.0.0/8] }
   there: { via: bastion, remote: /run/c.sock, to: socks, allow_to: ["*:443"], socket: { replace: no } }
   browse: { via: root@other:22, dynamic: /run/d.sock, socket: { mode: 660 }, auth: { username: me, password_env: PW } }

@@ -23,6 +23,16 @@ test.each([
   ['{ via: acme, local: 1025, to: 80, ^socket: { mode: 600 } }', 'CONFIG_CONFLICT forwards.it.socket'],
   ['{ via: acme, remote: /a, to: 80, socket: { ^mode: 600 } }', 'CONFIG_CONFLICT forwards.it.socket.mode'],
   ['{ via: acme, remote: 1025, to: 80, ^http: { host_header: a } }', 'CONFIG_CONFLICT forwards.it.http'],
+  ['{ via: acme, local: 1025, to: 80, ^gateway: relay }', 'CONFIG_CONFLICT forwards.it.gateway'],
+  ['{ via: acme, remote: 1025, to: 80, ^gateway: relay }', 'CONFIG_CONFLICT forwards.it.gateway'],
+  ['{ via: acme, remote: 127.0.0.2:1025, to: 80, ^gateway: relay }', 'CONFIG_CONFLICT forwards.it.gateway'],
+  ['{ via: acme, remote: inside:1025, to: 80, ^gateway: relay }', 'CONFIG_CONFLICT forwards.it.gateway'],
+  ['{ via: acme, remote: /a.sock, to: 80, ^gateway: relay }', 'CONFIG_CONFLICT forwards.it.gateway'],
+  [
+    '{ via: acme, remote: 10.0.0.1:1025, to: 80, ^gateway: relay, allow_from: [1.1.1.1] }',
+    'CONFIG_CONFLICT forwards.it.gateway',
+  ],
+  ['{ via: acme, remote: 10.0.0.1:1025, to: 80, gateway: ^socat }', 'CONFIG_SCHEMA forwards.it.gateway'],
   ['{ via: acme, remote: ^./a.sock, to: 80 }', 'CONFIG_SCHEMA forwards.it.remote'],
   ['{ via: acme, local: 1025, to: 80, max_connections: ^0 }', 'CONFIG_SCHEMA forwards.it.max_connections'],
   ['{ via: ^"-oProxyCommand=id", local: 1025, to: 80 }', 'CONFIG_SCHEMA forwards.it.via'],
@@ -30,6 +40,21 @@ test.each([
   const line = `  it: ${marked}`
   const column = marked.includes('^') ? line.indexOf('^') + 1 : 3
   expect(await briefly(file(marked.replace('^', '')))).toEqual([`2:${column} ${problem}`])
+})
+
+test('a relay is for listeners that others reach; one of the defaults is skipped elsewhere, and beside allow_from', async () => {
+  const text = `
+defaults: { forwards: { via: acme, gateway: relay } }
+forwards:
+  wide: { remote: "*:1025", to: 80 }
+  inside: { remote: "[fd00::7]:1026", to: 80 }
+  some: { remote: "*:1027", to: 80, allow_from: [10.0.0.0/8] }
+  bare: { remote: 1028, to: 80 }
+  here: { local: 1029, to: 80 }
+`
+  const { forwards } = await loadWell(text)
+  const relayed = [...forwards.values()].filter(({ gateway }) => gateway === 'relay')
+  expect(relayed.map(({ name }) => name)).toEqual(['wide', 'inside'])
 })
 
 test('each option reaches the forward', async () => {

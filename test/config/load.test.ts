@@ -207,22 +207,6 @@ test('the name is what is written, else the folder, unless it is given', async (
   expect(await briefly(forward, { projectName: 'No Good' })).toEqual(['- USAGE'])
 })
 
-test('what is not built yet is refused where it is written, never ignored', async () => {
-  const text = `
-defaults:
-  hosts: { connect: on_demand }
-  forwards: { gateway: relay }
-hosts:
-  acme: { disconnect_after: 1m, ssh_config: true }
-  fine: { strict_host_key_checking: yes, ssh_config: false, connect: always }
-forwards:
-  a: { via: acme, local: 1024, to: 80, idle_timeout: 1h, env_prefix: A, env: { A: "{port}" } }
-  b: -L 1025:h:80 -o StrictHostKeyChecking=no -F ./config other
-  c: { via: fine, local: 1026, to: 80, idle_timeout: 0 }
-`
-  expect(await briefly(text)).toEqual(['4:15 CONFIG_NOT_YET defaults.forwards.gateway'])
-})
-
 test('a file that is not there is a problem, not an exception', async () => {
   const result = await loadProject({ files: ['nowhere.yaml'], env: {}, cwd: '/', profiles: [], names: null })
   expect(result.project).toBeNull()

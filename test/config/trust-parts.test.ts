@@ -74,6 +74,13 @@ test.each<[string, string[]]>([
     forward('{ via: a, remote: "*:9000", to: socks, allow_from: [7.7.7.7] }'),
     ['remote forwards.web.remote: *:9000 on a leads to whatever this machine reaches, for 7.7.7.7 only'],
   ],
+  [
+    forward('{ via: a, remote: "*:9000", to: 80, gateway: relay }'),
+    [
+      'remote forwards.web.remote: *:9000 on a leads to localhost:80 here',
+      'gateway forwards.web.gateway: a relay on a takes whoever reaches *:9000 there',
+    ],
+  ],
   [forward('-o ProxyCommand=evil -L 9000:x:80 a'), ['proxy_command hosts.a.proxy_command: evil']],
   [forward('-F /evil -L 9000:x:80 a'), ['ssh_config hosts.a.ssh_config: /evil']],
   [

@@ -23,17 +23,6 @@ test('docs/problems.md explains each problem code, and no other, in the order of
   expect(explained).toEqual(codes)
 })
 
-test('what docs/configuration.md says is not there yet is what src/config/not-yet.ts refuses', () => {
-  const section = /## Not in this version\n([\s\S]*?)\n## /.exec(read('docs/configuration.md'))?.[1] ?? ''
-  const tables = [...read('src/config/not-yet.ts').matchAll(/: Missing = \{([^}]*)\}/g)]
-  const refused = tables.flatMap(([, body]) => [...body!.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => key))
-  expect(refused.length).toBeGreaterThan(0)
-  const [onHosts, onForwards] = section.split('- on a forward:')
-  const named = `${onHosts?.split('in a short form')[0]}${onForwards}`.matchAll(/`([a-z_]+)(?:: [a-z_-]+)?`/g)
-  const keys = [...named].map(([, key]) => key).filter((key) => !['false', 'no'].includes(key!))
-  expect(new Set(keys)).toEqual(new Set(refused))
-})
-
 test('docs/commands.md has every command and option of the binary, and no other', () => {
   const source = read('src/cli/command-line.ts')
   const verbs = [...source.matchAll(/add\(\s*'([a-z]+)[ ']/g)].map(([, verb]) => verb)

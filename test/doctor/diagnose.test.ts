@@ -199,8 +199,23 @@ test.each([EXEC, NO_EXEC])('GatewayPorts no narrows "*:7000" in silence: %s', as
   expect(stepOf('r', 'reach').problem).toMatchObject({
     code: 'REMOTE_BIND_DIFFERS',
     summary: expect.stringContaining('nobody outside'),
-    hint: expect.stringContaining('`GatewayPorts clientspecified`'),
+    hint: expect.stringMatching(/`GatewayPorts clientspecified`[\s\S]*`gateway: relay`/),
   })
+})
+
+test('a relay is started, looked at and ended; where no command may run, that is what is wrong', async () => {
+  const [echo, port] = [await startEcho(), await freePort()]
+  const relayed = { ...anywhere(port), to: tcp(echo.port), gateway: 'relay' } as const
+  const forwards = [remote('r', port, relayed)]
+  const well = await through(forwards, { config: ['GatewayPorts no'] })
+  expect(brief(well.stepsOf('r'))).toBe('remote_listen well, reach well, target well')
+  await eventually(() => canListen('127.0.0.1', port))
+  const { stepOf } = await through(forwards, { config: ['ForceCommand /bin/false'] })
+  expect(stepOf('r', 'remote_listen').problem).toMatchObject({
+    code: 'FORWARD_PROHIBITED',
+    hint: expect.stringContaining('ForceCommand'),
+  })
+  expect(stepOf('r', 'reach').outcome).toBe('not_reached')
 })
 
 test.each([EXEC, NO_EXEC])('GatewayPorts yes widens a bare port in silence: %s', async (_how, config) => {

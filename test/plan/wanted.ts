@@ -82,7 +82,8 @@ export function remote(
   port: number,
   fields: Partial<WantedRemoteForward> = {},
 ): WantedRemoteForward {
-  return { ...base, name, kind: 'remote', listen: { kind: 'tcp', bind: 'loopback', port }, ...fields }
+  const listen = { kind: 'tcp', bind: 'loopback', port } as const
+  return { ...base, name, kind: 'remote', listen, gateway: null, ...fields }
 }
 
 export function loopback(port: number): SocketAddress[] {

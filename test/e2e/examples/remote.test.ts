@@ -5,6 +5,7 @@ import { exchange, failureOf, fetchText } from '../../helpers/clients.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { example } from '../../helpers/example.ts'
 import { freePort, freePorts } from '../../helpers/ports.ts'
+import { processesWith } from '../../helpers/processes.ts'
 import { startEcho, startHttp } from '../../helpers/servers.ts'
 import { startSshd } from '../../helpers/sshd.ts'
 
@@ -70,6 +71,58 @@ onLinux('13: it listens on the address, and only those who are allowed get throu
   })
   expect(echo.connections()).toBe(1)
 })
+
+onLinux(
+  '14: where GatewayPorts says no, a relay over there takes everybody, and never outlives us',
+  async () => {
+    const [sshd, echo, remote] = await Promise.all([
+      startSshd({ config: ['GatewayPorts no'] }),
+      startEcho(),
+      freePort(),
+    ])
+    const to = `127.0.0.1:${echo.port}`
+    const tunnels = example('14-gateway-relay.yaml', {
+      sshd,
+      forwards: { site: { remote: `*:${remote}`, to } },
+    })
+    const outside = { host: ELSEWHERE, port: remote }
+    const relays = () =>
+      processesWith('tunnels-relay').filter(({ command }) => command.includes(` ${remote} `))
+    const site = async () => (await tunnels.status()).forwards[0]!
+
+    const untrusted = await tunnels.run(['up', '-d'])
+    expect(untrusted.code).toBe(4)
+    expect(untrusted.stderr).toContain('gateway')
+    await tunnels.up()
+    expect(String(await exchange(outside, 'through the relay'))).toBe('through the relay')
+    expect(await site()).toMatchObject({ state: 'open', listen: [`*:${remote}`] })
+
+    const before = relays()
+    tunnels.write(
+      'more.yaml',
+      `{ "forwards": { "site": { "to": "127.0.0.1:${(await startEcho()).port}" } } }`,
+    )
+    await tunnels.up(['--trust'], { env: { TUNNELS_FILE: '14-gateway-relay.yaml:here.yaml:more.yaml' } })
+    expect(String(await exchange(outside, 'elsewhere'))).toBe('elsewhere')
+    expect(relays()).toEqual(before)
+
+    process.kill(before[0]!.pid, 'SIGKILL')
+    await eventually(async () => expect(String(await exchange(outside, 'again'))).toBe('again'))
+    await sshd.killSessions()
+    await eventually(async () => expect(String(await exchange(outside, 'anew'))).toBe('anew'))
+    await eventually(async () => expect((await site()).state).toBe('open'))
+
+    const { supervisor } = await tunnels.status()
+    process.kill(supervisor.pid, 'SIGKILL')
+    await eventually(() => relays().length === 0)
+    expect(await failureOf(outside)).toBe('ECONNREFUSED')
+    await tunnels.up()
+    expect(String(await exchange(outside, 'back'))).toBe('back')
+    await tunnels.down()
+    await eventually(() => relays().length === 0)
+    expect(await failureOf(outside)).toBe('ECONNREFUSED')
+  },
+)
 
 test('15: another user, another port', async () => {
   const [sshd, echo, remote] = await Promise.all([startSshd(), startEcho(), freePort()])
