@@ -168,16 +168,13 @@ function formatHop(hop: HostSpec): string {
   return hop.user === undefined ? address : `${hop.user}@${address}`
 }
 
-function lacksOf({
-  passwordEnv,
-  passphraseEnv,
-  connect,
-  reconnect,
-  connectTimeoutMs,
-  serverAliveIntervalMs,
-}: HostSpec) {
+function lacksOf(host: HostSpec): string[] {
+  const { passwordEnv, passphraseEnv, connect, reconnect, connectTimeoutMs, serverAliveIntervalMs } = host
+  const { identityFile, certificateFile, userKnownHostsFile } = host
   const isBroken = [connectTimeoutMs, serverAliveIntervalMs].some((ms) => (ms ?? 0) % 1000 !== 0)
+  const files = [identityFile, certificateFile, userKnownHostsFile].flatMap((paths) => paths ?? [])
   return [
+    ...(files.some((path) => path.includes('${')) ? ['a path has what ssh takes for a variable'] : []),
     ...(passwordEnv ? ['no password_env, ssh asks for the password'] : []),
     ...(passphraseEnv ? ['no passphrase_env, ssh asks for the passphrase'] : []),
     ...(connect === 'on_demand' ? ['no connect on_demand, ssh connects at once'] : []),

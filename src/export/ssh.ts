@@ -83,6 +83,9 @@ function lacksOf(forward: ForwardSpec): string[] {
   const isAuto = listen.kind === 'tcp' && listen.port === 'auto' && kind !== 'remote'
   return [
     ...(isAuto ? ['left out, ssh takes no free port by itself here'] : []),
+    ...([listen, forward.to].some((end) => end.kind === 'unix' && end.path.includes('${'))
+      ? ['a path has what ssh takes for a variable']
+      : []),
     ...(allowFrom ? ['no allow_from, with ssh whoever reaches the listener may use it'] : []),
     ...(allowTo ? ['no allow_to, with ssh everything may be reached'] : []),
     ...(auth ? ['no auth, the SOCKS proxy of ssh asks for no password'] : []),

@@ -221,7 +221,8 @@ describe('export ssh', () => {
   const keyOf = (sshd: Sshd) => sshd.hostPublicKeys[0]!.split(' ').slice(0, 2).join(' ')
 
   test('the lines are run by ssh and carry: L, R, D, Unix sockets, pinned keys, and hosts on the way', async () => {
-    const [box, inner, echo, web] = await Promise.all([
+    const [box, inner, deep, echo, web] = await Promise.all([
+      startSshd(),
       startSshd(),
       startSshd(),
       startEcho(),
@@ -230,11 +231,13 @@ describe('export ssh', () => {
     const [local, remote, dynamic, behind] = (await freePorts(4)) as [number, number, number, number]
     const cli = project({})
     const far = await startEcho({ path: join(cli.folder, 'far.sock') })
-    const pinned = { ssh_config: true, server_alive_interval: '15s', user_known_hosts_file: '/dev/null' }
+    const unpinned = { host_keys: undefined, ssh_config: true, server_alive_interval: '15s' }
     const hosts = {
       box: JSON.parse(hostYaml(box, { host_keys: [keyOf(box)] })),
-      inner: JSON.parse(
-        hostYaml(inner, { ...pinned, host_keys: [keyOf(inner), keyOf(box)], proxy_jump: 'box' }),
+      inner: JSON.parse(hostYaml(inner, { host_keys: [keyOf(inner), keyOf(box)], proxy_jump: 'box' })),
+      // Everything on the way has keys and options of its own, so that none of it fits into a -J.
+      deep: JSON.parse(
+        hostYaml(deep, { ...unpinned, user_known_hosts_file: deep.knownHostsFile, proxy_jump: 'inner' }),
       ),
     }
     const forwards = {
@@ -248,7 +251,7 @@ describe('export ssh', () => {
       remote: { via: 'box', remote, to: `127.0.0.1:${echo.port}` },
       dynamic: { via: 'box', dynamic },
       socket: { via: 'box', local: "./run/it's: 100% of.sock", to: far.path },
-      behind: { via: 'inner', local: behind, to: `127.0.0.1:${echo.port}` },
+      behind: { via: 'deep', local: behind, to: `127.0.0.1:${echo.port}` },
       other: { via: 'box', local: 'auto', to: 1, profiles: ['other'] },
     }
     cli.write('tunnels.yaml', JSON.stringify({ hosts, forwards }))
@@ -269,7 +272,7 @@ describe('export ssh', () => {
       const got = await curl('--socks5-hostname', `127.0.0.1:${dynamic}`, `http://localhost:${web.port}/`)
       expect(got.stdout).toBe('web')
     })
-    expect([box.logins(), inner.logins()]).toEqual([2, 1])
+    expect([box.logins(), inner.logins(), deep.logins()]).toEqual([2, 1, 1])
     expect(await cli.run(['export', 'nothing'])).toMatchObject({ code: 2, stdout: '' })
   })
 
