@@ -40,6 +40,8 @@ export interface Selection {
 /** POST /v1/reconcile: `selection` replaces what is held, but names are added to those selected; absent: look again. */
 export interface ReconcileRequest {
   selection?: Selection
+  /** Forwards, or hosts, that are selected again; all else of what is held stays. Not together with `selection`. */
+  names?: string[]
   /** Hashes of the parts of the files that somebody has just agreed to; they are remembered. */
   trusted?: string[]
   /** Where health and metrics are to be served from now on, as `up --http` has it; absent: as before. */

@@ -53,9 +53,11 @@ export function readLease(body: Body): LeaseRequest {
 }
 
 /** The body of `reconcile`. Throws a RefusedRequest (400). */
-export function readReconcile({ http, ...body }: Body): ReconcileRequest {
+export function readReconcile({ http, names, ...body }: Body): ReconcileRequest {
   if (http !== undefined && !isText(http)) throw refuse('http')
-  return { ...readBrought(body), ...(http !== undefined && { http: http as string }) }
+  if (names !== undefined && body.selection !== undefined)
+    throw noGood('names and selection are one too many')
+  return { ...readBrought(body), ...readNames({ names }), ...(http !== undefined && { http: http as string }) }
 }
 
 /** The body of `trust`. Throws a RefusedRequest (400). */

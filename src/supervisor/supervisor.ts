@@ -214,7 +214,9 @@ class RunningSupervisor implements Supervisor {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
       this.#sshConfig.forget()
-      const selection = withTrust(this.#with(request.selection), request.trusted)
+      const { names } = request
+      const brought = names ? { ...this.#selection, names } : request.selection
+      const selection = withTrust(this.#with(brought), request.trusted)
       const answer = await this.#serving(request.http, () => this.#take(selection, { isAsked: true }))
       if (request.selection) this.#isLeased = false
       return answer
