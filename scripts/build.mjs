@@ -1,7 +1,7 @@
 // @ts-check
 // Makes dist/: two entries (the binary, the library) and the chunks that a verb loads only when it needs them,
-// then the declarations and the manual pages. Everything is built aside and moved in file by file, so that two builds at once, or a
-// build while the binary runs, never show half a result.
+// the page of the dashboard, the declarations and the manual pages. Everything is built aside and moved in file by file,
+// so that two builds at once, or a build while the binary runs, never show half a result.
 
 import { execFile } from 'node:child_process'
 import {
@@ -28,7 +28,8 @@ const aside = join(root, `dist.${process.pid}.tmp`)
 
 try {
   await run(process.execPath, ['scripts/generate.mjs'], { cwd: root })
-  await Promise.all([bundle(), declarations(), manual()])
+  const [inputs, pageInputs] = await Promise.all([bundle(), bundlePage(), declarations(), manual()])
+  writeFileSync(join(aside, 'THIRD-PARTY-LICENSES.txt'), licensesOf([...inputs, ...pageInputs]))
   publish()
 } catch (error) {
   const { stdout = '', message = String(error) } = /** @type {any} */ (error)
@@ -65,7 +66,28 @@ async function bundle() {
     logLevel: 'silent',
   })
   makeExecutable(join(aside, 'main.js'))
-  writeFileSync(join(aside, 'THIRD-PARTY-LICENSES.txt'), licensesOf(Object.keys(metafile.inputs)))
+  return Object.keys(metafile.inputs)
+}
+
+/** The page of `tunnels dashboard`, for browsers of the last years: src/dashboard/page.ts puts its parts together. */
+async function bundlePage() {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/dashboard-page/main.tsx', 'src/dashboard-page/again.ts'],
+    outdir: join(aside, 'dashboard'),
+    bundle: true,
+    format: 'iife',
+    platform: 'browser',
+    target: ['chrome111', 'firefox113', 'safari16.4'],
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    minify: true,
+    charset: 'utf8',
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'silent',
+  })
+  return Object.keys(metafile.inputs)
 }
 
 /**

@@ -18,6 +18,7 @@ const TOOLS = [
   ['command -v ps', 'procps'],
   ['command -v setpriv', 'util-linux'],
   ["/usr/bin/python3 -c 'import socks'", 'python3-socks'],
+  ['command -v chromium', 'chromium'],
   ['command -v promtool', 'prometheus'],
   ['command -v initdb || ls /usr/lib/postgresql/*/bin/initdb', 'postgresql'],
   ['command -v psql', 'postgresql-client'],

@@ -329,6 +329,12 @@ function addSmallVerbs(add: Add): void {
     { examples: ['tunnels export ssh', 'tunnels export systemd > shop.service'] },
   )
   add(
+    'dashboard',
+    'a page to look at and to steer it, on loopback, with a token',
+    async (invocation) => (await import('./dashboard.ts')).dashboard(invocation),
+    { examples: ['tunnels dashboard'] },
+  )
+  add(
     'schema',
     'print the JSON Schema of tunnels.yaml',
     async (invocation) => (await import('./schema.ts')).schema(invocation),

@@ -5,13 +5,16 @@ import type { Problem } from '../model/problem.ts'
 
 const BODY_BYTES = 1024 * 1024
 
-/** The JSON body; `{}` for none. */
-export async function readBody<T extends object>(request: IncomingMessage): Promise<T> {
+/** The JSON body; `{}` for none. Rejects with a RefusedRequest. */
+export async function readBody<T extends object>(
+  request: IncomingMessage,
+  mostBytes = BODY_BYTES,
+): Promise<T> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > BODY_BYTES) throw new RefusedRequest(413, tooLarge)
+    if (bytes > mostBytes) throw new RefusedRequest(413, tooLarge(mostBytes))
     chunks.push(chunk)
   }
   const text = Buffer.concat(chunks).toString('utf8')
@@ -32,7 +35,9 @@ export class RefusedRequest extends Error {
   }
 }
 
-const tooLarge: Problem = { code: 'USAGE', summary: `The body of a request has at most ${BODY_BYTES} bytes` }
+function tooLarge(bytes: number): Problem {
+  return { code: 'USAGE', summary: `The body of a request has at most ${bytes} bytes` }
+}
 
 function parse(text: string): unknown {
   try {

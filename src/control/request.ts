@@ -57,7 +57,11 @@ export function readReconcile({ http, names, ...body }: Body): ReconcileRequest 
   if (http !== undefined && !isText(http)) throw refuse('http')
   if (names !== undefined && body.selection !== undefined)
     throw noGood('names and selection are one too many')
-  return { ...readBrought(body), ...readNames({ names }), ...(http !== undefined && { http: http as string }) }
+  return {
+    ...readBrought(body),
+    ...readNames({ names }),
+    ...(http !== undefined && { http: http as string }),
+  }
 }
 
 /** The body of `trust`. Throws a RefusedRequest (400). */

@@ -12,10 +12,11 @@ export function formatLogLine(
 ): string[] {
   const date = new Date(line.time)
   const time = paint(isRecent ? formatClock(date) : `${formatDay(date)} ${formatClock(date)}`, 'dim', color)
-  return wordsOf(line, color).map((words) => `${time} ${words}`)
+  return wordLogLine(line, color).map((words) => `${time} ${words}`)
 }
 
-function wordsOf(line: LogLine, color: boolean): string[] {
+/** The same without the time. */
+export function wordLogLine(line: LogLine, color: boolean): string[] {
   switch (line.event) {
     case 'start':
       return [`tunnels ${makePrintable(line.version)} begins (process ${line.pid})`]

@@ -17,8 +17,12 @@ const styles = { open: 'green', update: 'yellow', reopen: 'yellow', close: 'red'
 /** One line without its end: `~ forward postgres: to changed; 3 connections drain`. */
 export function formatChange(change: PlanChange, { color }: { color: boolean }): string {
   const what = `${change.what} ${makePrintable(change.name)}`
-  const sign = paint(signs[change.action], styles[change.action], color)
-  return `${sign} ${what}: ${formatCause(change)}${formatInterrupts(change.interrupts)}`
+  return `${paint(signs[change.action], styles[change.action], color)} ${what}: ${wordChange(change)}`
+}
+
+/** Why, and what it interrupts. */
+export function wordChange(change: PlanChange): string {
+  return `${formatCause(change)}${formatInterrupts(change.interrupts)}`
 }
 
 function formatCause({ cause, fields }: PlanChange): string {

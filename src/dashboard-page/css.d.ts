@@ -1,0 +1,3 @@
+// Style sheets are the bundler's: what is imported is put into one.
+
+declare module '*.css'
