@@ -97,19 +97,13 @@ function refusedOption(letter: string): Parsed<never> {
 
 /** `-o Key=value` or `-o "Key value"`: ssh_config(5) keywords, without regard to case. */
 function takeNamedOption(options: ShortOptions, argument: Word): Parsed<never> | null {
-  const named = parseNamedOption(argument.text)
-  if (!named) return refused(`has -o ${argument.text}, which is not Keyword=value`)
-  const key = hostKeyOfKeyword(named.keyword)
-  if (!key) return refusedKeyword(named.keyword)
-  options.host.push({ key, value: named.value, offset: argument.offset })
+  const [, keyword = '', quoted, plain = ''] =
+    /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(?:"(.*)"|(.*?))\s*$/s.exec(argument.text) ?? []
+  const key = hostKeyOfKeyword(keyword)
+  if (!keyword) return refused(`has -o ${argument.text}, which is not Keyword=value`)
+  if (!key) return refusedKeyword(keyword)
+  options.host.push({ key, value: quoted ?? plain, offset: argument.offset })
   return null
-}
-
-/** Null for what is neither `Keyword=value` nor `Keyword value`. */
-export function parseNamedOption(text: string): { keyword: string; value: string } | null {
-  const [, keyword, quoted, plain = ''] =
-    /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(?:"(.*)"|(.*?))\s*$/s.exec(text) ?? []
-  return keyword === undefined ? null : { keyword, value: quoted ?? plain }
 }
 
 function refusedKeyword(keyword: string): Parsed<never> {

@@ -26,10 +26,10 @@ export function asItStands(token: string): string {
 }
 
 /** `written`: the words that say it. Throws a ProblemError (USAGE) for what the key cannot be. */
-export function sayOfHost(words: HostWords, key: string, text: string, written: string): void {
-  const value = toPlain(key, text)
+export function sayOfHost(words: HostWords, key: string, said: string | string[], written: string): void {
+  const value = typeof said === 'string' ? toPlain(key, said) : said.length === 1 ? said[0]! : said
   check(key, value, written)
-  const [variable] = /\$\{[^}]*\}/.exec(key.endsWith('_file') ? text : '') ?? []
+  const [variable] = /\$\{[^}]*\}/.exec(key.endsWith('_file') ? String(said) : '') ?? []
   if (variable) words.warnings.push(asItStands(variable))
   const before = words.options.get(key)
   const otherWay = words.options.has(WAYS[key] ?? '')
@@ -47,10 +47,6 @@ const LISTS = new Set(['identity_file', 'certificate_file'])
 
 /** In the words that the file has for it. */
 function toPlain(key: string, text: string): Plain {
-  if (key.endsWith('known_hosts_file')) {
-    const files = text.split(/\s+/).filter((file) => file !== '')
-    return files.length === 1 ? files[0]! : files
-  }
   if (key === 'strict_host_key_checking') return CHECKING[text] ?? text
   if (key === 'proxy_jump' && text.includes(',')) return text.split(',').map((hop) => hop.trim())
   if (DURATIONS.has(key) && /^[1-9]\d*$/.test(text)) return `${text}s`

@@ -1,12 +1,16 @@
 // `-o Keyword=value` of an ssh command line: ssh_config(5) keywords in whatever letters. Those of a host become its keys,
 // forwards are forwards, and the rest either means nothing here or is left out and said so.
 
-import { hostKeyOfKeyword, parseNamedOption } from '../config/short-options.ts'
+import { hostKeyOfKeyword } from '../config/short-options.ts'
+import { splitLine, splitWords } from '../resolve/ssh-config-line.ts'
 import { leaveOut, sayOfHost } from './host-words.ts'
 import { refusedImport } from './imported.ts'
 import type { Taken } from './ssh-command.ts'
 
 const FORWARDS = { localforward: 'L', remoteforward: 'R', dynamicforward: 'D' } as const
+
+/** Those that may be several in one value. */
+const FILES = new Set(['user_known_hosts_file', 'global_known_hosts_file'])
 
 /** Spellings of before. */
 const ALSO: Readonly<Record<string, string>> = {
@@ -36,20 +40,22 @@ const MEANINGLESS: Readonly<Record<string, RegExp>> = {
 }
 
 export function takeNamedOption(taken: Taken, text: string): void {
-  const named = parseNamedOption(text)
-  if (!named) throw refusedImport(`-o ${text} is not Keyword=value`)
-  const { keyword, value } = named
+  const { keyword, rest } = splitLine(text)
+  if (keyword === '' || rest === '') throw refusedImport(`-o ${text} is not Keyword=value`)
   const word = keyword.toLowerCase()
   const key = ALSO[word] ?? hostKeyOfKeyword(keyword)
+  // ssh takes the whole rest for these, and words, perhaps in quotes, for all others.
+  const words = key === 'proxy_command' ? [rest] : splitWords(rest)
+  const value = words.join(' ')
   if (Object.hasOwn(FORWARDS, word)) {
     const letter = FORWARDS[word as keyof typeof FORWARDS]
-    taken.forwards.push({ letter, argument: value.trim().replace(/\s+/, ':') })
+    taken.forwards.push({ letter, argument: words.join(':') })
   } else if (word === 'gatewayports') takeGatewayPorts(taken, value)
   else if (word === 'streamlocalbindunlink') taken.socket.replace = /^(yes|true)$/i.test(value)
   else if (word === 'streamlocalbindmask') taken.socket.mode = modeOf(value)
-  else if (key) sayOfHost(taken.host, key, value, `-o ${keyword}=${value}`)
+  else if (key) sayOfHost(taken.host, key, FILES.has(key) ? words : value, `-o ${text}`)
   else if (!(Object.hasOwn(MEANINGLESS, word) && MEANINGLESS[word]!.test(value)))
-    leaveOut(taken.host, `-o ${keyword}=${value}`)
+    leaveOut(taken.host, `-o ${text}`)
 }
 
 function takeGatewayPorts(taken: Taken, value: string): void {

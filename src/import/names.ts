@@ -75,9 +75,10 @@ function cleaned(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '')
 }
 
-/** `name`, `name-2`, `name-3`: the first that nobody has. */
+/** `name`, `name-2`, `name-3`: the first that nobody has; `x2`, because `x-2` would be no name. */
 export function freeName(name: string, isTaken: (name: string) => boolean): string {
   let free = name
-  for (let count = 2; isTaken(free); count++) free = `${name.slice(0, 58)}-${count}`
+  for (let count = 2; isTaken(free); count++)
+    free = name === 'x' ? `x${count}` : `${name.slice(0, 58)}-${count}`
   return free
 }

@@ -105,6 +105,17 @@ describe('import --write', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ written: null, forwards: {}, hosts: {} })
   })
 
+  test('trusts what it writes, and nothing that was there before', async () => {
+    const cli = project({
+      'tunnels.yaml': 'forwards:\n  theirs: -R 7000:localhost:3000 box\n  all: -L *:7001:b:1 box\n',
+    })
+    await cli.run(['import', '--write', 'ssh -R 7002:localhost:3000 -o ProxyCommand=mine other'])
+    const { trusted, waiting } = JSON.parse((await cli.run(['trust', '--json'])).stdout)
+    const paths = (parts: { path: string }[]) => parts.map(({ path }) => path).sort()
+    expect(paths(trusted)).toEqual(['forwards.remote-3000.remote', 'hosts.other.proxy_command'])
+    expect(paths(waiting)).toEqual(['forwards.all.local', 'forwards.theirs.remote'])
+  })
+
   test('is refused with the place of what is wrong, and then nothing is written', async () => {
     const cli = project({ 'tunnels.yaml': before })
     const clash = await cli.run(['import', '--write', 'ssh -L 8080:other:80 acme'])

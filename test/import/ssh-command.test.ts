@@ -96,6 +96,10 @@ describe('names', () => {
     ])
   })
 
+  test('no number makes a name one that the file ignores', () => {
+    expect(Object.keys(draftOf('ssh -L /a:/x -L /b:/x -L /c:/X c').forwards)).toEqual(['x', 'x2', 'X'])
+  })
+
   test('those that are taken get a number, and that is said; a host that is the same is used again', () => {
     const hosts = new Map<string, PlainMap>([['c', { port: 23 }]])
     const forwards = new Set(['web'])
