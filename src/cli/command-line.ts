@@ -239,13 +239,15 @@ function addSmallVerbs(add: Add): void {
   const runRun: Run = async (invocation, names, own, command) => {
     const verb = await import('./run.ts')
     const waitTimeout = (own.waitTimeout as string | undefined) ?? null
-    return verb.run(invocation, { names, command, trust: own.trust === true, waitTimeout })
+    const { trust = false, autoPorts = false } = own as Partial<Record<string, boolean>>
+    return verb.run(invocation, { names, command, trust, autoPorts, waitTimeout })
   }
   add('run [words...]', 'run a command with tunnels around it', runRun, {
     runsCommand: true,
     examples: ['tunnels run -- npm test', 'tunnels run postgres -- psql'],
   })
     .usage('[options] [NAME...] -- COMMAND [ARGUMENT...]')
+    .option('--auto-ports', 'listen on free ports, whatever the file says')
     .option('--wait-timeout <duration>', 'how long a connection may take to go through (60s; 0: for ever)')
     .option('--trust', 'accept what this file may do, without asking')
   add(

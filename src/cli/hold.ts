@@ -25,16 +25,23 @@ export interface Holding {
   leave(): void
 }
 
+export interface HoldOptions {
+  /** `--trust`. */
+  trust: boolean
+  /** `--auto-ports`. */
+  autoPorts: boolean
+}
+
 /** A number: nobody agreed to what the files may do, with this exit code, which has been told. Else rejects with a ProblemError. */
 export async function hold(
   invocation: Invocation,
   loaded: LoadedSelection,
-  trust: boolean,
+  how: HoldOptions,
 ): Promise<Holding | number> {
   const { env, version } = invocation
   for (;;) {
     const client = await openControlClient({ place: loaded.place, env, version })
-    const holding = client && (await joinUnlessGone(invocation, client, loaded, trust))
+    const holding = client && (await joinUnlessGone(invocation, client, loaded, how))
     if (holding !== null) return holding
     await spawnSupervisor(invocation, withNothing(loaded), { watch: true, isLeased: true })
   }
@@ -45,10 +52,10 @@ async function joinUnlessGone(
   invocation: Invocation,
   client: ControlClient,
   loaded: LoadedSelection,
-  trust: boolean,
+  how: HoldOptions,
 ): Promise<Holding | number | null> {
   try {
-    return await takeLease(invocation, client, loaded, trust)
+    return await takeLease(invocation, client, loaded, how)
   } catch (error) {
     if (problemOf(error).code !== 'NOT_RUNNING') throw error
     await untilGone(invocation, client)
@@ -65,7 +72,7 @@ async function takeLease(
   invocation: Invocation,
   client: ControlClient,
   { selection, sources }: LoadedSelection,
-  trust: boolean,
+  { trust, autoPorts }: HoldOptions,
 ): Promise<Holding | number> {
   if (client.otherVersion) noteOtherVersion(invocation, client.otherVersion)
   const look = async (trusted: readonly string[]) => {
@@ -79,7 +86,7 @@ async function takeLease(
   try {
     // From before, so that no question is answered with nobody.
     if (canAsk(invocation)) await client.attend(attending.signal)
-    const asked = { selection: withTrust(selection, trusted), pid: process.pid }
+    const asked = { selection: withTrust(selection, trusted), pid: process.pid, autoPorts }
     const { answer, over } = await client.lease(asked, letGo.signal)
     showProblems(
       invocation,
@@ -104,13 +111,14 @@ export function keepHolding(
   invocation: Invocation,
   loaded: LoadedSelection,
   first: Holding,
+  { autoPorts }: HoldOptions,
 ): () => Promise<void> {
   let holding = first
   let isOver = false
   const keep = async () => {
     for (let problem = await holding.over; problem && !isOver; problem = await holding.over) {
       invocation.terminal.complain(problem.summary)
-      const again = await hold(invocation, loaded, false)
+      const again = await hold(invocation, loaded, { trust: false, autoPorts })
       if (typeof again === 'number') return
       again.leave()
       holding = again

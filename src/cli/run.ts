@@ -23,6 +23,8 @@ export interface RunArguments {
   command: string[] | null
   /** `--trust`. */
   trust: boolean
+  /** `--auto-ports`: every port that listens here is a free one. */
+  autoPorts: boolean
   /** A duration as the file writes it; null: a minute. */
   waitTimeout: string | null
 }
@@ -36,12 +38,12 @@ export async function run(invocation: Invocation, args: RunArguments): Promise<n
   if (!read) return EXIT.usage
   const loaded = await withAgreement(invocation, read, args.trust)
   if (typeof loaded === 'number') return loaded
-  const holding = await hold(invocation, loaded, args.trust)
+  const holding = await hold(invocation, loaded, args)
   if (typeof holding === 'number') return holding
-  const variables = await untilUsable(invocation, holding, timeoutMs)
+  const variables = await untilUsable(invocation, holding, { timeoutMs, auto: args.autoPorts })
   if (typeof variables === 'number') return variables
   holding.leave()
-  const letGo = keepHolding(invocation, loaded, holding)
+  const letGo = keepHolding(invocation, loaded, holding, args)
   try {
     return await runCommand(invocation, [program, ...words], variables)
   } finally {
@@ -69,7 +71,7 @@ function waitMsOf(text: string | null): number {
 async function untilUsable(
   invocation: Invocation,
   { client, forwards }: Holding,
-  timeoutMs: number,
+  { timeoutMs, auto }: { timeoutMs: number; auto: boolean },
 ): Promise<Variables | number> {
   const ofHere = (await client.addresses()).forwards.filter(
     ({ name, kind }) => forwards.includes(name) && kind !== 'remote',
@@ -84,15 +86,19 @@ async function untilUsable(
     isFinal: ({ code }) => code === 'PORT_IN_USE' || code.startsWith('LISTEN_'),
     onFailures: waiting.tell,
   }).finally(waiting.stop)
-  if (failures.length === 0) return variablesFor(client, forwards)
+  if (failures.length === 0) return variablesFor(client, forwards, auto)
   if (invocation.options.json)
     invocation.terminal.print(`${formatJson({ problems: failures.map(troubleOf) })}\n`)
   else tellTroubles(invocation, failures, 'is open, but nothing gets through')
   return besideCommand(exitCodeOfForwards(failures))
 }
 
-async function variablesFor(client: ControlClient, names: readonly string[]): Promise<Variables> {
-  const { forwards } = await client.addresses()
+async function variablesFor(
+  client: ControlClient,
+  names: readonly string[],
+  auto: boolean,
+): Promise<Variables> {
+  const { forwards } = await client.addresses({ auto })
   const own = forwards.filter(({ name }) => names.includes(name))
   refuseTroubled(own.filter(({ variables }) => variables === null || Object.keys(variables).length > 0))
   return Object.assign({}, ...own.map(({ variables }) => variables))

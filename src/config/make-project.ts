@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { basename } from 'node:path'
 import { isError, type Problem } from '../model/problem.ts'
 import type { ForwardSpec, HostSpec, Project } from '../model/project.ts'
-import { hostsInUse, type Selecting, selectForwards } from '../resolve/select.ts'
+import { hostsInUse, portsWanted, type Selecting, selectForwards } from '../resolve/select.ts'
 import { checkJumps, checkListeners } from './check.ts'
 import { checkVariables } from './check-variables.ts'
 import { giveHostOptions } from './host-options.ts'
@@ -55,19 +55,21 @@ export function makeProject(trees: Tree[], making: Making): Made {
   const normalized = normalize(reading)
   addDoubts(reading, doubts)
 
-  const { selected } = selectForwards(normalized, {
+  const selecting = {
     profiles: making.profiles,
     names: making.names,
     ...(making.also && { also: making.also }),
     ...(making.leases && { leases: making.leases }),
     stopped: [],
-  })
+  }
+  const { selected } = selectForwards(normalized, selecting)
+  const { written } = portsWanted(normalized, selecting)
   const forwards = [...normalized.forwards.values()].flatMap(({ spec }) => spec ?? [])
   const chosen = forwards.filter((forward) => selected.has(forward.name))
   const used = hostsInUse(normalized, selected)
   const reached = [...normalized.hosts.values()].filter((host) => used.has(host.name))
   checkSecrets(reading, { forwards: chosen, hosts: reached }, environment)
-  checkTogether(reading, normalized, chosen)
+  checkTogether(reading, normalized, chosen, written)
   const project = {
     name,
     folder: making.folder,
@@ -90,9 +92,18 @@ export function makeProject(trees: Tree[], making: Making): Made {
   }
 }
 
-function checkTogether(reading: Reading, normalized: Normalized, chosen: ForwardSpec[]): void {
+/** `written`: those of the chosen that listen as the file says. */
+function checkTogether(
+  reading: Reading,
+  normalized: Normalized,
+  chosen: ForwardSpec[],
+  written: ReadonlySet<string>,
+): void {
   checkJumps(reading, normalized.hosts)
-  checkListeners(reading, chosen)
+  checkListeners(
+    reading,
+    chosen.filter(({ name, kind }) => kind === 'remote' || written.has(name)),
+  )
   checkVariables(reading, chosen)
   warnAbout(reading, normalized.hosts, chosen)
   // While a name is wrong, the host that it should be only seems unused.

@@ -13,6 +13,7 @@ import { formatLogsRequest } from './log-stream.ts'
 import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
 import {
   type AddressesAnswer,
+  type AddressesRequest,
   type AnswerRequest,
   type DownRequest,
   type ErrorAnswer,
@@ -44,7 +45,7 @@ export interface ControlClient {
   /** Resolves when the process answers at all, whatever its version. */
   healthz(): Promise<void>
   status(request?: StatusRequest): Promise<Status>
-  addresses(): Promise<AddressesAnswer>
+  addresses(request?: AddressesRequest): Promise<AddressesAnswer>
   plan(request?: PlanRequest): Promise<PlanJson>
   trust(request?: TrustRequest): Promise<TrustAnswer>
   reconcile(request?: ReconcileRequest): Promise<ReconcileAnswer>
@@ -107,7 +108,7 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     healthz,
     status: ({ connections = false } = {}) =>
       ask(`GET /v1/status${connections ? '?connections=true' : ''}`, undefined, QUICK_MS),
-    addresses: () => ask('GET /v1/addresses', undefined, QUICK_MS),
+    addresses: ({ auto = false } = {}) => ask(`GET /v1/addresses?auto=${auto}`, undefined, QUICK_MS),
     plan: (body) => work(body?.selection ? 'POST /v1/plan' : 'GET /v1/plan', body),
     trust: (body) => work(body ? 'POST /v1/trust' : 'GET /v1/trust', body),
     reconcile: (body = {}) => work('POST /v1/reconcile', body),

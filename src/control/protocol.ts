@@ -62,11 +62,12 @@ export interface DownRequest {
 
 /**
  * POST /v1/lease: opens what `selection` names beside all that is held, and holds it for as long as this one answer is
- * being read. `pid`: for people.
+ * being read. `pid`: for people. `autoPorts`: it listens on free ports of this machine, whatever the file says.
  */
 export interface LeaseRequest {
   selection: Selection
   pid?: number
+  autoPorts?: boolean
 }
 
 /** The answer's first line; another line, an `end` event, comes when the supervisor ends. `forwards`: by name. */
@@ -127,6 +128,11 @@ export interface PlanRequest {
 /** GET /v1/status?connections=true: with each connection that is open. */
 export interface StatusRequest {
   connections?: boolean
+}
+
+/** GET /v1/addresses?auto=true: of those that listen on a chosen port, too, that one. */
+export interface AddressesRequest {
+  auto?: boolean
 }
 
 /** GET /v1/addresses: every forward of the file that is held, as a program reaches it. */
@@ -229,7 +235,7 @@ export interface ErrorAnswer {
 /** What the server needs of a supervisor; the in-process `up` uses the same. Rejections are ProblemErrors. */
 export interface Control {
   status(request?: StatusRequest): Status
-  addresses(): AddressesAnswer
+  addresses(request?: AddressesRequest): AddressesAnswer
   plan(request: PlanRequest): Promise<PlanJson>
   trust(request: TrustRequest): Promise<TrustAnswer>
   reconcile(request: ReconcileRequest): Promise<ReconcileAnswer>

@@ -45,11 +45,16 @@ const selection: Readonly<Record<keyof Selection, Check>> = {
 
 /** The body of `lease`. Throws a RefusedRequest (400). */
 export function readLease(body: Body): LeaseRequest {
-  refuseUnknown(body, ['selection', 'pid'])
+  refuseUnknown(body, ['selection', 'pid', 'autoPorts'])
   const { selection } = readSelection({ selection: body.selection ?? null })
-  const { pid } = body
+  const { pid, autoPorts } = body
   if (pid !== undefined && !Number.isSafeInteger(pid)) throw refuse('pid')
-  return { selection: selection!, ...(pid !== undefined && { pid: pid as number }) }
+  if (autoPorts !== undefined && typeof autoPorts !== 'boolean') throw refuse('autoPorts')
+  return {
+    selection: selection!,
+    ...(pid !== undefined && { pid: pid as number }),
+    ...(autoPorts !== undefined && { autoPorts }),
+  }
 }
 
 /** The body of `reconcile`. Throws a RefusedRequest (400). */

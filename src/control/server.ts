@@ -68,8 +68,10 @@ const routes: Readonly<Record<string, Route>> = {
     const connections = query.get('connections') === 'true'
     session.answer(response, 200, (await session.control).status({ connections }))
   },
-  'GET /v1/addresses': async (session, { response }) =>
-    session.answer(response, 200, (await session.control).addresses()),
+  'GET /v1/addresses': async (session, { query, response }) => {
+    const auto = query.get('auto') === 'true'
+    session.answer(response, 200, (await session.control).addresses({ auto }))
+  },
   'GET /v1/plan': async (session, { response }) =>
     session.answer(response, 200, await (await session.control).plan({})),
   'POST /v1/plan': async (session, { request, response }) =>

@@ -7,6 +7,8 @@ import { Stop, type StopSignal } from './stop.ts'
 
 export interface ConnectionView {
   from: Originator
+  /** What it came to. */
+  through: string
   /** As the client asked for it; null until a SOCKS client has. */
   target: DialTarget | null
   /** ISO 8601, UTC. */
@@ -26,6 +28,7 @@ const longestMs = 2 ** 31 - 1
 
 export class OpenConnection {
   readonly from: Originator
+  readonly through: string
   /** Of the route that it goes by. */
   drainMs: number
   readonly since = new Date()
@@ -45,8 +48,9 @@ export class OpenConnection {
   #endReason: Problem | null = null
 
   /** `whole`: the forward's own count, kept along with this one's. */
-  constructor(from: Originator, drainMs: number, direction: 'local' | 'remote', whole: Bytes) {
+  constructor(from: Originator, drainMs: number, direction: 'local' | 'remote', whole: Bytes, through = '') {
     this.from = from
+    this.through = through
     this.drainMs = drainMs
     this.#direction = direction
     this.#whole = whole
@@ -110,6 +114,7 @@ export class OpenConnection {
   view(): ConnectionView {
     return {
       from: this.from,
+      through: this.through,
       target: this.target,
       since: this.since.toISOString(),
       bytes: { ...this.bytes },

@@ -40,9 +40,13 @@ export interface Traffic {
    * keep the old way and drain, those that still wait for their target take the new one. For an edit of several kinds it is called once for each.
    */
   setRoute(route: Route, change: 'limits' | 'policy' | 'route'): void
-  handle(incoming: Incoming): void
-  /** Those open now drain, and are cut after `ms`; resolves when none of them is left. Never rejects. */
-  drain(ms: number): Promise<void>
+  /** `through`: what it came to, for {@link drain}. */
+  handle(incoming: Incoming, through?: string): void
+  /**
+   * Those open now (of them those that came to what is meant) drain, and are cut after `ms`; resolves when none of them is
+   * left. Never rejects.
+   */
+  drain(ms: number, isMeant?: (through: string) => boolean): Promise<void>
   /** Cuts all. */
   cut(): void
   /** `total`: all that ever knocked; `active` and `draining` are different ones. */
@@ -62,7 +66,7 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
   let route = initial
   let problem: Problem | null = null
 
-  const handle = (incoming: Incoming) => {
+  const handle = (incoming: Incoming, through = '') => {
     counts.total++
     const refusal = whyRefused(incoming, route, open.size)
     if (refusal) {
@@ -72,7 +76,7 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
       onConnection(refusalNews(incoming.from, refusal))
       return onChange()
     }
-    const connection = new OpenConnection(incoming.from, route.drainMs, direction, bytes)
+    const connection = new OpenConnection(incoming.from, route.drainMs, direction, bytes, through)
     const way = new OpenWay(route)
     open.set(connection, way)
     onChange()
@@ -111,8 +115,8 @@ export function createTraffic(initial: Route, options: TrafficOptions): Traffic 
     if (change === 'route') for (const [each, way] of open) turn(each, way, next)
     onChange()
   }
-  const drain = async (ms: number) => {
-    const leaving = [...open.keys()]
+  const drain = async (ms: number, isMeant = (_through: string) => true) => {
+    const leaving = [...open.keys()].filter(({ through }) => isMeant(through))
     for (const each of leaving) each.drain(ms)
     onChange()
     await Promise.all(leaving.map((each) => each.ended))

@@ -99,6 +99,15 @@ export function endpointsOf(forward: WantedForward, hosts: ReadonlyMap<string, W
   }))
 }
 
+/** Keys of those that go on listening when the one becomes the other. */
+export function keptEndpoints(running: WantedForward, wanted: WantedForward): Set<string> {
+  const next = new Map(endpointsOf(wanted, new Map()).map((endpoint) => [endpoint.key, endpoint]))
+  const old = endpointsOf(running, new Map())
+  return new Set(
+    old.filter(({ key, properties }) => next.get(key)?.properties === properties).map(({ key }) => key),
+  )
+}
+
 /** A port that the server chooses cannot be handed over, so the forward's name is part of its key. */
 function remoteEndpoint(forward: WantedRemoteForward, host: WantedHost | undefined): Endpoint {
   const { listen } = forward

@@ -2,7 +2,7 @@
 
 import type { Wanted, WantedForward, WantedHost } from '../model/wanted.ts'
 import { compareForwards, compareHosts, type ForwardDifference, type HostDifference } from './fingerprint.ts'
-import { endpointsOf, planListeners } from './listeners.ts'
+import { endpointsOf, keptEndpoints, planListeners } from './listeners.ts'
 import type { Plan, PlanChange, Step } from './plan.ts'
 import type { OpenConnection, RunningForward, Snapshot } from './snapshot.ts'
 
@@ -120,10 +120,12 @@ function countInterrupts(
   forward: WantedForward,
   refuses: Refuses,
 ): number {
-  const drains = difference.reopen || difference.changed.some((kind) => kind === 'route' || kind === 'listen')
-  if (drains) return running.open.length
-  if (!difference.changed.includes('policy')) return 0
-  return running.open.filter((connection) => refuses(forward, connection)).length
+  if (difference.reopen || difference.changed.includes('route')) return running.open.length
+  const kept = difference.changed.includes('listen') ? keptEndpoints(running.spec, forward) : null
+  const drains = ({ through }: OpenConnection) => kept !== null && !kept.has(through ?? '')
+  const isCut = (connection: OpenConnection) =>
+    difference.changed.includes('policy') && refuses(forward, connection)
+  return running.open.filter((connection) => drains(connection) || isCut(connection)).length
 }
 
 function planListenerSteps(wanted: Wanted, snapshot: Snapshot): { before: Step[]; after: Step[] } {

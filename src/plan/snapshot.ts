@@ -19,6 +19,8 @@ export interface OpenConnection {
   from: Originator
   /** As the client asked for it; null while a SOCKS client has not asked yet. */
   target: DialTarget | null
+  /** Key of the endpoint that it came to; absent: whichever. */
+  through?: string
 }
 
 export const nothingRuns: Snapshot = { hosts: new Map(), forwards: new Map() }

@@ -71,7 +71,8 @@ export abstract class OwnedBinding implements Binding {
 export interface BindingOwner {
   /** The forward's name. */
   readonly name: string
-  handle(incoming: Incoming): void
+  /** `through`: the key of the endpoint that it came to. */
+  handle(incoming: Incoming, through: string): void
   /** Something about the binding's state changed. */
   bindingChanged(): void
 }

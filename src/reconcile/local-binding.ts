@@ -60,7 +60,7 @@ export class LocalBinding extends OwnedBinding {
     await closeAll(this.#gaveWay)
     try {
       const listener = await listenLocal(this.#address, this.#socket, (incoming) =>
-        this.owner.handle(incoming),
+        this.owner.handle(incoming, this.endpoint.key),
       )
       listener.failed.addEventListener('abort', () => this.#gone(listener), { once: true })
       this.#listener = listener

@@ -10,7 +10,7 @@ import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { ConnectionStatus, ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
-import { type Endpoint, overlaps } from '../plan/listeners.ts'
+import { type Endpoint, keptEndpoints, overlaps } from '../plan/listeners.ts'
 import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
 import type { Binding, BindingOwner } from './binding.ts'
@@ -74,8 +74,8 @@ export class OpenForward implements BindingOwner {
     return this.#spec
   }
 
-  handle(incoming: Incoming): void {
-    this.#traffic.handle(incoming)
+  handle(incoming: Incoming, through: string): void {
+    this.#traffic.handle(incoming, through)
   }
 
   bindingChanged(): void {
@@ -87,7 +87,10 @@ export class OpenForward implements BindingOwner {
   update(spec: WantedForward, slot: HostSlot, changed: readonly ForwardChange[]): void {
     const isSameCheck = isDeepStrictEqual(spec.healthcheck, this.#spec.healthcheck)
     if (!isSameCheck || changed.includes('route') || changed.includes('listen')) this.#health.stop()
-    if (changed.includes('listen')) void this.#traffic.drain(this.#spec.drainMs)
+    if (changed.includes('listen')) {
+      const kept = keptEndpoints(this.#spec, spec)
+      void this.#traffic.drain(this.#spec.drainMs, (through) => !kept.has(through))
+    }
     this.#spec = spec
     const due = [...new Set([...(this.#next?.changed ?? []), ...changed])]
     // What serves while one wait takes over from another may have no other user.

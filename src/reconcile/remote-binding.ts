@@ -102,7 +102,7 @@ export class RemoteBinding extends OwnedBinding {
     try {
       const options = { ...this.#options, before: this.#relay }
       const listener = await held.carrier.listen(this.#listen, options, (incoming) =>
-        this.owner.handle(holdIncoming(incoming, held)),
+        this.owner.handle(holdIncoming(incoming, held), this.endpoint.key),
       )
       this.#listening = { held, listener, release }
       this.#relay = listener.relay ?? null

@@ -16,8 +16,8 @@ export interface AutoForward {
   name: string
   /** Addresses of this machine: the port has to be free on each. */
   hosts: readonly string[]
-  /** It listens already, or only somebody else could tell: its remembered port is not tried. */
-  isKept: boolean
+  /** Ports that it has already; `all`: nobody here can tell. Those are not tried. */
+  kept: ReadonlySet<number> | 'all'
 }
 
 export interface AutoPorts {
@@ -35,9 +35,9 @@ export async function chooseAutoPorts(file: string, forwards: readonly AutoForwa
   const ports = new Map(Object.entries(await readPorts(file)))
   const moved: AutoPorts['moved'] = []
   let isChanged = false
-  for (const { name, hosts, isKept } of forwards) {
+  for (const { name, hosts, kept } of forwards) {
     const from = ports.get(name)
-    if (from !== undefined && (isKept || (await isFree(hosts, from)))) continue
+    if (from !== undefined && (kept === 'all' || kept.has(from) || (await isFree(hosts, from)))) continue
     const to = await freePort(hosts, new Set(ports.values()))
     ports.set(name, to)
     isChanged = true

@@ -20,8 +20,10 @@ export interface Resolved {
 
 export interface AutoPortOptions {
   autoPortsFile: string
-  /** Forwards that have their port already; `all`: nobody here can tell who has which, and none is tried. */
-  keptPorts: ReadonlySet<string> | 'all'
+  /** By name, the ports that forwards have already; `all`: nobody here can tell who has which, and none is tried. */
+  keptPorts: ReadonlyMap<string, ReadonlySet<number>> | 'all'
+  /** See {@link portsWanted}. */
+  portsWanted: { written: ReadonlySet<string>; auto: ReadonlySet<string> }
 }
 
 /**
@@ -40,11 +42,13 @@ export async function resolve(
   const { autoPortsFile, keptPorts } = surroundings
   const { ports, moved } = await chooseAutoPorts(
     autoPortsFile,
-    specs.filter(needsPort).map((spec) => ({
-      name: spec.name,
-      hosts: hostsOf(socketsOf(spec.listen, 0, hasIpv6)),
-      isKept: keptPorts === 'all' || keptPorts.has(spec.name),
-    })),
+    specs
+      .filter((spec) => needsPort(spec, surroundings))
+      .map((spec) => ({
+        name: spec.name,
+        hosts: hostsOf(socketsOf(spec.listen, 0, hasIpv6)),
+        kept: keptPorts === 'all' ? keptPorts : (keptPorts.get(spec.name) ?? new Set()),
+      })),
   )
   const forwards = specs.map((spec) =>
     toWanted(spec, ports, hasIpv6, { ...surroundings, folder: project.folder }),
@@ -74,8 +78,9 @@ function toWanted(
   spec: ForwardSpec,
   ports: AutoPorts['ports'],
   hasIpv6: boolean,
-  { environment, caller, folder }: Surroundings & { folder: string },
+  surroundings: Surroundings & AutoPortOptions & { folder: string },
 ): WantedForward {
+  const { environment, caller, folder } = surroundings
   const base = {
     name: spec.name,
     via: spec.via,
@@ -97,7 +102,7 @@ function toWanted(
   }
   if (spec.kind === 'remote')
     return { ...base, kind: 'remote', listen: spec.listen, gateway: spec.gateway ?? null }
-  return { ...base, kind: spec.kind, listen: socketsOf(spec.listen, ports.get(spec.name), hasIpv6) }
+  return { ...base, kind: spec.kind, listen: listenersOf(spec, ports.get(spec.name), hasIpv6, surroundings) }
 }
 
 function healthcheckOf(
@@ -119,8 +124,21 @@ function healthcheckOf(
   }
 }
 
-function needsPort(spec: ForwardSpec): boolean {
-  return spec.kind !== 'remote' && spec.listen.kind === 'tcp' && spec.listen.port === 'auto'
+function needsPort({ name, kind, listen }: ForwardSpec, { portsWanted }: AutoPortOptions): boolean {
+  return kind !== 'remote' && listen.kind === 'tcp' && (listen.port === 'auto' || portsWanted.auto.has(name))
+}
+
+/** On the port that the file says, on a chosen one, or on both: for whoever asked for which. */
+function listenersOf(
+  { name, listen }: ForwardSpec,
+  autoPort: number | undefined,
+  hasIpv6: boolean,
+  { portsWanted: { written, auto } }: AutoPortOptions,
+): SocketAddress[] {
+  if (listen.kind === 'unix' || listen.port === 'auto' || !auto.has(name))
+    return socketsOf(listen, autoPort, hasIpv6)
+  const chosen = socketsOf({ ...listen, port: 'auto' }, autoPort, hasIpv6)
+  return written.has(name) ? [...socketsOf(listen, undefined, hasIpv6), ...chosen] : chosen
 }
 
 /** The sockets of this machine that an address stands for; `auto` is one, so that it has one port. */

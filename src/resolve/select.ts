@@ -9,6 +9,8 @@ export interface Selecting {
   also?: readonly string[]
   /** Forwards (or hosts: all via them) that are left out whatever else is said. */
   stopped: readonly string[]
+  /** Its ports of this machine are to be free ones, whatever the file says. */
+  autoPorts?: boolean
   /** What each `tunnels run` selects for itself: all of it together is selected. */
   leases?: readonly Omit<Selecting, 'leases'>[]
 }
@@ -33,6 +35,20 @@ export function selectForwards(project: Selectables, { leases = [], ...own }: Se
   return {
     selected: new Set(parts.flatMap(({ selected }) => [...selected])),
     unknown: [...new Set(parts.flatMap(({ unknown }) => unknown))],
+  }
+}
+
+/** For whom a forward listens here: as the file says (`written`), on a free port (`auto`), or for both on both. */
+export function portsWanted(
+  project: Selectables,
+  { leases = [], ...own }: Selecting,
+): { written: Set<string>; auto: Set<string> } {
+  const of = (parts: readonly Omit<Selecting, 'leases'>[]) =>
+    new Set(parts.flatMap((part) => [...selectPart(project, part).selected]))
+  const parts = [own, ...leases]
+  return {
+    written: of(parts.filter(({ autoPorts }) => !autoPorts)),
+    auto: of(parts.filter(({ autoPorts }) => autoPorts)),
   }
 }
 

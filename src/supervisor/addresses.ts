@@ -18,16 +18,17 @@ export function addressesInFiles(project: Project, selection: Selection): Forwar
   return addressesOf(project, selectForwards(project, selection).selected, null)
 }
 
-/** `selected`: those that run, or would. */
+/** `selected`: those that run, or would. `auto`: of those that listen on a chosen port, too, that one. */
 export function addressesOf(
   project: Pick<Project, 'forwards'>,
   selected: ReadonlySet<string>,
   running: RunningForwards,
+  auto = false,
 ): ForwardAddress[] {
   return [...project.forwards.values()].map((spec) => {
     const { name, kind, via } = spec
     const isSelected = selected.has(name)
-    const address = (isSelected && runningAddress(name, running)) || fixedAddress(spec.listen)
+    const address = (isSelected && runningAddress(spec, running, auto)) || fixedAddress(spec.listen)
     return {
       name,
       kind,
@@ -41,10 +42,19 @@ export function addressesOf(
 }
 
 /** A port that was chosen here is in what is wanted, one that a host chose in the status. */
-function runningAddress(name: string, running: RunningForwards): SocketAddress | null {
+function runningAddress(
+  { name, listen }: ForwardSpec,
+  running: RunningForwards,
+  auto: boolean,
+): SocketAddress | null {
   const wanted = running?.wanted.forwards.get(name)
   if (!wanted) return null
-  if (wanted.kind !== 'remote') return wanted.listen[0] ? reachable(wanted.listen[0]) : null
+  if (wanted.kind !== 'remote') {
+    const isChosen = (socket: SocketAddress) =>
+      listen.kind === 'tcp' && socket.kind === 'tcp' && socket.port !== listen.port
+    const socket = wanted.listen.find((each) => isChosen(each) === auto) ?? wanted.listen[0]
+    return socket ? reachable(socket) : null
+  }
   const [shown] = statusOf(name, running)?.listen ?? []
   const address = shown === undefined ? null : parseShownAddress(shown)
   return address && reachable(address)

@@ -14,10 +14,12 @@ export interface Lease {
   readonly pid: number | null
   readonly since: string
   readonly selection: Selection
+  /** Its ports of this machine are free ones. */
+  readonly autoPorts: boolean
 }
 
-export function openLease(selection: Selection, pid: number | null): Lease {
-  return { id: Symbol(), pid, since: new Date().toISOString(), selection: { ...selection, stopped: [] } }
+export function openLease(selection: Selection, asked: Pick<Lease, 'pid' | 'autoPorts'>): Lease {
+  return { ...asked, id: Symbol(), since: new Date().toISOString(), selection: { ...selection, stopped: [] } }
 }
 
 /** A variable that is not held comes from whoever has it: those that two have are equal, see {@link refuseOther}. */
@@ -27,7 +29,7 @@ export function withLeases(held: Selection, leases: readonly Lease[]): HeldSelec
   return {
     ...held,
     environment: { ...environment, ...held.environment },
-    leases: leases.map(({ selection }) => selection),
+    leases: leases.map(({ selection, autoPorts }) => ({ ...selection, autoPorts })),
   }
 }
 

@@ -12,7 +12,7 @@ import { OTHER_HOSTS, type TrustItem, untrustedProblems } from '../model/trust.t
 import type { Wanted } from '../model/wanted.ts'
 import type { KnownHost } from '../resolve/gather-hosts.ts'
 import { type Resolved, resolve } from '../resolve/resolve.ts'
-import { selectForwards } from '../resolve/select.ts'
+import { portsWanted, selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { contradictsKnownHosts } from '../ssh/host-key.ts'
 import { withFoundFiles } from './found-files.ts'
@@ -49,8 +49,8 @@ export interface LoadingOptions {
   sshConfig?: SshConfig
   /** Ends a look that hangs. */
   signal?: AbortSignal
-  /** Forwards that have their port of `auto` already: of the others a remembered one that is taken is changed. Absent: of none. */
-  keptPorts?: ReadonlySet<string>
+  /** By name, the ports that forwards have already: of `auto` a remembered one that is taken is changed. Absent: none is. */
+  keptPorts?: ReadonlyMap<string, ReadonlySet<number>>
   /**
    * What is done where some of the files waits for trust. `leave out`: it is looked at without the ssh_config files that
    * wait; `touch nothing`: and without any process or socket.
@@ -185,6 +185,7 @@ async function resolveRead(
     user: userInfo().username,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
     keptPorts: keptPorts ?? 'all',
+    portsWanted: portsWanted(project, selection),
   })
 }
 

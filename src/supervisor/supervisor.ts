@@ -4,6 +4,7 @@
 import { dirname, join } from 'node:path'
 import type {
   AddressesAnswer,
+  AddressesRequest,
   AnswerRequest,
   Control,
   DownRequest,
@@ -24,6 +25,7 @@ import type {
   TrustRequest,
 } from '../control/protocol.ts'
 import { PROBE_MS } from '../control/protocol.ts'
+import { parseShownAddress } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { withDeadline } from '../model/deadline.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
@@ -180,11 +182,11 @@ class RunningSupervisor implements Supervisor {
     }
   }
 
-  addresses(): AddressesAnswer {
+  addresses({ auto = false }: AddressesRequest = {}): AddressesAnswer {
     if (!this.#held) return { forwards: [] }
     const { project, selected, wanted } = this.#held
     const running = { wanted, forwards: this.#reconciler.forwards() }
-    return { forwards: addressesOf(project, selected, running) }
+    return { forwards: addressesOf(project, selected, running, auto) }
   }
 
   async plan(request: PlanRequest): Promise<PlanJson> {
@@ -200,7 +202,7 @@ class RunningSupervisor implements Supervisor {
   async trust({ selection, lease, trusted }: TrustRequest): Promise<TrustAnswer> {
     this.#refuseAtEnd()
     return this.#inOrder(async () => {
-      const more = lease && selection ? [openLease(selection, null)] : []
+      const more = lease && selection ? [openLease(selection, { pid: null, autoPorts: false })] : []
       const asked = withTrust(this.#with(lease ? undefined : selection), [
         ...(selection?.trusted ?? []),
         ...(trusted ?? []),
@@ -218,7 +220,7 @@ class RunningSupervisor implements Supervisor {
       const brought = names ? { ...this.#selection, names } : request.selection
       const selection = withTrust(this.#with(brought), request.trusted)
       const answer = await this.#serving(request.http, () => this.#take(selection, { isAsked: true }))
-      if (request.selection) this.#isLeased = false
+      if (brought) this.#isLeased = false
       return answer
     })
   }
@@ -245,11 +247,11 @@ class RunningSupervisor implements Supervisor {
     return this.#project !== null && !this.#isEnding && isReady(this.status())
   }
 
-  async lease({ selection, pid }: LeaseRequest, gone: AbortSignal): Promise<LeaseAnswer> {
+  async lease({ selection, pid, autoPorts }: LeaseRequest, gone: AbortSignal): Promise<LeaseAnswer> {
     this.#refuseAtEnd()
     this.#leaseCount++
     try {
-      const lease = openLease(selection, pid ?? null)
+      const lease = openLease(selection, { pid: pid ?? null, autoPorts: autoPorts ?? false })
       const answer = await this.#inOrder(() => this.#takeLease(lease, gone))
       const release = () => void this.#release(lease)
       gone.addEventListener('abort', release, { once: true })
@@ -417,10 +419,12 @@ class RunningSupervisor implements Supervisor {
     })
   }
 
-  /** Forwards that listen; one that waits for its port has none. */
-  #withPorts(): Set<string> {
+  /** By forward; one that waits for its port has none. */
+  #withPorts(): Map<string, Set<number>> {
     const listening = this.#reconciler.forwards().filter(({ problem }) => problem?.code !== 'PORT_IN_USE')
-    return new Set(listening.map(({ name }) => name))
+    const portsOf = (listen: readonly string[]) =>
+      listen.map(parseShownAddress).flatMap((address) => (address?.kind === 'tcp' ? [address.port] : []))
+    return new Map(listening.map(({ name, listen }) => [name, new Set(portsOf(listen))]))
   }
 
   async #apply(loaded: Proven, how?: Manner): Promise<ReconcileAnswer> {

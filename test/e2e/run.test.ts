@@ -1,7 +1,8 @@
 // `tunnels run`: a command with tunnels around it, which are there before it begins, while it runs, and no longer.
 
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { CliProject, RunningCli } from '../helpers/cli.ts'
@@ -189,6 +190,33 @@ test('a command never begins where somebody else has its port, or where nothing 
   cli.write('tunnels.yaml', 'forwards: { a: nonsense }')
   expect((await cli.run(['run', '--', 'true'])).code).toBe(2)
   await isNothingLeft(cli, local)
+})
+
+test('--auto-ports listens on free ports, beside an `up` on those of the file, whose connections go on', async () => {
+  const [local, echo] = [await freePort(), await startEcho()]
+  const cli = projectVia(sshd, { web: { local, to: echo.port, drain: 0 } })
+  const squatter = createServer().listen(local, '127.0.0.1')
+  onTestFinished(() => void squatter.close())
+  await eventually(() => squatter.listening)
+  const auto = ['run', '--auto-ports', ...sh('echo $WEB_PORT')]
+  const alone = await cli.run(auto)
+  expect(alone.code).toBe(0)
+  const chosen = Number(alone.stdout)
+  expect(chosen).not.toBe(local)
+  expect((await cli.run(auto)).stdout).toBe(alone.stdout)
+  await new Promise((resolve) => squatter.close(resolve))
+
+  await cli.up()
+  const client = connect(local, '127.0.0.1')
+  await once(client, 'connect')
+  const beside = await cli.run(['run', '--auto-ports', ...sh('echo $WEB_PORT')])
+  expect(beside.stdout).toBe(`${chosen}\n`)
+  expect(await canListen('127.0.0.1', chosen)).toBe(true)
+  // With `drain: 0` it would have been cut, had its listener changed.
+  client.write('still here')
+  expect(String((await once(client, 'data'))[0])).toBe('still here')
+  client.destroy()
+  await cli.down()
 })
 
 test('a supervisor that is killed under a command is started again', async () => {

@@ -55,6 +55,7 @@ describe('what is carried, and what status shows of it', () => {
     expect(traffic.connections()).toEqual([
       {
         from: { address: '127.0.0.1', port: client.localPort },
+        through: '',
         target: { kind: 'tcp', host: '127.0.0.1', port: target.port },
         since: expect.stringMatching(/^\d{4}-.*Z$/),
         bytes: { in: 5, out: 5 },

@@ -8,11 +8,11 @@ import { testFolder } from '../helpers/folder.ts'
 
 const hosts = ['127.0.0.1']
 
-async function choose(file: string, names: string[], { isKept = false } = {}) {
+async function choose(file: string, names: string[], kept: ReadonlySet<number> = new Set()) {
   return (
     await chooseAutoPorts(
       file,
-      names.map((name) => ({ name, hosts, isKept })),
+      names.map((name) => ({ name, hosts, kept })),
     )
   ).ports
 }
@@ -54,10 +54,10 @@ test('one that somebody else has by now is changed, and that is told; not under 
   const squatter = createServer().listen(port, '127.0.0.1')
   atEnd(() => void squatter.close())
   await once(squatter, 'listening')
-  expect((await choose(file, ['a', 'b'], { isKept: true })).get('a')).toBe(port)
+  expect((await choose(file, ['a', 'b'], new Set([port]))).get('a')).toBe(port)
   const { ports, moved } = await chooseAutoPorts(file, [
-    { name: 'a', hosts, isKept: false },
-    { name: 'b', hosts, isKept: false },
+    { name: 'a', hosts, kept: new Set<number>() },
+    { name: 'b', hosts, kept: new Set<number>() },
   ])
   expect(moved).toEqual([{ name: 'a', from: port, to: ports.get('a') }])
   expect(ports.get('b')).toBe(first.get('b'))
