@@ -1,4 +1,4 @@
-# Completion of tunnels for bash. In ~/.bashrc: source <(tunnels completion bash)
+# Completion of tunnels for bash. In ~/.bashrc: eval "$(tunnels completion bash)"
 #
 # `tunnels __complete` is asked, one line an answer: a word, a tab, what it is. A line that begins with a colon says what the
 # shell itself completes. The tunnels of PATH is asked, whatever is typed: ./tunnels of a cloned folder is nobody's to run.

@@ -348,7 +348,7 @@ function addSmallVerbs(add: Add): void {
     async (invocation, [shell = '']) => (await import('./completion.ts')).completion(invocation, shell),
     {
       examples: [
-        'source <(tunnels completion bash)',
+        'eval "$(tunnels completion bash)"',
         'source <(tunnels completion zsh)',
         'tunnels completion fish | source',
       ],
