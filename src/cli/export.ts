@@ -4,9 +4,11 @@
 import { once } from 'node:events'
 import { fstatSync } from 'node:fs'
 import type { LoadResult } from '../config/load.ts'
+import type { Deployment } from '../export/deployment.ts'
 import { FORMATS } from '../export/formats.ts'
 import { ProblemError } from '../model/problem.ts'
 import { selectForwards } from '../resolve/select.ts'
+import { formatJson } from '../view/json.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
 import { loadSelection } from './selection.ts'
@@ -23,9 +25,16 @@ export async function exportTo(invocation: Invocation, name: string): Promise<nu
   const files = namesFiles ? selection.files.map((path) => ({ path, text: textOf(path, sources) })) : []
   const { selected } = selectForwards(project, selection)
   const command = [process.execPath, invocation.mainPath]
-  const format = await load()
-  invocation.terminal.print(format({ project, selected, files, command, version: invocation.version }))
+  const deployment = { project, selected, files, command, version: invocation.version }
+  const isJson = invocation.options.json && name === 'ssh'
+  invocation.terminal.print(isJson ? await formatCommands(deployment) : (await load())(deployment))
   return EXIT.fine
+}
+
+/** For a program that starts ssh itself, and needs no shell for it. */
+async function formatCommands(deployment: Deployment): Promise<string> {
+  const { sshCommands } = await import('../export/ssh.ts')
+  return `${formatJson({ commands: sshCommands(deployment) }, 2)}\n`
 }
 
 /** `tunnels import … | tunnels export ssh`: what comes through a pipe is the file, where none is named. */

@@ -7,36 +7,49 @@ import type { Deployment } from './deployment.ts'
 import { formatShellWords } from './shell-words.ts'
 import { sshHost } from './ssh-host.ts'
 
-export function formatSsh({ project, selected }: Deployment): string {
-  const chosen = [...project.forwards.values()].filter(({ name }) => selected.has(name))
-  const vias = [...new Set(chosen.map(({ via }) => via))]
-  const blocks = vias.map((via) =>
-    formatHost(
-      project,
-      via,
-      chosen.filter((forward) => forward.via === via),
-    ),
-  )
-  return blocks.map((lines) => `${lines.join('\n')}\n`).join('\n')
+/** One run of ssh: what it is given, and what it cannot do. */
+export interface SshCommand {
+  via: string
+  /** Null where nothing of it can be said. */
+  argv: string[] | null
+  /** `name`: of a forward, or of the host. */
+  lacks: { name: string; lack: string }[]
 }
 
-function formatHost(project: Project, via: string, forwards: readonly ForwardSpec[]): string[] {
+export function formatSsh(deployment: Deployment): string {
+  return sshCommands(deployment).map(formatCommand).join('\n')
+}
+
+/** One for each host, in the order of the file. */
+export function sshCommands({ project, selected }: Deployment): SshCommand[] {
+  const chosen = [...project.forwards.values()].filter(({ name }) => selected.has(name))
+  const vias = [...new Set(chosen.map(({ via }) => via))]
+  return vias.map((via) => {
+    const forwards = chosen.filter((forward) => forward.via === via)
+    return commandOf(project, via, forwards)
+  })
+}
+
+function commandOf(project: Project, via: string, forwards: readonly ForwardSpec[]): SshCommand {
   const host = sshHost(project, via)
-  const words = forwards.map((forward) => forwardWords(forward))
-  const comments = [
-    ...host.lacks.map((lack) => `# ${via.replaceAll(/[^\w.:@-]/g, '_')}: ${lack}`),
-    ...forwards.flatMap((forward) => lacksOf(forward).map((lack) => `# ${forward.name}: ${lack}`)),
+  const given = forwards.flatMap((forward) => forwardWords(forward) ?? [])
+  const lacks = [
+    ...host.lacks.map((lack) => ({ name: via, lack })),
+    ...forwards.flatMap((forward) => lacksOf(forward).map((lack) => ({ name: forward.name, lack }))),
   ]
-  const given = words.flatMap((word) => word ?? [])
-  if (given.length === 0) return comments
-  const command = [
+  const argv = [
     ...['ssh', '-N', '-o', 'ExitOnForwardFailure=yes'],
     ...socketWords(forwards),
     ...host.options,
     ...given,
     host.destination,
   ]
-  return [...comments, formatShellWords(command)]
+  return { via, argv: given.length > 0 ? argv : null, lacks }
+}
+
+function formatCommand({ argv, lacks }: SshCommand): string {
+  const comments = lacks.map(({ name, lack }) => `# ${name.replaceAll(/[^\w.:@-]/g, '_')}: ${lack}`)
+  return [...comments, ...(argv ? [formatShellWords(argv)] : []), ''].join('\n')
 }
 
 /** Null for what ssh has no words for. */

@@ -276,6 +276,9 @@ describe('export ssh', () => {
     ])
     const commands = lines.filter((line) => !line.startsWith('#'))
     expect(commands).toHaveLength(2)
+    const json = JSON.parse((await cli.run(['export', 'ssh', '--json'])).stdout)
+    expectSchema('export', json)
+    expect(json.commands.map(({ argv }: { argv: string[] }) => formatShellWords(argv))).toEqual(commands)
     for (const command of commands) paste(command, cli.folder)
     await eventually(async () => {
       for (const to of [local, remote, behind, join(cli.folder, "run/it's: 100% of.sock")])

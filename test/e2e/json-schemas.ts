@@ -19,7 +19,8 @@ export function expectSchema(
     | 'env'
     | 'port'
     | 'holders'
-    | 'import',
+    | 'import'
+    | 'export',
   value: unknown,
 ): void {
   const file = new URL(`../../schema/${name}.schema.json`, import.meta.url)
