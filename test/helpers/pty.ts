@@ -39,7 +39,8 @@ export async function onTerminal(
   child.stdin.on('error', () => {})
   atEnd(() => void child.kill('SIGKILL'))
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-  const tty = await eventually(() => existsSync(name) && readFileSync(name, 'utf8').trim())
+  // It is there before the shell has written to it.
+  const tty = await eventually(() => (existsSync(name) && readFileSync(name, 'utf8').trim()) || null)
   return {
     output: () => output,
     type: (keys) => void child.stdin.write(keys),
