@@ -7,10 +7,16 @@ import { eventually } from '../helpers/eventually.ts'
 import { host } from '../plan/wanted.ts'
 import { plainNetwork } from './plain-carrier.ts'
 
-/** Grants until there are no more; returns what gives them back. */
-function takeAll(what: 'connection' | 'host'): () => void {
+/** Resolves when nothing more is granted, and has not been for a while: the process may just be closing some of its own. */
+async function takeAll(what: 'connection' | 'host'): Promise<() => void> {
   let granted = 0
-  while (descriptorProblem(what) === null) granted += 1
+  let quiet = 0
+  await eventually(() => {
+    const before = granted
+    while (descriptorProblem(what) === null) granted += 1
+    quiet = granted === before ? quiet + 1 : 0
+    return quiet > 10
+  })
   return () => {
     for (; granted > 0; granted--) descriptorSettled()
   }
@@ -25,11 +31,11 @@ test.runIf(process.platform === 'linux')(
       atEnd(() => slot.retire(true))
       return slot
     }
-    const giveBackConnections = takeAll('connection')
+    const giveBackConnections = await takeAll('connection')
     atEnd(giveBackConnections)
     const first = open('first')
     await eventually(() => first.state === 'open')
-    const giveBackHosts = takeAll('host')
+    const giveBackHosts = await takeAll('host')
     atEnd(giveBackHosts)
     const second = open('second')
     // Between two tries: during one there is no time of the next.
