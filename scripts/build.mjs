@@ -107,10 +107,15 @@ function licensesOf(inputs) {
   return texts.join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-/** @param {string} file */
+/**
+ * For sh its second line is a command, for node a string and a comment. Behind `--` node looks for none of its own options:
+ * it takes `--env-file` wherever it stands, and would set NODE_OPTIONS from a file that is ours to read.
+ * @param {string} file
+ */
 function makeExecutable(file) {
   const text = readFileSync(file, 'utf8')
-  if (!text.startsWith('#!')) writeFileSync(file, `#!/usr/bin/env node\n${text}`)
+  if (!text.startsWith('#!'))
+    writeFileSync(file, `#!/usr/bin/env sh\n':' //; exec node -- "$0" "$@"\n${text}`)
   chmodSync(file, 0o755)
 }
 

@@ -10,6 +10,7 @@ import { eventually } from '../helpers/eventually.ts'
 import { freePorts } from '../helpers/ports.ts'
 import { startEcho, startSink } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
+import { forwardOf } from './project-via.ts'
 
 const few = { prefix: ['/bin/sh', '-c', 'ulimit -n 256; exec "$0" "$@"'] }
 
@@ -49,8 +50,16 @@ test.runIf(process.platform === 'linux')(
     await eventually(() => more.resets() === full.connections.refused)
     for (const socket of waiting.sockets.splice(0, 60)) socket.resetAndDestroy()
     await forwardWhen(cli, 'web', ({ connections }) => connections.active === 15)
+    // How many files are open is looked at every 50 ms.
+    await eventually(async () => {
+      const before = (await forwardOf(cli, 'browse')).connections
+      hold(socks!, 1)
+      const after = await forwardWhen(cli, 'browse', ({ connections }) => connections.total > before.total)
+      return after.connections.refused === before.refused
+    })
+    const { total } = (await forwardOf(cli, 'browse')).connections
     const again = hold(socks!, 20)
-    await forwardWhen(cli, 'browse', ({ connections }) => connections.total === 195)
+    await forwardWhen(cli, 'browse', ({ connections }) => connections.total === total + 20)
     expect(again.resets()).toBe(0)
     expect([waiting.resets(), silent.resets()]).toEqual([0, 0])
   },

@@ -33,6 +33,17 @@ test('the installed binary does the main job', async () => {
   expect(await tunnels('demo', '--once')).toContain('Everything that the demo had opened is closed again')
 })
 
+test('node takes no option of ours for its own', async () => {
+  const cwd = folder.join('user')
+  folder.write('user/evil.cjs', "require('node:fs').writeFileSync('evil', '')\n")
+  folder.write('user/evil.env', `NODE_OPTIONS=--require=${cwd}/evil.cjs\n`)
+  await run('node_modules/.bin/tunnels', ['validate', '--env-file', 'evil.env'], { cwd })
+  expect(readdirSync(cwd)).not.toContain('evil')
+  await expect(
+    run('node_modules/.bin/tunnels', ['validate', '--env-file', 'nosuch'], { cwd }),
+  ).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('nosuch') })
+})
+
 test('what became part of it comes with its licenses', () => {
   const licenses = readFileSync(
     folder.join('user/node_modules/tunnels/dist/THIRD-PARTY-LICENSES.txt'),
