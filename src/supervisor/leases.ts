@@ -5,6 +5,8 @@ import type { Selection } from '../control/protocol.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
 import type { LeaseStatus } from '../model/status.ts'
+import type { Wanted, WantedForward } from '../model/wanted.ts'
+import { compareForwards, compareHosts } from '../plan/fingerprint.ts'
 import { selectForwards } from '../resolve/select.ts'
 import { type HeldSelection, union } from './selection.ts'
 
@@ -22,7 +24,10 @@ export function openLease(selection: Selection, asked: Pick<Lease, 'pid' | 'auto
   return { ...asked, id: Symbol(), since: new Date().toISOString(), selection: { ...selection, stopped: [] } }
 }
 
-/** A variable that is not held comes from whoever has it: those that two have are equal, see {@link refuseOther}. */
+/**
+ * A variable that is not held comes from whoever has it: those that two have are equal, see {@link refuseOther}, and what
+ * only one has changes nothing that was there before, see {@link changesHeld}.
+ */
 export function withLeases(held: Selection, leases: readonly Lease[]): HeldSelection {
   if (leases.length === 0) return held
   const environment = Object.assign({}, ...leases.map(({ selection }) => selection.environment))
@@ -71,7 +76,45 @@ export function refuseOther(held: Selection, brought: Selection, variables: read
     const [before, now] = [held.environment[name], brought.environment[name]]
     return before !== undefined && now !== undefined && before !== now
   })
-  if (differing.length > 0) throw new ProblemError(other(`another value of ${differing.join(', ')}`))
+  if (differing.length > 0) throw otherValues(differing)
+}
+
+export function otherValues(variables: readonly string[]): ProblemError {
+  return new ProblemError(other(`another value of ${variables.join(', ')}`))
+}
+
+/** Variables that it brings, and that nobody had who is there. */
+export function broughtBy({ selection }: Lease, held: Selection): string[] {
+  return Object.keys(selection.environment).filter((name) => held.environment[name] === undefined)
+}
+
+export function withoutVariables(lease: Lease, names: readonly string[]): Lease {
+  const { selection } = lease
+  const kept = Object.entries(selection.environment).filter(([name]) => !names.includes(name))
+  return { ...lease, selection: { ...selection, environment: Object.fromEntries(kept) } }
+}
+
+/** False where all that was wanted before is wanted as it was; more of it, and more ports of it, are no change. */
+export function changesHeld(before: Wanted, after: Wanted): boolean {
+  const isOther = (forward: WantedForward) => {
+    const now = after.forwards.get(forward.name)
+    if (!now || now.kind !== forward.kind) return true
+    const listens = { ...now, listen: forward.listen } as WantedForward
+    return !listensAsBefore(forward, now) || compareForwards(forward, listens) !== null
+  }
+  return (
+    [...before.forwards.values()].some(isOther) ||
+    [...before.hosts.values()].some((host) => {
+      const now = after.hosts.get(host.name)
+      return !now || compareHosts(host, now) !== null
+    })
+  )
+}
+
+function listensAsBefore(before: WantedForward, now: WantedForward): boolean {
+  const of = ({ listen }: WantedForward) => [listen].flat().map((one) => JSON.stringify(one))
+  const listens = of(now)
+  return of(before).every((one) => listens.includes(one))
 }
 
 function otherFiles(held: string[], brought: string[]): Problem {

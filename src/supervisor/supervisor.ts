@@ -48,14 +48,18 @@ import { type Looks, lookAt } from './half-written.ts'
 import { HostFiles } from './host-files.ts'
 import { type HttpEnd, openHttpEnd } from './http-end.ts'
 import {
+  broughtBy,
+  changesHeld,
   forwardsOf,
   type Lease,
   openLease,
+  otherValues,
   refuseOther,
   statusOf,
   stopInLeases,
   withLeases,
   withoutLease,
+  withoutVariables,
 } from './leases.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
@@ -266,12 +270,30 @@ class RunningSupervisor implements Supervisor {
 
   async #takeLease(lease: Lease, gone: AbortSignal): Promise<LeaseAnswer> {
     gone.throwIfAborted()
-    refuseOther(this.#selection, lease.selection, this.#project!.variables)
+    const held = withLeases(this.#selection, this.#leases)
+    refuseOther(held, lease.selection, this.#project!.variables)
     this.#sshConfig.forget()
     const selection = withTrust(this.#selection, lease.selection.trusted)
-    const loaded = await this.#load(selection, [...this.#leases, lease])
+    const loaded = await this.#loadBeside(lease, selection, broughtBy(lease, held))
     const answer = await this.#apply(loaded, { isAsked: true })
     return { ...answer, forwards: forwardsOf(lease, loaded.project) }
+  }
+
+  /**
+   * Whoever uses what is there must not be moved elsewhere by a variable that only the newcomer has, where the file has a
+   * default or `.env` another value. One that the files mention is refused; any other (an agent) is then left out.
+   */
+  async #loadBeside(lease: Lease, selection: Selection, brought: readonly string[]): Promise<Proven> {
+    const load = (...more: Lease[]) => this.#load(selection, [...this.#leases, ...more])
+    const before = brought.length > 0 ? await load().catch(() => null) : null
+    const loaded = await load(lease)
+    if (!before || !changesHeld(before.wanted, loaded.wanted)) return loaded
+    const mentioned = new Set(loaded.project.variables)
+    const ofFiles = brought.filter((name) => mentioned.has(name))
+    const others = brought.filter((name) => !mentioned.has(name))
+    const less = await load(withoutVariables(lease, others))
+    if (ofFiles.length > 0 && changesHeld(before.wanted, less.wanted)) throw otherValues(ofFiles)
+    return less
   }
 
   /** What nothing else selects is closed at once, as at Ctrl-C, whatever the files say by now. */

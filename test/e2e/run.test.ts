@@ -123,6 +123,35 @@ test('beside `up` it adds what is missing, and takes nothing else away', async (
   await cli.down()
 })
 
+test('nothing that runs is moved by a variable that only the command has', async () => {
+  const [web, db, other] = (await freePorts(3)) as [number, number, number]
+  const echo = await startSource('hi')
+  const cli = projectVia(sshd, {
+    web: { local: `\${WEB:-${web}}`, to: `localhost:\${TO:-${echo.port}}` },
+    db: { local: `\${DB:-${db}}`, to: echo.port },
+  })
+  await cli.up(['web'])
+  const before = (await cli.status()).forwards[0]!
+  for (const [name, value] of [
+    ['WEB', other],
+    ['TO', other],
+  ] as const) {
+    const { code, stdout, stderr } = await cli.run(['run', ...sh('echo began')], {
+      env: { [name]: String(value) },
+    })
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(`another value of ${name}`)
+  }
+  // What is not there yet comes as the command has it.
+  const own = await cli.run(['run', ...sh('echo $WEB_PORT $DB_PORT')], { env: { DB: String(other) } })
+  expect(own).toMatchObject({ code: 0, stdout: `${web} ${other}\n` })
+  const agent = { SSH_AUTH_SOCK: join(cli.folder, 'no-agent'), LC_ALL: 'C' }
+  expect((await cli.run(['run', ...sh('echo $WEB_PORT')], { env: agent })).stdout).toBe(`${web}\n`)
+  expect((await cli.status()).forwards.map(({ since }) => since)).toEqual([before.since])
+  expect((await cli.run(['logs'])).stdout).not.toMatch(/[~±] /)
+  await cli.down()
+})
+
 test('what runs only for a command goes on where an `up` comes, and is closed by `down`', async () => {
   const [web, db] = (await freePorts(2)) as [number, number]
   const echo = await startSource('hi')
