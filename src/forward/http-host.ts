@@ -15,6 +15,8 @@ type State =
   | { at: 'raw' }
 
 const nothing = Buffer.alloc(0)
+const CR = 13
+const LF = 10
 const maxHeadBytes = 256 * 1024
 /** A method (RFC 9110 section 9.1), perhaps not all of it yet. */
 const startOfRequest = /^[\r\n]*([!#$%&'*+.^_`|~0-9A-Za-z-]*$|[!#$%&'*+.^_`|~0-9A-Za-z-]+ )/
@@ -70,7 +72,7 @@ function takeStep(state: State, bytes: Buffer, host: string): Step | 'more' {
 /** Blank lines before a request are allowed (RFC 9112 section 2.2). */
 function takeHead(bytes: Buffer, host: string): Step | 'more' {
   if (!startOfRequest.test(bytes.toString('latin1', 0, 64))) return raw(bytes)
-  const length = headLength(bytes.toString('latin1'))
+  const length = headLength(bytes)
   if (length === null) return bytes.length > maxHeadBytes ? raw(bytes) : 'more'
   const head = parseRequestHead(bytes.toString('latin1', 0, length))
   if (!head) return raw(bytes)
@@ -83,12 +85,15 @@ function takeHead(bytes: Buffer, host: string): Step | 'more' {
   }
 }
 
-/** Up to and with the blank line that ends it; null when it has not come yet. */
-function headLength(text: string): number | null {
-  const firstLine = text.search(/[^\r\n]/)
-  const blankLine = /\n\r?\n/g
-  blankLine.lastIndex = firstLine
-  return firstLine !== -1 && blankLine.test(text) ? blankLine.lastIndex : null
+/** Up to and with the blank line that ends it; null when it has not come yet. Looks no further: many may follow. */
+function headLength(bytes: Buffer): number | null {
+  const firstLine = bytes.findIndex((byte) => byte !== CR && byte !== LF)
+  if (firstLine === -1) return null
+  for (let at = bytes.indexOf(LF, firstLine); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    const next = bytes[at + 1] === CR ? at + 2 : at + 1
+    if (bytes[next] === LF) return next + 1
+  }
+  return null
 }
 
 function afterHead(body: BodyLength): State {

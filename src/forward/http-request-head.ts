@@ -25,14 +25,23 @@ export function parseRequestHead(text: string): RequestHead | null {
   }
 }
 
-/** Exactly one Host, where the first one stood, else right after the request line. */
-export function withHost({ lines }: RequestHead, host: string): string {
+/**
+ * Exactly one Host, where the first one stood, else right after the request line; also in a target that is a whole URL,
+ * because a server goes by that one (RFC 9112 section 3.2.2).
+ */
+export function withHost({ lines: asked }: RequestHead, host: string): string {
+  const first = asked.findIndex((line) => line.trim() !== '')
+  const lines = asked.map((line, at) => (at === first ? withAuthority(line, host) : line))
   const isHost = (line: string) => /^host[ \t]*:/i.test(line)
   const place = Math.max(lines.findIndex(isHost), 0)
   const line = `Host: ${host}\r\n`
   if (place > 0) return lines.map((old, at) => (at === place ? line : isHost(old) ? '' : old)).join('')
   const after = lines.findIndex((old) => old.trim() !== '') + 1
   return [...lines.slice(0, after), line, ...lines.slice(after)].join('')
+}
+
+function withAuthority(requestLine: string, host: string): string {
+  return requestLine.replace(/^(\S+ +https?:\/\/)[^/?# ]*/i, (_, before: string) => before + host)
 }
 
 /** A line that begins with a blank continues the one before (RFC 9112 section 5.2). */

@@ -81,7 +81,7 @@ const LAUNCHER = [
   ...WITH_SSH,
   'exec 3<&0; "$@" </dev/null & c=$!; say pid $c;',
   // Whole groups only where this one is ours: sshd makes one for each command.
-  'end() { trap "" TERM; kill "$c" 2>/dev/null; kill -0 "-$$" 2>/dev/null && kill -TERM "-$$"; exit 0; };',
+  'end() { trap "" TERM; kill "$c" $r 2>/dev/null; kill -0 "-$$" 2>/dev/null && kill -TERM "-$$"; exit 0; };',
   'trap end TERM;',
   `wait_long() { sleep ${PATIENCE_S} & s=$!; trap "kill $s; exit" TERM; wait "$s"; kill $$; };`,
   '( while { wait_long >/dev/null 2>&1 </dev/null & d=$!; read -r x; }; do kill "$d";',

@@ -46,6 +46,19 @@ describe('the Host of every request', () => {
     expect(through(doubled)).toBe('GET / HTTP/1.1\r\nHost: zaiste.net\r\nX: 1\r\n\r\n')
   })
 
+  // RFC 9112, section 3.2.2: of a target that is a whole URL, a server takes the host from there.
+  it.each([
+    ['GET http://localhost:8080/a?b=http://c HTTP/1.1', 'GET http://zaiste.net/a?b=http://c HTTP/1.1'],
+    ['GET HTTP://me:x@[::1]:8080?q HTTP/1.1', 'GET HTTP://zaiste.net?q HTTP/1.1'],
+    ['OPTIONS http://localhost HTTP/1.1', 'OPTIONS http://zaiste.net HTTP/1.1'],
+    ['OPTIONS * HTTP/1.1', 'OPTIONS * HTTP/1.1'],
+    ['GET /http://localhost/ HTTP/1.1', 'GET /http://localhost/ HTTP/1.1'],
+  ])('is that of the target, too: %s', (asked, passed) => {
+    expect(through(`\r\n${asked}\r\nHost: localhost:8080\r\nX: 1\r\n\r\n`)).toBe(
+      `\r\n${passed}\r\nHost: zaiste.net\r\nX: 1\r\n\r\n`,
+    )
+  })
+
   it('is not looked for in other headers', () => {
     const request = 'GET / HTTP/1.1\r\nX-Host: a\r\nHost: b\r\nReferer: http://host: c\r\n\r\n'
     expect(through(request)).toBe(request.replace('Host: b', 'Host: zaiste.net'))
