@@ -24,8 +24,11 @@ export async function exportTo(invocation: Invocation, name: string): Promise<nu
   const { project, selection, sources } = loaded
   const files = namesFiles ? selection.files.map((path) => ({ path, text: textOf(path, sources) })) : []
   const { selected } = selectForwards(project, selection)
-  const command = [process.execPath, invocation.mainPath]
-  const deployment = { project, selected, files, command, version: invocation.version }
+  // Without the dashes node takes an --env-file of ours for one of its own.
+  const command = [process.execPath, '--', invocation.mainPath]
+  const { projectName, profiles, envFile } = selection
+  const options = { projectName, profiles, envFile }
+  const deployment = { project, selected, files, command, options, version: invocation.version }
   const isJson = invocation.options.json && name === 'ssh'
   invocation.terminal.print(isJson ? await formatCommands(deployment) : (await load())(deployment))
   return EXIT.fine

@@ -7,6 +7,7 @@ import {
   FOLDER_THERE,
   HOME_THERE,
   namesInFolder,
+  profileWords,
   servedBy,
   variablesToSet,
 } from './deployment.ts'
@@ -18,7 +19,15 @@ export function formatCompose(deployment: Deployment): string {
   const files = [...names, 'container.yaml'].flatMap((name) => ['-f', `${FOLDER_THERE}/${name}`])
   const service = {
     image: `tunnels:${deployment.version}`,
-    command: [...files, '-p', deployment.project.name, 'up', '--json', '--trust'],
+    command: [
+      ...files,
+      '-p',
+      deployment.project.name,
+      ...profileWords(deployment.options),
+      'up',
+      '--json',
+      '--trust',
+    ],
     restart: 'unless-stopped',
     stop_grace_period: '30s',
     read_only: true,

@@ -12,6 +12,8 @@ export interface Deployment {
   files: ProjectFile[]
   /** Absolute: what starts this binary on this machine, without options. */
   command: string[]
+  /** As `-p`, `--profile` and `--env-file` (absolute) were given; null and none where they were not. */
+  options: { projectName: string | null; profiles: readonly string[]; envFile: string | null }
   /** Of this binary. */
   version: string
 }
@@ -33,6 +35,24 @@ export interface Served {
 export const HOME_THERE = '/srv/tunnels'
 export const FOLDER_THERE = '/etc/tunnels'
 
+/** What starts exactly these tunnels on this machine. */
+export function wordsHere({ command, files, options }: Deployment): string[] {
+  const { projectName, envFile } = options
+  return [
+    ...command,
+    ...files.flatMap(({ path }) => ['-f', path]),
+    ...(projectName === null ? [] : ['-p', projectName]),
+    ...profileWords(options),
+    ...(envFile === null ? [] : ['--env-file', envFile]),
+    'up',
+    '--json',
+  ]
+}
+
+export function profileWords({ profiles }: Deployment['options']): string[] {
+  return profiles.flatMap((profile) => ['--profile', profile])
+}
+
 /** Set by whoever starts a process, or of no use in another place. */
 const OWN = new Set(['HOME', 'USER', 'LOGNAME', 'PATH', 'LANG', 'SSH_AUTH_SOCK', 'SSH_ASKPASS'])
 
@@ -41,14 +61,15 @@ export function variablesToSet({ project }: Deployment): string[] {
   return project.variables.filter((name) => !OWN.has(name) && !name.startsWith('XDG_')).sort()
 }
 
-/** Those with a port of their own; what only a profile selects is left to its users. */
-export function servedBy({ project }: Deployment): Served[] {
-  return [...project.forwards.values()].flatMap((forward) => served(forward) ?? [])
+/** Those with a port of their own; what no active profile selects does not run there. */
+export function servedBy({ project, selected }: Deployment): Served[] {
+  return [...project.forwards.values()]
+    .filter(({ name }) => selected.has(name))
+    .flatMap((forward) => served(forward) ?? [])
 }
 
-function served({ name, kind, listen, profiles }: ForwardSpec): Served | null {
-  if (kind === 'remote' || listen.kind === 'unix' || listen.port === 'auto' || profiles.length > 0)
-    return null
+function served({ name, kind, listen }: ForwardSpec): Served | null {
+  if (kind === 'remote' || listen.kind === 'unix' || listen.port === 'auto') return null
   return { name, listensBy: kind, port: listen.port }
 }
 

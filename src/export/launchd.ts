@@ -2,16 +2,16 @@
 
 import { dirname, join } from 'node:path'
 import { build } from 'plist'
-import { type Deployment, unitName, variablesToSet } from './deployment.ts'
+import { type Deployment, unitName, variablesToSet, wordsHere } from './deployment.ts'
 
 export function formatLaunchd(deployment: Deployment): string {
-  const { files, command } = deployment
+  const { files } = deployment
   const name = unitName(deployment)
   const folder = dirname(files[0]!.path)
   const names = variablesToSet(deployment)
   const list = build({
     Label: name,
-    ProgramArguments: [...command, ...files.flatMap(({ path }) => ['-f', path]), 'up', '--json'],
+    ProgramArguments: wordsHere(deployment),
     WorkingDirectory: folder,
     RunAtLoad: true,
     // 2 and 4 are failures, too, and launchd cannot tell them apart: a minute between two tries.

@@ -16,12 +16,14 @@ export interface SshCommand {
   lacks: { name: string; lack: string }[]
 }
 
-export function formatSsh(deployment: Deployment): string {
+type Selected = Pick<Deployment, 'project' | 'selected'>
+
+export function formatSsh(deployment: Selected): string {
   return sshCommands(deployment).map(formatCommand).join('\n')
 }
 
 /** One for each host, in the order of the file. */
-export function sshCommands({ project, selected }: Deployment): SshCommand[] {
+export function sshCommands({ project, selected }: Selected): SshCommand[] {
   const chosen = [...project.forwards.values()].filter(({ name }) => selected.has(name))
   const vias = [...new Set(chosen.map(({ via }) => via))]
   return vias.map((via) => {

@@ -1,7 +1,7 @@
 // A unit for the user's own systemd (systemd.service(5), systemd.exec(5)): started at login, or at boot with lingering.
 
 import { dirname } from 'node:path'
-import { type Deployment, unitName, variablesToSet } from './deployment.ts'
+import { type Deployment, unitName, variablesToSet, wordsHere } from './deployment.ts'
 
 /**
  * Confined by what needs no namespace of its own: a user's systemd has no right to those everywhere, and a unit that does
@@ -19,10 +19,9 @@ const CONFINED = [
 ]
 
 export function formatSystemd(deployment: Deployment): string {
-  const { project, files, command } = deployment
+  const { project, files } = deployment
   const unit = `${unitName(deployment)}.service`
   const folder = dirname(files[0]!.path)
-  const words = [...command, ...files.flatMap(({ path }) => ['-f', path]), 'up', '--json']
   return [
     `# Save as ~/.config/systemd/user/${unit}, then:`,
     `#   systemctl --user daemon-reload && systemctl --user enable --now ${unit}`,
@@ -39,7 +38,7 @@ export function formatSystemd(deployment: Deployment): string {
     'NotifyAccess=all',
     `WorkingDirectory=${escapeUnit(folder)}`,
     ...variables(deployment),
-    `ExecStart=${words.map(quote).join(' ')}`,
+    `ExecStart=${wordsHere(deployment).map(quote).join(' ')}`,
     'ExecReload=/bin/kill -HUP $MAINPID',
     'Restart=on-failure',
     'RestartSec=5',

@@ -33,7 +33,7 @@ forwards:
 `
 
 /** In a folder whose name every format has to quote. */
-async function deployment(text = FILE): Promise<Deployment> {
+async function deployment(text = FILE, more: Partial<Deployment['options']> = {}): Promise<Deployment> {
   const folder = testFolder()
   const path = folder.write('a "b" 100% $HOME & <c>/tunnels.yaml', text)
   const { project, problems } = await loadProject({
@@ -48,9 +48,10 @@ async function deployment(text = FILE): Promise<Deployment> {
   writeFileSync(folder.join('main.js'), '#!/bin/sh\n', { mode: 0o755 })
   return {
     project,
-    selected: new Set(project.forwards.keys()),
+    selected: new Set([...project.forwards.keys()].filter((name) => name !== 'debug' || more.profiles)),
     files: [{ path, text }],
-    command: [process.execPath, folder.join('main.js')],
+    command: [process.execPath, '--', folder.join('main.js')],
+    options: { projectName: null, profiles: [], envFile: null, ...more },
     version: '1.2.3',
   }
 }
@@ -66,6 +67,19 @@ test('systemd finds nothing wrong with the unit, and reads the words as they wer
   expect(unit).toMatch(/^ExecStart=.* -f "\/.*a \\"b\\" 100%% \$\$HOME & <c>\/tunnels\.yaml" up --json$/m)
   expect(unit).toContain('for each of: DEPLOY_USER SHOP_PASSWORD')
   expect(unit).toContain('EnvironmentFile=%h/.config/tunnels/tunnels-shop-1.env')
+})
+
+test('what starts it selects what was exported: project, profiles and variables', async () => {
+  const made = await deployment(FILE, { projectName: 'ci', profiles: ['debug'], envFile: '/p/of ci.env' })
+  const here = ['-p', 'ci', '--profile', 'debug', '--env-file']
+  expect(formatSystemd(made)).toContain(` ${here.join(' ')} "/p/of ci.env" up --json\n`)
+  expect(formatLaunchd(made).replaceAll(/\s*<\/?string>\s*/g, '|')).toContain(
+    `||${[...here, '/p/of ci.env', 'up', '--json'].join('||')}|`,
+  )
+  const service = parse(formatCompose(made)).services.tunnels
+  expect(service.command.join(' ')).toContain(' --profile debug up ')
+  expect(service.expose).toContain('9229')
+  expect(formatKubernetes(made)).toContain('- --profile\n            - debug\n')
 })
 
 test('launchd gets a property list with the words as they are', async () => {

@@ -108,7 +108,7 @@ async function throughTheFile(line: string): Promise<string> {
   })
   if (!project) throw new Error(`${line}\n${text}\n${JSON.stringify(problems, null, 2)}`)
   const selected = new Set(project.forwards.keys())
-  return formatSsh({ project, selected, files: [], command: [], version: '' })
+  return formatSsh({ project, selected })
 }
 
 /** Without what bears on no forward: how it runs, and who may be asked. */

@@ -61,7 +61,7 @@ test('out as ssh command lines, and in again, it is the same', { timeout: 120_00
       // Two on one listener, or a pattern that no address is: nothing to say of it here.
       fc.pre(project !== null)
       const selected = new Set(project!.forwards.keys())
-      const exported = formatSsh({ project: project!, selected, files: [], command: [], version: '' })
+      const exported = formatSsh({ project: project!, selected })
       const lines = exported.split('\n').filter((line) => line.startsWith('ssh '))
       expect(lines).toHaveLength(1)
       const draft = makeDraft([readSshCommand([lines[0]!])], NOTHING_BESIDE)
