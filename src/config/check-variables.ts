@@ -2,18 +2,28 @@
 // what a program connects to.
 
 import type { ForwardSpec } from '../model/project.ts'
-import { placeholdersOf, prefixOf } from '../model/variables.ts'
+import { placeholdersOf, prefixOf, prefixVariables } from '../model/variables.ts'
 import { type Reading, report } from './reading.ts'
 import { pointer } from './tree.ts'
 
-/** Prefixes first: they are what most forwards have. Templates are compared with each other. */
+/** Prefixes first: they are what most forwards have. Templates are compared with them, and with each other. */
 export function checkVariables(reading: Reading, forwards: readonly ForwardSpec[]): void {
   checkPrefixes(reading, forwards)
+  const ofPrefix = new Map(
+    forwards.flatMap((forward) =>
+      prefixVariables(forward, forward.listen.kind === 'unix').map((name) => [name, forward.name] as const),
+    ),
+  )
   const taken = new Map<string, { owner: string; template: string }>()
   for (const { name: owner, env } of forwards) {
     for (const [variable, template] of Object.entries(env)) {
       const other = taken.get(variable)
-      if (other === undefined) taken.set(variable, { owner, template })
+      const named = ofPrefix.get(variable)
+      // Its own it may say otherwise.
+      if (named !== undefined && named !== owner) {
+        const complaint = `would set ${variable}, which is where forwards.${named} is`
+        complain(reading, owner, ['env', variable], complaint, `Rename it, or give ${named} an env_prefix`)
+      } else if (other === undefined) taken.set(variable, { owner, template })
       // The defaults may give every forward the same.
       else if (other.template !== template || placeholdersOf(template).length > 0) {
         const complaint = `would set ${variable}, as forwards.${other.owner} does`

@@ -27,6 +27,13 @@ export function setsVariables(spec: VariableSpec): boolean {
   return prefixOf(spec) !== null || Object.keys(spec.env).length > 0
 }
 
+/** Those of its prefix, by where it listens. */
+export function prefixVariables(spec: VariableSpec, isUnix: boolean): string[] {
+  const prefix = prefixOf(spec)
+  if (prefix === null) return []
+  return isUnix ? [`${prefix}_SOCKET`] : [`${prefix}_HOST`, `${prefix}_PORT`]
+}
+
 /** `address`: one that can be dialled, see {@link reachable}. The templates come last: they may say the same otherwise. */
 export function variablesOf(spec: VariableSpec, address: SocketAddress): Variables {
   const prefix = prefixOf(spec)

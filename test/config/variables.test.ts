@@ -32,7 +32,8 @@ forwards:
   c_e: { local: 1027, to: 80 }
   C.E: { local: 1028, to: 80 }
   r: { remote: 1029, to: 80 }
-  R: { local: 1030, to: 80 }
+  R: { local: 1030, to: 80, env: { R_PORT: "own{port}" } }
+  s: { local: ./s.sock, to: 80, env: { R_HOST: x, R_SOCKET: x } }
 `
   expect(await briefly(text)).toEqual([
     '4:39 CONFIG_CONFLICT forwards.a.env.A',
@@ -42,6 +43,7 @@ forwards:
     '6:43 CONFIG_SCHEMA forwards.c.d.env_prefix',
     '7:31 CONFIG_CONFLICT forwards.c-e.env_prefix',
     '9:3 CONFIG_CONFLICT forwards.C.E',
+    '12:40 CONFIG_CONFLICT forwards.s.env.R_HOST',
   ])
 })
 
