@@ -88,7 +88,8 @@ function planForwards(wanted: Wanted, snapshot: Snapshot, refuses: Refuses) {
   for (const forward of wanted.forwards.values()) {
     const running = snapshot.forwards.get(forward.name)
     if (!running) {
-      changes.push(change('open', 'forward', forward.name, 'declared'))
+      const cause = snapshot.deselected?.has(forward.name) ? 'selected' : 'declared'
+      changes.push(change('open', 'forward', forward.name, cause))
       steps.push({ do: 'open-forward', forward })
       continue
     }

@@ -478,7 +478,8 @@ class RunningSupervisor implements Supervisor {
   }
 
   #planFor(wanted: Wanted): Plan {
-    return makePlan(wanted, this.#reconciler.snapshot(), refuses)
+    const { deselected } = this.#held?.wanted ?? { deselected: new Set() }
+    return makePlan(wanted, { ...this.#reconciler.snapshot(), deselected }, refuses)
   }
 
   #accepted(loaded: Loaded, plan: Plan): void {

@@ -29,6 +29,8 @@ function formatCause({ cause, fields }: PlanChange): string {
   switch (cause) {
     case 'declared':
       return 'new in the file'
+    case 'selected':
+      return 'now selected'
     case 'removed':
       return 'no longer in the file'
     case 'deselected':

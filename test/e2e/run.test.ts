@@ -114,6 +114,11 @@ test('beside `up` it adds what is missing, and takes nothing else away', async (
   const after = await cli.status()
   expect(after.forwards.map(({ name, since }) => [name, since])).toEqual([['web', before.since]])
   expect(after).not.toHaveProperty('leases')
+  const log = (await cli.run(['logs'])).stdout
+  expect(log.match(/[+-] forward db: .*/g)).toEqual([
+    '+ forward db: now selected',
+    '- forward db: no longer selected',
+  ])
   expect(await canListen('127.0.0.1', db)).toBe(true)
 
   // Other files, or other values of what they mention, would be other tunnels.

@@ -18,6 +18,7 @@ test('one line a change: its sign, what, why in words, and what it interrupts', 
   const changes: PlanChange[] = [
     { ...base, what: 'host', name: 'acme', action: 'open', cause: 'needed' },
     { ...base, action: 'open', cause: 'declared' },
+    { ...base, action: 'open', cause: 'selected' },
     { ...base, action: 'update', cause: 'changed', fields: ['to', 'via'], interrupts: 3 },
     {
       ...base,
@@ -35,13 +36,14 @@ test('one line a change: its sign, what, why in words, and what it interrupts', 
   expect(formatPlan(planOf(changes), { color: false })).toBe(`\
 + host acme: needed by a forward
 + forward web: new in the file
++ forward web: now selected
 ~ forward web: to, via changed; interrupts 3 open connections
 ± host acme: port changed; interrupts 1 open connection
 - forward web: no longer in the file
 - forward web: no longer selected
 - host acme: no forward needs it any more
 
-2 to open, 1 to update, 1 to reopen, 3 to close
+3 to open, 1 to update, 1 to reopen, 3 to close
 `)
 })
 
