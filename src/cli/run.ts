@@ -3,7 +3,9 @@
 
 import { parseDuration } from '../config/duration.ts'
 import type { ControlClient } from '../control/client.ts'
+import { parseShownAddress } from '../model/address.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
+import type { ForwardStatus } from '../model/status.ts'
 import type { Variables } from '../model/variables.ts'
 import { formatJson } from '../view/json.ts'
 import { makePrintable } from '../view/printable.ts'
@@ -82,15 +84,25 @@ async function untilUsable(
     // What a remote forward leads to is on this machine: perhaps the command itself.
     probed: ofHere.map(({ name }) => name),
     timeoutMs,
+    auto,
     // Whoever has the port is what the command would talk to.
     isFinal: ({ code }) => code === 'PORT_IN_USE' || code.startsWith('LISTEN_'),
     onFailures: waiting.tell,
   }).finally(waiting.stop)
   if (failures.length === 0) return variablesFor(client, forwards, auto)
-  if (invocation.options.json)
-    invocation.terminal.print(`${formatJson({ problems: failures.map(troubleOf) })}\n`)
-  else tellTroubles(invocation, failures, 'is open, but nothing gets through')
+  const told = failures.map(withRemedy)
+  if (invocation.options.json) invocation.terminal.print(`${formatJson({ problems: told.map(troubleOf) })}\n`)
+  else tellTroubles(invocation, told, 'is open, but nothing gets through')
   return besideCommand(exitCodeOfForwards(failures))
+}
+
+/** Nothing is tried again by itself here, and the command need not be on that port. */
+function withRemedy(forward: ForwardStatus): ForwardStatus {
+  const { problem, listen } = forward
+  const port = listen.map(parseShownAddress).find((address) => address?.kind === 'tcp')?.port
+  if (problem?.code !== 'PORT_IN_USE' || port === undefined) return forward
+  const hint = `\`tunnels ls ${port}\` says more of who that is; with --auto-ports the command gets a free port instead`
+  return { ...forward, problem: { ...problem, hint } }
 }
 
 async function variablesFor(

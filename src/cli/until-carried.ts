@@ -19,6 +19,8 @@ export interface Carried {
 export interface Carrying extends Outcome {
   /** Forwards of those meant: the others have only to be open. Absent: all of them. */
   probed?: readonly string[]
+  /** Where a forward listens on a port of `--auto-ports`, too, only that one has to be open. */
+  auto?: boolean
   /** What is not waited for, although it could heal. */
   isFinal?: (problem: Problem) => boolean
   /** Is told, after each round, of those that are waited for. */
@@ -42,9 +44,10 @@ export function untilCarried(
   return whileFollowing(invocation, client, outcome, async (_followed, over) => {
     let carried: Carried | null = null
     const all = outcome.probed ?? outcome.names
+    const probe = probing(client, outcome)
     let asked = all
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      const round = await probe(client, asked, outcome.names, over)
+      const round = await probe(asked, over)
       asked = round ? round.failures.map(({ name }) => name).filter(isProbed) : all
       carried = round ?? carried
       if (over.aborted || (carried && isDecided(carried, hasPerson, isFinal))) break
@@ -57,27 +60,31 @@ export function untilCarried(
   })
 }
 
-/** Who has carried once is not asked again. Null when there was no time for it, or an edit has taken one away meanwhile. */
-async function probe(
-  client: ControlClient,
-  asked: readonly string[] | null,
-  names: readonly string[] | null,
-  over: AbortSignal,
-): Promise<Carried | null> {
-  const request = { timeoutMs: ROUND_MS, ...(asked && { names: [...asked] }) }
-  const answer = await client.probe(request, over).catch((error: unknown) => {
-    if (over.aborted || (asked !== names && problemOf(error).code === 'USAGE')) return null
-    throw error
-  })
-  if (!answer) return null
-  const { status, failures } = troublesOf(await client.status(), names)
-  const problems = new Map(answer.forwards.map(({ name, problem }) => [name, problem]))
-  const unreached = forwardsMeant(status, names).flatMap((forward) => {
-    const problem = problems.get(forward.name)
-    return problem ? [{ ...forward, problem }] : []
-  })
-  const named = new Set(unreached.map(({ name }) => name))
-  return { status, failures: [...unreached, ...failures.filter(({ name }) => !named.has(name))] }
+/**
+ * Who has carried once is not asked again. A round is null when there was no time for it, or an edit has taken one away
+ * meanwhile.
+ */
+function probing(client: ControlClient, { names, auto = false }: Carrying) {
+  const carried = new Set<string>()
+  return async (asked: readonly string[] | null, over: AbortSignal): Promise<Carried | null> => {
+    const request = { timeoutMs: ROUND_MS, ...(auto && { auto }), ...(asked && { names: [...asked] }) }
+    const answer = await client.probe(request, over).catch((error: unknown) => {
+      if (over.aborted || (asked !== names && problemOf(error).code === 'USAGE')) return null
+      throw error
+    })
+    if (!answer) return null
+    const { status, failures } = troublesOf(await client.status(), names)
+    const problems = new Map(answer.forwards.map(({ name, problem }) => [name, problem]))
+    for (const [name, problem] of problems) if (!problem) carried.add(name)
+    const unreached = forwardsMeant(status, names).flatMap((forward) => {
+      const problem = problems.get(forward.name)
+      return problem ? [{ ...forward, problem }] : []
+    })
+    const named = new Set(unreached.map(({ name }) => name))
+    // The state is that of all of its ports.
+    const others = failures.filter(({ name }) => !named.has(name) && !(auto && carried.has(name)))
+    return { status, failures: [...unreached, ...others] }
+  }
 }
 
 function troublesOf(status: Status, names: readonly string[] | null): Carried {

@@ -90,6 +90,8 @@ export interface ProbeRequest {
   names?: string[]
   /** For all of it, at most ten minutes; absent: 10,000. */
   timeoutMs?: number
+  /** Where a forward listens on a chosen port, too, only that one has to be open. */
+  auto?: boolean
 }
 
 /** How long a probe may take where nobody says. */

@@ -120,11 +120,16 @@ const LONGEST_PROBE_MS = 600_000
 
 /** The body of `probe`. Throws a RefusedRequest (400). */
 export function readProbe(body: Body): ProbeRequest {
-  refuseUnknown(body, ['names', 'timeoutMs'])
-  const { timeoutMs } = body
+  refuseUnknown(body, ['names', 'timeoutMs', 'auto'])
+  const { timeoutMs, auto } = body
   const isDuration = typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= LONGEST_PROBE_MS
   if (timeoutMs !== undefined && !isDuration) throw refuse('timeoutMs')
-  return { ...readNames(body), ...(timeoutMs !== undefined && { timeoutMs: timeoutMs as number }) }
+  if (auto !== undefined && typeof auto !== 'boolean') throw refuse('auto')
+  return {
+    ...readNames(body),
+    ...(timeoutMs !== undefined && { timeoutMs: timeoutMs as number }),
+    ...(auto !== undefined && { auto }),
+  }
 }
 
 function readNames({ names }: Body): { names?: string[] } {

@@ -5,14 +5,7 @@ import type { WantedForward, WantedHost } from '../model/wanted.ts'
 
 export type PlanAction = 'open' | 'update' | 'reopen' | 'close'
 /** What is opened was `declared` since the last look, or had been left out so far and is `selected` by now. */
-export type PlanCause =
-  | 'declared'
-  | 'selected'
-  | 'removed'
-  | 'deselected'
-  | 'changed'
-  | 'needed'
-  | 'unused'
+export type PlanCause = 'declared' | 'selected' | 'removed' | 'deselected' | 'changed' | 'needed' | 'unused'
 
 export interface PlanChange {
   action: PlanAction

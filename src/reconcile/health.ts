@@ -7,6 +7,7 @@
 // It is unknown again when the forward is not open, and when another target, way or healthcheck begins.
 
 import { runCheck } from '../health/run-check.ts'
+import type { SocketAddress } from '../model/address.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { ForwardStatus } from '../model/status.ts'
 import type { WantedForward, WantedHealthcheck } from '../model/wanted.ts'
@@ -67,9 +68,9 @@ export class Health {
 
   /**
    * One check now, which wakes the host; where there is no healthcheck, a connection. Rejects with a ProblemError, or
-   * with `signal`'s reason. That it failed is told to nobody else.
+   * with `signal`'s reason. That it failed is told to nobody else. `counts`: the sockets at which a command finds it.
    */
-  async now(signal: AbortSignal): Promise<void> {
+  async now(signal: AbortSignal, counts: (socket: SocketAddress) => boolean = () => true): Promise<void> {
     const run = this.#run
     if (run?.underWay) {
       const problem = await Promise.race([run.underWay, rejected(signal)])
@@ -78,7 +79,8 @@ export class Health {
     }
     const { spec, slot } = this.#subject()
     const { check, timeoutMs } = spec.healthcheck ?? undeclared
-    await runCheck(check, checkedOf(spec, slot, { wakes: true }), { limitMs: timeoutMs, signal })
+    const meant = spec.kind === 'remote' ? spec : { ...spec, listen: spec.listen.filter(counts) }
+    await runCheck(check, checkedOf(meant, slot, { wakes: true }), { limitMs: timeoutMs, signal })
     if (run && run === this.#run) this.#passed(run)
   }
 

@@ -5,7 +5,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Incoming } from '../forward/carrier.ts'
 import type { ConnectionView } from '../forward/open-connection.ts'
 import { createTraffic, type Traffic } from '../forward/traffic.ts'
-import { formatHostPort, formatRemoteListen, formatSocketAddress, formatTarget } from '../model/address.ts'
+import {
+  formatHostPort,
+  formatRemoteListen,
+  formatSocketAddress,
+  formatTarget,
+  type SocketAddress,
+} from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { ConnectionStatus, ForwardStatus, State } from '../model/status.ts'
@@ -20,6 +26,9 @@ import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
 import { routeOf } from './route.ts'
 import { aborted } from './until.ts'
+
+/** Whether a socket of this machine is among those that somebody needs. */
+export type Counts = (socket: SocketAddress) => boolean
 
 export class OpenForward implements BindingOwner {
   readonly bindings = new Map<string, Binding>()
@@ -164,19 +173,27 @@ export class OpenForward implements BindingOwner {
    * Sends a connection through, or makes the check that its healthcheck says: null when it passed. An idle host is woken,
    * one that retries is waited for until `signal` fires or its connect_timeout is over. Never rejects.
    */
-  async probe(signal: AbortSignal): Promise<Problem | null> {
+  async probe(signal: AbortSignal, counts: Counts = () => true): Promise<Problem | null> {
     try {
       await this.#wantedSlot.carrier(signal)
-      await this.#untilTried(signal)
-      const { state, problem } = this.#currentState()
+      await this.#untilTried(signal, counts)
+      const { state, problem } = this.#currentState(counts)
       if (state !== 'open') return problem ?? this.#notOpen(state)
-      await this.#health.now(signal)
+      await this.#health.now(signal, counts)
       return null
     } catch (error) {
       if (error instanceof ProblemError || !signal.aborted) return problemOf(error)
-      const { state, problem } = this.#currentState()
+      const { state, problem } = this.#currentState(counts)
       return problem ?? this.#notOpen(state)
     }
+  }
+
+  portsOpen(): Set<number> {
+    const bindings = [...this.bindings.values()]
+    const portsOf = (some: readonly Binding[]) =>
+      some.flatMap(({ endpoint: { local } }) => (local?.kind === 'tcp' ? [local.port] : []))
+    const waiting = portsOf(bindings.filter(({ state }) => state !== 'open'))
+    return new Set(portsOf(bindings).filter((port) => !waiting.includes(port)))
   }
 
   openConnections(): OpenConnection[] {
@@ -222,8 +239,8 @@ export class OpenForward implements BindingOwner {
   }
 
   /** A remote listener has to be asked for, once its host is there. */
-  async #untilTried(signal: AbortSignal): Promise<void> {
-    while (this.#currentState().state === 'opening') {
+  async #untilTried(signal: AbortSignal, counts: Counts): Promise<void> {
+    while (this.#currentState(counts).state === 'opening') {
       signal.throwIfAborted()
       const changed = new AbortController()
       this.#waiting.add(changed)
@@ -239,10 +256,13 @@ export class OpenForward implements BindingOwner {
     return { code: 'HOST_TIMEOUT', summary: `${name} is not open yet (${state}, via ${via})` }
   }
 
-  #currentState(): ForwardState {
+  #currentState(counts: Counts = () => true): ForwardState {
     if (this.#isClosing) return { state: 'draining', problem: null }
-    const { state, problem } = forwardState(this.#wantedSlot, [...this.bindings.values()])
-    const isOfListener = [...this.bindings.values()].some((binding) => binding.problem === problem)
+    const bindings = [...this.bindings.values()].filter(
+      ({ endpoint: { local } }) => local === null || counts(local),
+    )
+    const { state, problem } = forwardState(this.#wantedSlot, bindings)
+    const isOfListener = bindings.some((binding) => binding.problem === problem)
     const bound = this.#boundListeners()
     if (!problem || !isOfListener || bound.length === 0) return { state, problem }
     // It says what does not listen, while something does.

@@ -13,7 +13,7 @@ import type { Snapshot } from '../plan/snapshot.ts'
 import type { Binding, GaveWay } from './binding.ts'
 import { type Connect, HostSlot } from './host-slot.ts'
 import { LocalBinding } from './local-binding.ts'
-import { OpenForward } from './open-forward.ts'
+import { type Counts, OpenForward } from './open-forward.ts'
 import { Prompts } from './prompts.ts'
 import { RemoteBinding } from './remote-binding.ts'
 
@@ -63,7 +63,7 @@ export class Reconciler {
     const endpoints = [...wanted.forwards.values()].flatMap((forward) => endpointsOf(forward, wanted.hosts))
     const run: Run = {
       endpoints: new Map(endpoints.map((endpoint) => [endpoint.key, endpoint])),
-      replaced: new Set(endpoints.map(({ forward }) => forward)),
+      replaced: new Set(plan.steps.flatMap(getsListener)),
       owners: this.#owners(),
       standIns: new Set([...this.#forwards.values()].filter((forward) => forward.hasStandIns)),
       gaveWay: new Map(),
@@ -94,8 +94,13 @@ export class Reconciler {
   }
 
   /** See {@link OpenForward.probe}; undefined where no forward of that name is open or on its way. */
-  probe(name: string, signal: AbortSignal): Promise<Problem | null> | undefined {
-    return this.#forwards.get(name)?.probe(signal)
+  probe(name: string, signal: AbortSignal, counts?: Counts): Promise<Problem | null> | undefined {
+    return this.#forwards.get(name)?.probe(signal, counts)
+  }
+
+  /** By forward, the ports of this machine on which it listens, on each address that it should. */
+  portsOpen(): Map<string, Set<number>> {
+    return new Map([...this.#forwards.values()].map((forward) => [forward.name, forward.portsOpen()]))
   }
 
   /** Tries a host again now, if it rests; false when it does not. */
@@ -207,7 +212,7 @@ export class Reconciler {
     return new LocalBinding({ ...endpoint, local: endpoint.local! }, spec.socket, forward, gaveWay)
   }
 
-  /** A listener whose forward got others instead serves until they are open. */
+  /** A listener whose forward gets others instead serves until they are open; one that is only too many, no longer. */
   #closeListener(step: Extract<Step, { do: 'close-listener' }>, run: Run): void {
     const owner = this.#forwards.get(step.forward)
     const binding = owner?.giveUp(step.key)
@@ -248,7 +253,7 @@ export class Reconciler {
 /** What one application of a plan has to remember from step to step. */
 interface Run {
   endpoints: ReadonlyMap<string, Endpoint>
-  /** Forwards that will have listeners. */
+  /** Forwards that get listeners which they did not have. */
   replaced: ReadonlySet<string>
   /** Of each listener that there is, new ones included; one that its owner gave up may still stand here. */
   owners: Map<string, OpenForward>
@@ -257,6 +262,10 @@ interface Run {
   gaveWay: Map<string, GaveWay[]>
   drainMs: number | undefined
   opening: Promise<void>[]
+}
+
+function getsListener(step: Step): string[] {
+  return step.do === 'open-listener' || step.do === 'hand-over-listener' ? [step.forward] : []
 }
 
 function keepUntilReplaced(owner: OpenForward, binding: Binding, run: Run): void {

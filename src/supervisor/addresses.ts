@@ -2,7 +2,7 @@
 // runs of it. Pure.
 
 import type { ForwardAddress, Selection } from '../control/protocol.ts'
-import { parseShownAddress, type SocketAddress } from '../model/address.ts'
+import { formatSocketAddress, parseShownAddress, type SocketAddress } from '../model/address.ts'
 import type { Problem, ProblemCode } from '../model/problem.ts'
 import type { ForwardSpec, Project } from '../model/project.ts'
 import type { ForwardStatus } from '../model/status.ts'
@@ -36,7 +36,7 @@ export function addressesOf(
       selected: isSelected,
       address,
       variables: setsVariables(spec) ? address && variablesOf(spec, address) : {},
-      problem: isSelected ? listenProblem(spec, running) : null,
+      problem: isSelected ? listenProblem(spec, running, auto ? address : null) : null,
     }
   })
 }
@@ -50,9 +50,7 @@ function runningAddress(
   const wanted = running?.wanted.forwards.get(name)
   if (!wanted) return null
   if (wanted.kind !== 'remote') {
-    const isChosen = (socket: SocketAddress) =>
-      listen.kind === 'tcp' && socket.kind === 'tcp' && socket.port !== listen.port
-    const socket = wanted.listen.find((each) => isChosen(each) === auto) ?? wanted.listen[0]
+    const socket = wanted.listen.find((each) => isChosen({ listen }, each) === auto) ?? wanted.listen[0]
     return socket ? reachable(socket) : null
   }
   const [shown] = statusOf(name, running)?.listen ?? []
@@ -60,11 +58,22 @@ function runningAddress(
   return address && reachable(address)
 }
 
+/** True of a port that is not the one of the file. */
+export function isChosen({ listen }: Pick<ForwardSpec, 'listen'>, socket: SocketAddress): boolean {
+  return listen.kind === 'tcp' && socket.kind === 'tcp' && socket.port !== listen.port
+}
+
 const ofListening: ReadonlySet<ProblemCode> = new Set(['PORT_IN_USE', 'LISTEN_FORBIDDEN', 'LISTEN_FAILED'])
 
-function listenProblem({ name }: ForwardSpec, running: RunningForwards): Problem | null {
-  const problem = statusOf(name, running)?.problem
-  return problem && ofListening.has(problem.code) ? problem : null
+/** `needed`: who is content with this one does not mind that another address is not to be had. */
+function listenProblem(
+  { name }: ForwardSpec,
+  running: RunningForwards,
+  needed: SocketAddress | null,
+): Problem | null {
+  const { problem = null, listen = [] } = statusOf(name, running) ?? {}
+  if (!problem || !ofListening.has(problem.code)) return null
+  return needed && listen.includes(formatSocketAddress(needed)) ? null : problem
 }
 
 function statusOf(name: string, running: RunningForwards): ForwardStatus | undefined {

@@ -25,7 +25,7 @@ import type {
   TrustRequest,
 } from '../control/protocol.ts'
 import { PROBE_MS } from '../control/protocol.ts'
-import { parseShownAddress } from '../model/address.ts'
+import type { SocketAddress } from '../model/address.ts'
 import type { ConnectionNews } from '../model/connection.ts'
 import { withDeadline } from '../model/deadline.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
@@ -41,7 +41,7 @@ import { selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { connect } from '../ssh/connect.ts'
 import { groupsEnded } from '../ssh/process-group.ts'
-import { addressesOf } from './addresses.ts'
+import { addressesOf, isChosen } from './addresses.ts'
 import { isUntrusted, nothingTaken, refused, taken } from './config-status.ts'
 import { foundLater } from './found-files.ts'
 import { type Looks, lookAt } from './half-written.ts'
@@ -362,16 +362,27 @@ class RunningSupervisor implements Supervisor {
     })
   }
 
-  async probe({ names, timeoutMs = PROBE_MS }: ProbeRequest, signal: AbortSignal): Promise<ProbeAnswer> {
+  async probe(
+    { names, timeoutMs = PROBE_MS, auto = false }: ProbeRequest,
+    signal: AbortSignal,
+  ): Promise<ProbeAnswer> {
     this.#refuseAtEnd()
     const running = this.#reconciler.snapshot().forwards
     const meant = names ? this.#forwardsNamed(names) : running.keys()
     const until = withDeadline(AbortSignal.any([signal, this.#looking.signal]), Math.ceil(timeoutMs))
     const probes = [...meant].map(async (name) => {
-      const problem = await (this.#reconciler.probe(name, until) ?? notSelected(name))
+      const counts = auto ? (socket: SocketAddress) => this.#isForAuto(name, socket) : undefined
+      const problem = await (this.#reconciler.probe(name, until, counts) ?? notSelected(name))
       return { name, problem }
     })
     return { forwards: await Promise.all(probes) }
+  }
+
+  /** For who asked for a free port: where there is one, the port of the file is somebody else's business. */
+  #isForAuto(name: string, socket: SocketAddress): boolean {
+    const [spec, wanted] = [this.#project?.forwards.get(name), this.#held?.wanted.forwards.get(name)]
+    if (!spec || !wanted || wanted.kind === 'remote') return true
+    return isChosen(spec, socket) || !wanted.listen.some((each) => isChosen(spec, each))
   }
 
   attend(): () => void {
@@ -437,16 +448,8 @@ class RunningSupervisor implements Supervisor {
       signal,
       untrusted,
       // Who only asks would change a port, and whoever takes it next would not hear of that.
-      ...(untrusted === 'refuse' && { keptPorts: this.#withPorts() }),
+      ...(untrusted === 'refuse' && { keptPorts: this.#reconciler.portsOpen() }),
     })
-  }
-
-  /** By forward; one that waits for its port has none. */
-  #withPorts(): Map<string, Set<number>> {
-    const listening = this.#reconciler.forwards().filter(({ problem }) => problem?.code !== 'PORT_IN_USE')
-    const portsOf = (listen: readonly string[]) =>
-      listen.map(parseShownAddress).flatMap((address) => (address?.kind === 'tcp' ? [address.port] : []))
-    return new Map(listening.map(({ name, listen }) => [name, new Set(portsOf(listen))]))
   }
 
   async #apply(loaded: Proven, how?: Manner): Promise<ReconcileAnswer> {

@@ -199,6 +199,8 @@ test('a command never begins where somebody else has its port, or where nothing 
   const taken = await cli.run(['run', 'db', ...sh('echo > began')])
   expect(taken.code).toBe(125)
   expect(taken.stderr).toContain('PORT_IN_USE')
+  expect(taken.stderr).toContain(`tunnels ls ${local}`)
+  expect(taken.stderr).toContain('--auto-ports')
   const json = await cli.run(['--json', 'run', 'db', ...sh('echo > began')])
   expect(JSON.parse(json.stdout).problems[0].code).toBe('PORT_IN_USE')
   squatter.close()
@@ -238,6 +240,13 @@ test('--auto-ports listens on free ports, beside an `up` on those of the file, w
   const chosen = Number(alone.stdout)
   expect(chosen).not.toBe(local)
   expect((await cli.run(auto)).stdout).toBe(alone.stdout)
+  // Beside an `up` that waits for its port, each command has the same one, which is its own only while it runs.
+  expect((await cli.run(['up', '-d'])).code).toBe(1)
+  for (const _ of ['first', 'second']) {
+    expect(await cli.run(auto)).toMatchObject({ code: 0, stdout: alone.stdout, stderr: '' })
+    expect(await canListen('127.0.0.1', chosen)).toBe(true)
+  }
+  await cli.down()
   await new Promise((resolve) => squatter.close(resolve))
 
   await cli.up()
