@@ -2,6 +2,7 @@
 // What is measured, on which stage, and what it must come to. A measure is done by each contender in turn, in
 // every round; a row of the result is one number of it.
 
+import { NARROW_BYTES } from './scenes.mjs'
 import { footprint, idleConnections, openFifty, statusTime } from './whole-runs.mjs'
 
 /** @typedef {import('./contenders.mjs').Contender} Contender */
@@ -13,6 +14,7 @@ import { footprint, idleConnections, openFifty, statusTime } from './whole-runs.
  * @property {'more' | 'less'} better
  * @property {number} [atLeast] times as good as ssh
  * @property {number} [atMost] of what ssh takes
+ * @property {number} [valueAtLeast] in the unit of the row
  */
 /**
  * @typedef {object} Measure
@@ -143,9 +145,13 @@ export const measures = [
     scene: 'narrow',
     rows: {
       ...speed('100 ms and 200 Mbit/s: bulk down', 0),
+      share: { title: 'of that line', unit: '%', better: 'more', valueAtLeast: 95 },
       p50: time('1 byte beside it, p50', 1),
     },
-    run: async ({ local }, scene) => ({ ...(await steady(local, scene, 4_000, true)) }),
+    run: async ({ local }, scene) => {
+      const { speed, ...trips } = await steady(local, scene, 4_000, true)
+      return { ...trips, speed, share: (100 * speed * MIB) / NARROW_BYTES }
+    },
   },
   idleConnections,
   footprint,

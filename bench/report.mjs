@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, release } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { congestionControl } from './own-network.mjs'
 
 /** @typedef {import('./run.mjs').Result} Result */
 /** @typedef {import('./measures.mjs').Row} Row */
@@ -40,7 +41,7 @@ export function describeMachine({ rounds, mib }) {
     const load = `load average ${before?.toFixed(1)} before, ${loadavg()[0]?.toFixed(1)} after`
     const ssh = String(spawnSync('ssh', ['-V'], { encoding: 'utf8' }).stderr).split(',')[0]
     const what = `${rounds} rounds in turns, ${mib} MiB each`
-    const versions = `Node ${process.versions.node}, ${ssh}, Linux ${release().split('-')[0]}`
+    const versions = `Node ${process.versions.node}, ${ssh}, Linux ${release().split('-')[0]}, TCP ${congestionControl()}`
     const binding = `ssh2 ${addon ? 'with' : 'without'} its native addon`
     return `${what}; ${cpus().length} × ${cpus()[0]?.model.trim()}, ${versions}, ${binding}; ${load}. Medians; ratio: the median of each round's, and the least and the greatest of all rounds.`
   }
@@ -78,8 +79,10 @@ function ratio({ better, atMost }, /** @type {number} */ ours, /** @type {number
 }
 
 /** @param {Line} line */
-function wanted({ atLeast, atMost, ratios }) {
+function wanted({ atLeast, atMost, valueAtLeast, unit, ratios, values }) {
   const is = median(ratios)
+  if (valueAtLeast)
+    return `≥ ${valueAtLeast} ${unit}${Number(values.tunnels) >= valueAtLeast ? '' : ' (falls short)'}`
   if (atLeast) return `≥ ${atLeast}${is >= atLeast ? '' : ' (falls short)'}`
   return atMost ? `≤ ${atMost}${is <= atMost ? '' : ' (falls short)'}` : ''
 }

@@ -6,6 +6,7 @@
 
 import { parseArgs } from 'node:util'
 import { measures } from './measures.mjs'
+import { leavePacedNetwork } from './own-network.mjs'
 import { describeMachine, formatTable, median, writePage } from './report.mjs'
 import { contendersOf } from './scenes.mjs'
 import { startSshd } from './sshd.mjs'
@@ -19,6 +20,7 @@ import { cpuMs, memory, openStage } from './stage.mjs'
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } },
 })
+leavePacedNetwork()
 const rounds = Number(process.env.BENCH_ROUNDS ?? (options.quick ? 3 : 7))
 const mib = Number(process.env.BENCH_MIB ?? (options.quick ? 128 : 256))
 const machine = describeMachine({ rounds, mib })

@@ -21,6 +21,9 @@ import { cpuMs, memory } from './stage.mjs'
  * @property {typeof memory} memory
  */
 
+/** A second: 200 Mbit. */
+export const NARROW_BYTES = 25_000_000
+
 /** @type {Record<string, (scene: Omit<Scene, 'cpuMs' | 'memory'>) => Promise<Record<string, Contender>>>} */
 export const contendersOf = {
   plain: async ({ stage, sshd, far }) => ({
@@ -34,7 +37,7 @@ export const contendersOf = {
     tunnels: await startTunnels(stage, sshd, far, { jump: true }),
   }),
   far: (scene) => behind(scene, { delayMs: 50 }),
-  narrow: (scene) => behind(scene, { delayMs: 50, bytesPerSecond: 25_000_000, queueBytes: 1_000_000 }),
+  narrow: (scene) => behind(scene, { delayMs: 50, bytesPerSecond: NARROW_BYTES, queueBytes: 1_000_000 }),
   none: async () => ({}),
 }
 
