@@ -76,6 +76,7 @@ const MAY_IMPORT_PACKAGE: Record<string, string[]> = {
   pino: ['supervisor'],
   plist: ['export'],
   'prom-client': ['control'],
+  '@noble/hashes': ['control'],
   preact: ['dashboard-page'],
   uplot: ['dashboard-page'],
 }

@@ -1,13 +1,10 @@
 // Asks the supervisor of a project over its Unix socket. Every question has a bound in time: nothing listens
 // is NOT_RUNNING, something that listens and does not answer is SUPERVISOR_UNREACHABLE.
 
-import { type IncomingMessage, request } from 'node:http'
-import { createInterface } from 'node:readline'
-import { withDeadline } from '../model/deadline.ts'
-import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
-import { brokenOff } from './broken-off.ts'
+import type { HeldLease } from './answer-stream.ts'
+import { askJson } from './ask.ts'
 import { findHolder, type LockHolder } from './lock.ts'
 import { formatLogsRequest } from './log-stream.ts'
 import { checkRuntimeDir, lockDirOf, type ProjectPlace } from './paths.ts'
@@ -16,16 +13,13 @@ import {
   type AddressesRequest,
   type AnswerRequest,
   type DownRequest,
-  type ErrorAnswer,
   type Event,
   type EventsRequest,
-  type LeaseAnswer,
   type LeaseRequest,
   type LogLine,
   type LogsRequest,
   type PlanRequest,
   PROBE_MS,
-  PROTOCOL_VERSION,
   type ProbeAnswer,
   type ProbeRequest,
   type ReconcileAnswer,
@@ -65,14 +59,6 @@ export interface ControlClient {
   openLogs(request: LogsRequest, signal: AbortSignal): Promise<AsyncIterable<LogLine>>
 }
 
-const NEVER = new AbortController().signal
-
-export interface HeldLease {
-  answer: LeaseAnswer
-  /** Resolves when it is held no more: the supervisor has ended, or (with a problem) is gone without a word. Never rejects. */
-  readonly over: Promise<Problem | null>
-}
-
 const QUICK_MS = 5_000
 /** Reading ssh_config for many hosts takes its time. */
 const WORK_MS = 60_000
@@ -92,8 +78,10 @@ export async function openControlClient(options: {
 export function clientOf(holder: LockHolder, version: string): ControlClient {
   const ask = <T>(call: string, body: object | undefined, timeoutMs: number) =>
     askJson<T>({ holder, version, call, body, timeoutMs })
-  const stream = (call: string, signal: AbortSignal) =>
-    openStream({ holder, version, call, body: undefined, timeoutMs: QUICK_MS, signal })
+  const lasting = (call: string, signal: AbortSignal) => {
+    const question = { holder, version, call, body: undefined, timeoutMs: QUICK_MS, signal }
+    return loadStreams().then((streams) => ({ ...streams, question }))
+  }
   const healthz = async () => void (await ask('GET /healthz', undefined, QUICK_MS))
   /** One that does not even say that it lives is not waited for: it answers that whatever it does. */
   const work = async <T>(call: string, body: object | undefined, timeoutMs = WORK_MS) => {
@@ -115,7 +103,7 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
     lease: async (body, signal) => {
       await healthz()
       const question = { holder, version, call: 'POST /v1/lease', body, timeoutMs: WORK_MS, signal }
-      return readLease(readLines<LeaseLine>(await openStream(question), holder, signal))
+      return (await loadStreams()).askLease(question)
     },
     restart: (body = {}) => work('POST /v1/restart', body),
     down: async (body = {}) => {
@@ -134,145 +122,22 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
       await ask('POST /v1/answer', body, QUICK_MS)
     },
     attend: async (signal) => {
-      const events = await stream('GET /v1/events?prompts=true', signal)
+      const { openStream, question } = await lasting('GET /v1/events?prompts=true', signal)
       // Nobody reads them here, and a stream that is not read is cut off.
-      events.on('error', () => {}).resume()
+      ;(await openStream(question)).on('error', () => {}).resume()
     },
-    openEvents: async (signal, { connections = false } = {}) =>
-      readLines<Event>(await stream(`GET /v1/events?connections=${connections}`, signal), holder, signal),
-    openLogs: async (request, signal) =>
-      readLines<LogLine>(await stream(`GET /v1/logs?${formatLogsRequest(request)}`, signal), holder, signal),
+    openEvents: async (signal, { connections = false } = {}) => {
+      const { askLines, question } = await lasting(`GET /v1/events?connections=${connections}`, signal)
+      return askLines<Event>(question)
+    },
+    openLogs: async (request, signal) => {
+      const { askLines, question } = await lasting(`GET /v1/logs?${formatLogsRequest(request)}`, signal)
+      return askLines<LogLine>(question)
+    },
   }
 }
 
-interface Question {
-  holder: LockHolder
-  version: string
-  /** Method and path. */
-  call: string
-  body: object | undefined
-  timeoutMs: number
-  /** Leaves; the question then rejects with its reason. */
-  signal?: AbortSignal
-}
-
-async function askJson<T>(question: Question): Promise<T> {
-  const { signal = NEVER } = question
-  const deadline = withDeadline(signal, question.timeoutMs)
-  try {
-    const response = await send(question, deadline)
-    const text = await readText(response)
-    if (response.statusCode === 200) return JSON.parse(text) as T
-    throw new ProblemError((JSON.parse(text) as ErrorAnswer).problems)
-  } catch (error) {
-    signal.throwIfAborted()
-    throw asProblem(error, question.holder, deadline.aborted)
-  }
-}
-
-/** `timeoutMs`: until it is open; then it lasts until `signal` fires. */
-async function openStream(question: Question & { signal: AbortSignal }): Promise<IncomingMessage> {
-  const { holder, signal, timeoutMs } = question
-  const opening = new AbortController()
-  const timer = setTimeout(() => opening.abort(), timeoutMs)
-  try {
-    const response = await send(question, AbortSignal.any([signal, opening.signal]))
-    if (response.statusCode === 200) return response
-    throw new ProblemError((JSON.parse(await readText(response)) as ErrorAnswer).problems)
-  } catch (error) {
-    throw asProblem(error, holder, opening.signal.aborted)
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function send({ holder, version, call, body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
-  const [method, path] = call.split(' ') as [string, string]
-  const text = body === undefined ? '' : JSON.stringify(body)
-  const headers = {
-    host: 'tunnels',
-    'tunnels-protocol': PROTOCOL_VERSION,
-    'tunnels-version': version,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  }
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: holder.socket, method, path, headers, signal, agent: false }, resolve)
-    sent.once('error', reject)
-    sent.end(text)
-  })
-}
-
-async function readText(response: IncomingMessage): Promise<string> {
-  response.setEncoding('utf8')
-  let text = ''
-  for await (const chunk of response) text += chunk
-  return text
-}
-
-/** Ends with the stream, or when the signal fires. Rejects when it breaks off before its end: who wrote it is gone. */
-async function* readLines<Line extends { event: string }>(
-  response: IncomingMessage,
-  { socket, info }: LockHolder,
-  signal: AbortSignal,
-): AsyncGenerator<Line> {
-  const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
-  response.on('error', () => lines.close())
-  let isOver = false
-  try {
-    for await (const text of lines) {
-      const line = parseLine<Line>(text)
-      if (line === null) break
-      isOver = line.event === 'end'
-      yield line
-    }
-  } catch {
-    // Broken off.
-  }
-  if (isOver || response.complete || signal.aborted) return
-  throw new ProblemError(await brokenOff({ socket, pid: info?.pid ?? null }))
-}
-
-type LeaseLine = ({ event: 'lease' } & LeaseAnswer) | { event: 'end' }
-
-/** The first line has been written with the header: it is there, or the supervisor is gone. */
-async function readLease(lines: AsyncGenerator<LeaseLine>): Promise<HeldLease> {
-  const first = await lines.next()
-  if (first.done || first.value.event !== 'lease')
-    throw new ProblemError({ code: 'NOT_RUNNING', summary: 'The supervisor is ending' })
-  const over = lines.next().then(() => null, problemOf)
-  return { answer: first.value, over }
-}
-
-/** Null for half a line: nobody is there any more to write the rest of it. */
-function parseLine<Line>(text: string): Line | null {
-  try {
-    return JSON.parse(text) as Line
-  } catch {
-    return null
-  }
-}
-
-function asProblem(error: unknown, holder: LockHolder, timedOut: boolean): ProblemError {
-  if (error instanceof ProblemError) return error
-  const code = (error as NodeJS.ErrnoException).code ?? ''
-  if (timedOut) return unreachable(holder, 'does not answer')
-  if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(code)) return notRunning(holder)
-  return unreachable(holder, `cannot be asked (${code || 'not an answer of tunnels'})`)
-}
-
-function notRunning(holder: LockHolder): ProblemError {
-  const what = holder.info ? `${holder.info.folder}/${holder.info.file}` : 'this project'
-  return new ProblemError({ code: 'NOT_RUNNING', summary: `Nothing is running for ${what}` })
-}
-
-function unreachable(holder: LockHolder, what: string): ProblemError {
-  const pid = holder.info?.pid
-  return new ProblemError({
-    code: 'SUPERVISOR_UNREACHABLE',
-    summary: `The supervisor${pid ? ` (process ${pid})` : ''} ${what}`,
-    hint: pid
-      ? `If it stays so, end it with \`kill -9 ${pid}\`, then \`tunnels up\``
-      : 'Try again, or end it by hand',
-  })
+/** Most ask one question, and have no use for it. */
+function loadStreams() {
+  return import('./answer-stream.ts')
 }

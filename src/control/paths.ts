@@ -5,6 +5,7 @@ import type { Stats } from 'node:fs'
 import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { ProblemError } from '../model/problem.ts'
 import { reasonOf } from '../model/state-folder.ts'
 
@@ -44,9 +45,8 @@ export async function identifyProject(
 /** Where a project's socket and state are. Makes nothing; see {@link openRuntimeDir}. */
 export function placeProject(identity: ProjectIdentity, env: Environment): ProjectPlace {
   const key = JSON.stringify([identity.folder, identity.file, identity.projectName])
-  // An import would load all of it, the Web Crypto API too: a twentieth of the time of a whole `tunnels status`.
-  const { createHash } = process.getBuiltinModule('node:crypto')
-  const id = createHash('sha256').update(key).digest('hex').slice(0, 12)
+  // `node:crypto` would load all that Node has of it: 5 ms of a whole `tunnels status`.
+  const id = Buffer.from(sha256(Buffer.from(key))).toString('hex', 0, 6)
   return { ...identity, id, runtimeDir: runtimeDirOf(env).path, stateDir: join(stateHomeOf(env), id) }
 }
 
