@@ -1,6 +1,5 @@
 // `tunnels status`: what is true now, asked of the running supervisor.
 
-import { type Problem, ProblemError } from '../model/problem.ts'
 import { isReady } from '../model/status.ts'
 import { formatConnections } from '../view/connections.ts'
 import { formatJson } from '../view/json.ts'
@@ -20,13 +19,12 @@ export interface StatusArguments {
 
 export async function status(invocation: Invocation, args: StatusArguments): Promise<number> {
   const { names, check, connections } = args
-  if (connections && args.watch) throw new ProblemError(oneMoment)
   const client = await requireRunning(invocation)
   const whole = await client.status({ connections })
   refuseUnknownNames(whole, names)
   if (args.watch) {
     const { watchStatus } = await import('./watch-status.ts')
-    return watchStatus(invocation, client, names)
+    return watchStatus(invocation, client, { names, connections })
   }
   const narrowed = narrow(whole, names)
   const found = connections ? await (await import('./connection-clients.ts')).withClients(narrowed) : narrowed
@@ -39,10 +37,4 @@ export async function status(invocation: Invocation, args: StatusArguments): Pro
     if (connections) terminal.print(`\n${formatConnections(found, { columns, now })}`)
   }
   return check && !isReady(found) ? EXIT.failed : EXIT.fine
-}
-
-const oneMoment: Problem = {
-  code: 'USAGE',
-  summary: '--connections shows the connections of one moment, and --watch goes on',
-  hint: '`tunnels up --json` tells each connection as it comes and goes',
 }

@@ -1,19 +1,22 @@
 // `tunnels status --watch`: the status as it changes. On a terminal it is drawn over, in a pipe there is a line for
-// each thing that happens, with --json a whole status a line.
+// each thing that happens, with --json a whole status a line. With --connections each connection is told, too.
 
 import { setTimeout } from 'node:timers/promises'
 import type { ControlClient } from '../control/client.ts'
 import type { Event } from '../control/protocol.ts'
 import { problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
+import { formatConnections } from '../view/connections.ts'
 import { formatEvent } from '../view/event.ts'
 import { formatJson } from '../view/json.ts'
 import { formatStatus } from '../view/status.ts'
 import { EXIT } from './exit-code.ts'
 import { eventsOf } from './follow.ts'
 import type { Invocation } from './invocation.ts'
+import { watchKeys } from './keys.ts'
 import { openLiveStatus, steer } from './live-status.ts'
 import { narrow } from './named.ts'
+import { openScreen } from './screen.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
 
 /** Ages and bytes grow without an event. */
@@ -32,16 +35,22 @@ interface Show {
   stop(): void
 }
 
-/** `names`: as those of `tunnels status`. Resolves with the exit code when the person, or the supervisor, has had enough. */
+/** As `tunnels status` takes them. */
+interface Watching {
+  names: readonly string[]
+  connections: boolean
+}
+
+/** Resolves with the exit code when the person, or the supervisor, has had enough. */
 export async function watchStatus(
   invocation: Invocation,
   client: ControlClient,
-  names: readonly string[],
+  watching: Watching,
 ): Promise<number> {
   const leaving = new AbortController()
   const signals = listenForSignals(() => {})
   try {
-    const ending = await Promise.race([watch(invocation, client, names, leaving.signal), signals.first])
+    const ending = await Promise.race([watch(invocation, client, watching, leaving.signal), signals.first])
     leaving.abort()
     if (ending) return signalExitCodes[ending]
     invocation.terminal.note('The supervisor has ended')
@@ -56,16 +65,21 @@ export async function watchStatus(
 async function watch(
   invocation: Invocation,
   client: ControlClient,
-  names: readonly string[],
+  watching: Watching,
   signal: AbortSignal,
 ): Promise<null> {
-  const events = await client.openEvents(signal)
-  let latest = narrow(await client.status(), names)
-  const show = openShow(invocation, client, names, latest)
+  const { connections } = watching
+  const ask = async () => {
+    const status = narrow(await client.status({ connections }), watching.names)
+    return connections ? (await import('./connection-clients.ts')).withClients(status) : status
+  }
+  const events = await client.openEvents(signal, { connections })
+  let latest = await ask()
+  const show = openShow(invocation, client, watching, latest)
   signal.addEventListener('abort', () => show.stop(), { once: true })
   show.status(latest)
   const look = async () => {
-    latest = narrow(await client.status(), names)
+    latest = await ask()
     if (!signal.aborted) show.status(latest)
   }
   return new Promise((resolve, reject) => {
@@ -105,14 +119,42 @@ function inTurns(work: () => Promise<void>, signal: AbortSignal): () => Promise<
 function openShow(
   invocation: Invocation,
   client: ControlClient,
-  names: readonly string[],
+  { names, connections }: Watching,
   status: Status,
 ): Show {
   const { options, terminal } = invocation
   if (options.json) return openJson(invocation)
-  return terminal.screen && !options.quiet
-    ? openDrawing(invocation, client, status)
-    : openLines(invocation, names)
+  if (!terminal.screen || options.quiet) return openLines(invocation, names)
+  return connections ? openTables(invocation, terminal.screen) : openDrawing(invocation, client, status)
+}
+
+/** What `tunnels status --connections` prints, again and again; nothing in it can be chosen. */
+function openTables({ terminal }: Invocation, stream: NodeJS.WriteStream): Show {
+  let last: Status | null = null
+  const format = (status: Status) => {
+    const { columns, color } = terminal
+    const now = new Date()
+    const table = formatStatus(status, { columns, color: color.out, now })
+    return `${table}\n${formatConnections(status, { columns, now })}`
+  }
+  const draw = () => {
+    if (last) screen.draw(format(last))
+  }
+  const screen = openScreen(stream, draw)
+  const stopKeys = process.stdin.isTTY ? watchKeys(process.stdin, () => {}) : () => {}
+  return {
+    ticks: true,
+    status: (next) => {
+      last = next
+      draw()
+    },
+    event: () => {},
+    stop: () => {
+      stopKeys()
+      screen.close()
+      if (last) terminal.print(format(last))
+    },
+  }
 }
 
 /** What stood there last stays when the screen is gone. */
@@ -144,7 +186,7 @@ function openLines({ terminal }: Invocation, names: readonly string[]): Show {
   return {
     ticks: false,
     status: (status) => {
-      if (!isBegun) for (const event of eventsOf(status)) print(event)
+      if (!isBegun) for (const event of [...eventsOf(status), ...openedIn(status)]) print(event)
       isBegun = true
     },
     event: (event, latest) => {
@@ -152,6 +194,16 @@ function openLines({ terminal }: Invocation, names: readonly string[]): Show {
     },
     stop: () => {},
   }
+}
+
+/** Each connection that is open, as it was told when it came. */
+function openedIn({ forwards }: Status): Event[] {
+  return forwards.flatMap(({ name, openConnections = [] }) =>
+    openConnections.map(({ since, from, to, bytes }): Event => {
+      const opened = { outcome: 'opened', from, to, ms: 0, bytes, problem: null } as const
+      return { time: since, event: 'connection', what: 'forward', name, ...opened }
+    }),
+  )
 }
 
 function openJson({ terminal }: Invocation): Show {

@@ -68,6 +68,23 @@ test('who holds a port, an address or a socket is named, and who is connected', 
   if (isLinux) expect(connected.process).toMatchObject({ pid: process.pid })
   expect((await cli.run(['status', '--connections'])).stdout).toMatch(/FORWARD +FROM +PROCESS/)
   expect((await cli.status()).forwards[0]).not.toHaveProperty('openConnections')
+
+  // As it goes on: a status a line for programs, what comes and goes for people.
+  const json = cli.start(['status', 'web', '--connections', '--watch', '--json'])
+  const lines = cli.start(['status', 'web', '--connections', '--watch'])
+  const open = () => {
+    const last = json.stdout().split('\n').at(-2)
+    return last && JSON.parse(last).forwards[0].openConnections.map(({ from }: { from: string }) => from)
+  }
+  const shown = `127.0.0.1:${client.localPort}`
+  await eventually(() => expect(open()).toEqual([shown]))
+  await eventually(() => lines.stdout().includes(`connection from ${shown} to localhost:${echo.port} opened`))
   client.destroy()
   await once(client, 'close')
+  await eventually(() => expect(open()).toEqual([]))
+  await eventually(() => new RegExp(`connection from ${shown} .*closed`).test(lines.stdout()))
+  for (const watching of [json, lines]) {
+    watching.signal('SIGINT')
+    expect((await watching.ended).code).toBe(130)
+  }
 })

@@ -1,5 +1,7 @@
 // `status --watch`: live on a terminal, lines in a pipe, JSON for a script; it ends clean.
 
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { stripVTControlCharacters } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Status } from '../../src/model/status.ts'
@@ -94,6 +96,23 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
     await eventually(() => screenOf(watching.output())[2]!.includes('RECONNECTS'))
     watching.type('\x03')
     expect(await watching.ended).toBe(130)
+  })
+
+  test('with --connections each of them stands below, for as long as it is open', async () => {
+    const cli = await watched()
+    const watching = await onTerminal(cli, ['status', '--watch', '--connections'], { rows: 40, columns: 120 })
+    const stands = (text: RegExp) => eventually(() => text.test(screenOf(watching.output()).join('\n')))
+    await stands(/^No connection is open/m)
+    const [shown = ''] = (await forwardOf(cli, 'web')).listen
+    const client = connect(Number(shown.split(':').at(-1)), '127.0.0.1')
+    await once(client, 'connect')
+    await stands(new RegExp(`^web +127\\.0\\.0\\.1:${client.localPort} `, 'm'))
+    client.destroy()
+    await stands(/^No connection is open/m)
+    watching.type('q')
+    expect(await watching.ended).toBe(130)
+    const [, after = ''] = watching.output().split('\x1b[?1049l')
+    expect(stripVTControlCharacters(after)).toMatch(/^web +open/m)
   })
 
   test('it ends with the supervisor, and says so on the terminal that the person is left with', async () => {
