@@ -8,7 +8,7 @@ import { type Problem, ProblemError } from '../model/problem.ts'
 import { fillTemplate } from '../model/variables.ts'
 import type { CheckCommand } from '../model/wanted.ts'
 import { printable } from '../ssh/printable.ts'
-import { keepGroup } from '../ssh/process-group.ts'
+import { guardGroup } from '../ssh/process-group.ts'
 import type { Checked } from './checked.ts'
 
 type Child = ChildProcessByStdio<null, Readable, Readable>
@@ -35,7 +35,7 @@ export async function checkCommand(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const endGroup = child.pid === undefined ? () => {} : keepGroup(child.pid)
+  const endGroup = child.pid === undefined ? () => {} : guardGroup(child.pid)
   signal.addEventListener('abort', endGroup, { once: true })
   try {
     const said = listen(child, endGroup)

@@ -1,6 +1,8 @@
-// Process groups of commands that were started for a connection: asked to end with it, then killed. None outlives this
-// process, unless this one is itself killed.
+// Process groups of commands that were started for a connection or a check: asked to end with it, then killed. None
+// outlives this process; where this one is itself killed, a guard sees to it.
 
+import { spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** How long a command may take to put its things in order. */
@@ -10,6 +12,8 @@ const LOOK_MS = 50
 const FAREWELL_MS = 1_000
 
 const living = new Set<number>()
+/** By group, what sends its guard home. */
+const guards = new Map<number, () => void>()
 
 /**
  * `id`: the pid of a child that was started with a group of its own. Returns what ends the group: SIGTERM, and SIGKILL
@@ -32,6 +36,26 @@ export async function groupsEnded(): Promise<void> {
   while (living.size > 0 && performance.now() < deadline) await delay(LOOK_MS)
 }
 
+/**
+ * As {@link keepGroup}, also where this process is killed: for a command that would not notice. A shell waits for a line
+ * of ours; that its input ends without one means that nobody is left to write it.
+ */
+export function guardGroup(id: number): () => void {
+  const endGroup = keepGroup(id)
+  const guard = spawn('/bin/sh', ['-c', 'read -r over || kill -s KILL -- "-$1"', 'sh', String(id)], {
+    cwd: '/',
+    env: {},
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  // Without a shell, without descriptors for it, or when somebody ended it, the group is kept all the same.
+  guard.on('error', () => {})
+  const input: Writable | undefined = guard.stdin
+  input?.on('error', () => {})
+  guards.set(id, () => input?.end('over\n'))
+  return endGroup
+}
+
 /** Looked at often, so that the number is never that of somebody else by then. */
 function endGroup(id: number): void {
   const deadline = performance.now() + GRACE_MS
@@ -46,6 +70,8 @@ function endGroup(id: number): void {
 
 function forget(id: number): void {
   living.delete(id)
+  guards.get(id)?.()
+  guards.delete(id)
   if (living.size === 0) process.off('exit', killAll)
 }
 

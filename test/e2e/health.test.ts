@@ -8,7 +8,7 @@ import { atEnd } from '../helpers/cleanup.ts'
 import { hostYaml, project } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort, freePorts } from '../helpers/ports.ts'
-import { processesWith } from '../helpers/processes.ts'
+import { descendantsOf, isAlive, processesWith } from '../helpers/processes.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { holdStream } from './held-stream.ts'
@@ -104,6 +104,20 @@ test('each check says what is behind its forward, and leaves nothing behind', as
   await tunnels.down()
   expect(processesWith(tunnels.folder).filter(({ command }) => command.includes('sleep 1000'))).toEqual([])
   await eventually(() => echo.open() === 0)
+})
+
+test('a supervisor that is killed leaves no check behind', async () => {
+  const [sshd, echo] = await Promise.all([startSshd(), startEcho()])
+  const slow = command('sh', '-c', 'sleep 1000 & sleep 1000')
+  const cli = projectVia(sshd, { web: { local: await freePort(), to: echo.port, healthcheck: slow } })
+  await cli.up()
+  const { pid } = (await cli.status()).supervisor
+  const children = await eventually(() => {
+    const found = descendantsOf(pid)
+    return found.length >= 3 && found
+  })
+  process.kill(pid, 'SIGKILL')
+  await eventually(() => !children.some(isAlive))
 })
 
 test('health follows its target, and a changed healthcheck interrupts nothing', async () => {
