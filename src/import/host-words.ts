@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { hostOptions } from '../config/host.ts'
 import type { Plain, PlainMap } from '../config/tree.ts'
 import { escapeDollars, refusedImport } from './imported.ts'
+import { portNumber } from './services.ts'
 
 export interface HostWords {
   options: Map<string, Plain>
@@ -48,10 +49,15 @@ const LISTS = new Set(['identity_file', 'certificate_file'])
 /** In the words that the file has for it. */
 function toPlain(key: string, text: string): Plain {
   if (key === 'strict_host_key_checking') return CHECKING[text] ?? text
+  if (key === 'port') return toNumber(portNumber(text))
   if (key === 'proxy_jump' && text.includes(',')) return text.split(',').map((hop) => hop.trim())
   if (DURATIONS.has(key) && /^[1-9]\d*$/.test(text)) return `${text}s`
   if (/^(true|yes)$/i.test(text)) return true
   if (/^(false|no)$/i.test(text)) return false
+  return toNumber(text)
+}
+
+function toNumber(text: string): Plain {
   return /^(0|[1-9]\d{0,8})$/.test(text) ? Number(text) : text
 }
 

@@ -5,6 +5,7 @@ import type { Destination } from '../config/destination.ts'
 import { type ForwardLetter, parseForwarding } from '../config/short-forwarding.ts'
 import type { Plain, PlainMap } from '../config/tree.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
+import { withPortNumber } from './services.ts'
 
 export interface Imported {
   destination: Destination
@@ -31,9 +32,10 @@ export interface ImportedForward {
 /** `argument`: as ssh takes it. `isOpen`: a bare port of this machine is open to others. Throws a ProblemError (USAGE). */
 export function readForward(letter: ForwardLetter, argument: string, isOpen: boolean): ImportedForward {
   // ssh takes a name in brackets, too; the file has them for IPv6.
-  const text = (escapeDollars(argument) as string)
+  const written = (escapeDollars(argument) as string)
     .replaceAll(/\[([^:\]]*)\](?=:)/g, '$1')
     .replaceAll('%%', '%')
+  const text = withNumbers(letter, written)
   const forwarding = parseForwarding(letter, { text, offset: 0 })
   if (!forwarding.ok) throw refusedImport(`-${letter} ${argument} ${forwarding.complaint}`)
   const { listen, to } = forwarding.value
@@ -48,6 +50,15 @@ export function readForward(letter: ForwardLetter, argument: string, isOpen: boo
     more: {},
     ...(token !== undefined && { token }),
   }
+}
+
+/** Where a port is the name of a service; a backslash in a path keeps a colon, and then all of it. */
+function withNumbers(letter: ForwardLetter, text: string): string {
+  const read = parseForwarding(letter, { text, offset: 0 })
+  if (!read.ok || text.includes('\\')) return text
+  const { listen, to } = read.value
+  const isWritten = to !== undefined && to.offset !== listen.offset
+  return [listen, ...(isWritten ? [to] : [])].map((part) => withPortNumber(part.text)).join(':')
 }
 
 export function escapeDollars(value: Plain): Plain {

@@ -1,5 +1,6 @@
 // What is read out of an ssh command line, what is said of the rest, and that nothing in it becomes more than it is.
 
+import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { loadProject } from '../../src/config/load.ts'
 import type { PlainMap } from '../../src/config/tree.ts'
@@ -50,6 +51,23 @@ describe('options', () => {
       '-o Compression=no was left out: ssh takes what was said first, true',
       'The user of me@c was left out: ssh takes what was said first, a',
     ])
+  })
+
+  test.runIf(existsSync('/etc/services'))('a port may be the name of a service, where ssh takes one', () => {
+    const draft = draftOf(
+      'ssh -p ssh -L 8080:host:http -L http:db:pop3 -L "*:https:[::1]:www" -R smtp -R 9000:/s -D [::1]:domain c',
+    )
+    expect(draft.hosts).toEqual({})
+    expect(Object.values(draft.forwards)).toEqual([
+      '-L 8080:host:80 c:22',
+      '-L 80:db:110 c:22',
+      '-L *:443:[::1]:80 c:22',
+      '-R 25 c:22',
+      '-R 9000:/s c:22',
+      '-D [::1]:53 c:22',
+    ])
+    expect(draftOf('ssh -o Port=ssh -L 1:http:2 c').forwards).toEqual({ 'http-2': '-L 1:http:2 c:22' })
+    expect(refusal('ssh -p no-such -L 1:b:2 c')).toContain('-p no-such: port must be a port')
   })
 
   test('what is no ssh command line is refused with the words that are wrong', () => {
