@@ -54,7 +54,7 @@ export const footprint = {
       better: 'less',
       atMost: 0.3,
     },
-    resident: { title: 'the same as ps(1) adds it up', unit: 'MiB', better: 'less' },
+    resident: { title: 'the same as ps(1) adds it up', unit: 'MiB', better: 'less', atMost: 0.3 },
   },
   run: async (_contender, scene, who) => {
     const ports = await freePorts(FORWARDS)
