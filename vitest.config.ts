@@ -4,33 +4,47 @@ import { defineConfig } from 'vitest/config'
 import { sampleOf } from './test/helpers/sample.ts'
 
 /**
- * Files of many seconds whose promises other files touch, too: `npm test` takes half of them, the other half tomorrow;
+ * Files of many seconds whose promises other files touch, too: `npm test` takes a third of them, another one each day;
  * `npm run test:full` and whoever names one take all.
  */
-const EVERY_OTHER_DAY = [
+const IN_TURN = [
   'bad-files',
+  'bad-input',
+  'bad-input-hosts',
   'doctor',
   'forwards-jump',
+  'health',
+  'holders',
   'honest-ends',
+  'host-files',
   'hostile',
+  'hostkeys',
+  'import',
   'logins',
+  'logs',
   'ls',
   'moves',
   'named-pipes',
   'on-demand',
   'one-supervisor',
   'other-user',
+  'prompts',
   'proxy-command',
+  'reload',
+  'saves',
   'scale',
+  'socks-input',
   'socks-replies',
+  'state-folder',
+  'status-watch',
   'tricks',
 ].map((name) => `test/e2e/${name}.test.ts`)
 
 const isEverything = process.argv.some((word) => /\.ts$|^test\//.test(word))
-const today = isEverything ? EVERY_OTHER_DAY : sampleOf(EVERY_OTHER_DAY, 2)
-const tomorrow = EVERY_OTHER_DAY.filter((file) => !today.includes(file))
-if (tomorrow.length > 0 && !process.argv.includes('unit'))
-  console.log(`left to tomorrow, and to npm run test:full: ${tomorrow.join(' ')}`)
+const today = isEverything ? IN_TURN : sampleOf(IN_TURN, 3)
+const later = IN_TURN.filter((file) => !today.includes(file))
+if (later.length > 0 && !process.argv.includes('unit'))
+  console.log(`left to the next days, and to npm run test:full: ${later.join(' ')}`)
 
 const shared = {
   setupFiles: ['test/helpers/setup.ts'],
@@ -58,7 +72,7 @@ export default defineConfig({
           ...shared,
           name: 'e2e',
           include: ['test/{e2e,package,faults}/**/*.test.ts'],
-          exclude: tomorrow,
+          exclude: later,
           testTimeout: 120_000,
         },
       },
