@@ -15,7 +15,7 @@ import { type Holding, hold, keepHolding } from './hold.ts'
 import type { Invocation } from './invocation.ts'
 import { runCommand } from './run-command.ts'
 import { loadSelection, withoutWarnings } from './selection.ts'
-import { tellTroubles, troubleOf } from './tell-troubles.ts'
+import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
 import { untilCarried } from './until-carried.ts'
 import { withAgreement } from './up.ts'
 
@@ -78,7 +78,7 @@ async function untilUsable(
   const ofHere = (await client.addresses()).forwards.filter(
     ({ name, kind }) => forwards.includes(name) && kind !== 'remote',
   )
-  const waiting = openWaiting(invocation, forwards)
+  const waiting = openWaiting(invocation, client, forwards)
   const { failures } = await untilCarried(withoutWarnings(invocation), client, {
     names: forwards,
     // What a remote forward leads to is on this machine: perhaps the command itself.
@@ -117,20 +117,25 @@ async function variablesFor(
 }
 
 /** A word for who wonders why nothing happens. */
-function openWaiting({ terminal }: Invocation, names: readonly string[]) {
+function openWaiting({ terminal }: Invocation, client: ControlClient, names: readonly string[]) {
   const told = new Set<string>()
-  const timer = setTimeout(
-    () => terminal.note(`Waiting until a connection goes through ${names.join(', ')} …`),
-    QUIET_MS,
-  )
-  return {
-    tell: (failures: readonly { name: string; problem: Problem | null }[]) => {
-      for (const { name, problem } of failures) {
-        if (!problem || told.has(problem.summary)) continue
-        told.add(problem.summary)
-        terminal.note(`${makePrintable(name)}: ${makePrintable(problem.summary)}; waiting`)
-      }
-    },
-    stop: () => clearTimeout(timer),
+  let isOver = false
+  const tell = (failures: readonly { name: string; problem: Problem | null }[]) => {
+    for (const { name, problem } of failures) {
+      if (!problem || told.has(problem.summary) || isOver) continue
+      told.add(problem.summary)
+      terminal.note(`${makePrintable(name)}: ${makePrintable(problem.summary)}; waiting`)
+    }
   }
+  const timer = setTimeout(() => {
+    terminal.note(`Waiting until a connection goes through ${names.map(makePrintable).join(', ')} …`)
+    // A host that is not there would be told after the first round, which waits for it.
+    const look = async () => tell(troubledForwards(await client.status(), names))
+    look().catch(() => {})
+  }, QUIET_MS)
+  const stop = () => {
+    isOver = true
+    clearTimeout(timer)
+  }
+  return { tell, stop }
 }
