@@ -104,8 +104,9 @@ function takeOption(taken: Taken, letter: string, argument: string): void {
   else if (letter === 'o') takeNamedOption(taken, argument)
   else if (letter === 'F' && argument === 'none') sayOfHost(taken.host, 'ssh_config', 'false', '-F none')
   else if (key) sayOfHost(taken.host, key, argument, `-${letter} ${argument}`)
-  // What autossh watches with -M, tunnels does by itself.
-  else if (letter !== 'M') leaveOut(taken.host, `-${letter} ${argument}`)
+  // What autossh watches with -M, tunnels does by itself; without a shared connection it is anyway.
+  else if (letter !== 'M' && !(letter === 'S' && argument === 'none'))
+    leaveOut(taken.host, `-${letter} ${argument}`)
 }
 
 /** The name or address; its user and its port count only where no option before it has said another. */

@@ -25,7 +25,7 @@ function refusal(words: string | string[]): string {
 describe('options', () => {
   test('each that means nothing here goes without a word, each that means something is named', () => {
     const silent = draftOf(
-      'ssh -NTnfqvvtyakx -o ExitOnForwardFailure=yes -o LogLevel=DEBUG -o TCPKeepAlive=yes -o ControlMaster=no -L 1:b:2 c',
+      'ssh -NTnfqvvtyakx -S none -o ExitOnForwardFailure=yes -o LogLevel=DEBUG -o TCPKeepAlive=yes -o ControlMaster=no -L 1:b:2 c',
     )
     expect(silent.warnings).toEqual([])
     const named = draftOf(
