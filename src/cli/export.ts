@@ -11,7 +11,7 @@ import { selectForwards } from '../resolve/select.ts'
 import { formatJson } from '../view/json.ts'
 import { EXIT } from './exit-code.ts'
 import type { Invocation } from './invocation.ts'
-import { loadSelection } from './selection.ts'
+import { type LoadedSelection, loadSelection } from './selection.ts'
 
 export async function exportTo(invocation: Invocation, name: string): Promise<number> {
   const load = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
@@ -28,10 +28,18 @@ export async function exportTo(invocation: Invocation, name: string): Promise<nu
   const command = [process.execPath, '--', invocation.mainPath]
   const { projectName, profiles, envFile } = selection
   const options = { projectName, profiles, envFile }
-  const deployment = { project, selected, files, command, options, version: invocation.version }
+  const { version } = invocation
+  const ofEnvFile = variablesOfEnvFile(loaded)
+  const deployment = { project, selected, files, command, options, ofEnvFile, version }
   const isJson = invocation.options.json && name === 'ssh'
   invocation.terminal.print(isJson ? await formatCommands(deployment) : (await load())(deployment))
   return EXIT.fine
+}
+
+function variablesOfEnvFile({ project, read: { environment, written } }: LoadedSelection): Set<string> {
+  const isOfFile = (name: string) =>
+    environment[name] !== undefined && written.sourceOf(name) !== 'environment'
+  return new Set(project.variables.filter(isOfFile))
 }
 
 /** For a program that starts ssh itself, and needs no shell for it. */

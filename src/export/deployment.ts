@@ -14,6 +14,8 @@ export interface Deployment {
   command: string[]
   /** As `-p`, `--profile` and `--env-file` (absolute) were given; null and none where they were not. */
   options: { projectName: string | null; profiles: readonly string[]; envFile: string | null }
+  /** Variables whose values stand in that file, or in the `.env` that is read instead, and nowhere else. */
+  ofEnvFile: ReadonlySet<string>
   /** Of this binary. */
   version: string
 }
@@ -59,6 +61,11 @@ const OWN = new Set(['HOME', 'USER', 'LOGNAME', 'PATH', 'LANG', 'SSH_AUTH_SOCK',
 /** Variables that the files mention, and that somebody has to set there. */
 export function variablesToSet({ project }: Deployment): string[] {
   return project.variables.filter((name) => !OWN.has(name) && !name.startsWith('XDG_')).sort()
+}
+
+/** On this machine, where the file with the others is read again; what is set here, if only to nothing, wins over that. */
+export function variablesToSetHere(deployment: Deployment): string[] {
+  return variablesToSet(deployment).filter((name) => !deployment.ofEnvFile.has(name))
 }
 
 /** Those with a port of their own; what no active profile selects does not run there. */

@@ -2,13 +2,13 @@
 
 import { dirname, join } from 'node:path'
 import { build } from 'plist'
-import { type Deployment, unitName, variablesToSet, wordsHere } from './deployment.ts'
+import { type Deployment, unitName, variablesToSetHere, wordsHere } from './deployment.ts'
 
 export function formatLaunchd(deployment: Deployment): string {
   const { files } = deployment
   const name = unitName(deployment)
   const folder = dirname(files[0]!.path)
-  const names = variablesToSet(deployment)
+  const names = variablesToSetHere(deployment)
   const list = build({
     Label: name,
     ProgramArguments: wordsHere(deployment),

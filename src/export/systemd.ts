@@ -1,7 +1,7 @@
 // A unit for the user's own systemd (systemd.service(5), systemd.exec(5)): started at login, or at boot with lingering.
 
 import { dirname } from 'node:path'
-import { type Deployment, unitName, variablesToSet, wordsHere } from './deployment.ts'
+import { type Deployment, unitName, variablesToSetHere, wordsHere } from './deployment.ts'
 
 /**
  * Confined by what needs no namespace of its own: a user's systemd has no right to those everywhere, and a unit that does
@@ -55,7 +55,7 @@ export function formatSystemd(deployment: Deployment): string {
 }
 
 function variables(deployment: Deployment): string[] {
-  const names = variablesToSet(deployment)
+  const names = variablesToSetHere(deployment)
   const agent = ['# With an agent: systemctl --user import-environment SSH_AUTH_SOCK']
   if (names.length === 0) return agent
   return [

@@ -52,6 +52,7 @@ async function deployment(text = FILE, more: Partial<Deployment['options']> = {}
     files: [{ path, text }],
     command: [process.execPath, '--', folder.join('main.js')],
     options: { projectName: null, profiles: [], envFile: null, ...more },
+    ofEnvFile: new Set(more.envFile ? ['SHOP_PASSWORD'] : []),
     version: '1.2.3',
   }
 }
@@ -76,9 +77,13 @@ test('what starts it selects what was exported: project, profiles and variables'
   expect(formatLaunchd(made).replaceAll(/\s*<\/?string>\s*/g, '|')).toContain(
     `||${[...here, '/p/of ci.env', 'up', '--json'].join('||')}|`,
   )
+  // What that file says is not to be said again, and not to be nothing.
+  expect(formatSystemd(made)).toContain('for each of: DEPLOY_USER\n')
+  expect(formatLaunchd(made)).not.toContain('SHOP_PASSWORD')
   const service = parse(formatCompose(made)).services.tunnels
   expect(service.command.join(' ')).toContain(' --profile debug up ')
   expect(service.expose).toContain('9229')
+  expect(service.environment).toEqual(['DEPLOY_USER', 'SHOP_PASSWORD'])
   expect(formatKubernetes(made)).toContain('- --profile\n            - debug\n')
 })
 
