@@ -4,10 +4,11 @@
 import { realpath } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { addEntries } from '../config/add-entries.ts'
 import { formatForward } from '../config/config-output.ts'
 import { parseDocument } from '../config/document.ts'
-import { loadProject } from '../config/load.ts'
+import { type LoadResult, loadProject } from '../config/load.ts'
 import { MAX_FILE_BYTES } from '../config/read.ts'
 import { isMap, type Plain } from '../config/tree.ts'
 import {
@@ -85,7 +86,7 @@ async function addToFile(invocation: Invocation, imported: readonly Imported[]):
 
 async function tryToAdd(invocation: Invocation, imported: readonly Imported[]): Promise<number | 'changed'> {
   const file = await findProjectFile(invocation)
-  const was = file.before === null ? null : await loadWithText(invocation, file, file.text, [])
+  const was = file.before === null ? null : await loadAsItWas(invocation, file)
   if (was && !was.project) {
     showProblems(invocation, was.problems, was.sources)
     return EXIT.usage
@@ -107,6 +108,23 @@ async function tryToAdd(invocation: Invocation, imported: readonly Imported[]): 
     is: is.project,
   })
   return replaced === 'changed' ? replaced : done(invocation, draft, file)
+}
+
+/** An editor that empties a file first has written it by then. */
+const SAVED_MS = 700
+
+/**
+ * One that has no forwards yet is nobody's mistake: they come now. It may be about to have them, too, where somebody
+ * saves it; then it has changed when it is to be replaced.
+ */
+async function loadAsItWas(invocation: Invocation, file: ProjectFile): Promise<LoadResult> {
+  const was = await loadWithText(invocation, file, file.text, [])
+  const { value } = parseDocument(file).value
+  if (was.project || (isMap(value) && Object.hasOwn(value, 'forwards'))) return was
+  const begun = await loadWithText(invocation, file, `${file.text}\nforwards: {}\n`, [])
+  if (!begun.project) return was
+  await delay(SAVED_MS)
+  return begun
 }
 
 function besideOf({ cwd, env }: Invocation, { path, text }: ProjectFile, project: Project | null): Beside {

@@ -105,6 +105,24 @@ describe('import --write', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ written: null, forwards: {}, hosts: {} })
   })
 
+  test('begins a file that has no forwards yet: an empty one, comments, hosts alone', async () => {
+    const cli = project({})
+    const forwards = 'forwards:\n  web: -L 8080:b:80 acme\n'
+    for (const [before, gap] of [
+      ['', ''],
+      ['# ours\n', '\n'],
+      ['name: shop\nhosts:\n  acme: me@acme:2222 # why\n', '\n'],
+    ]) {
+      cli.write('tunnels.yaml', before!)
+      const { code, stderr } = await cli.run(['import', '--write', 'ssh -L 8080:b:80 acme'])
+      expect(code, stderr).toBe(0)
+      expect(read(cli, 'tunnels.yaml')).toBe(`${before}${gap}${forwards}`)
+    }
+    cli.write('tunnels.yaml', 'name: No\n')
+    const wrong = await cli.run(['import', '--write', 'ssh -L 8080:b:80 acme'])
+    expect([wrong.code, read(cli, 'tunnels.yaml')]).toEqual([2, 'name: No\n'])
+  })
+
   test('trusts what it writes, and nothing that was there before', async () => {
     const cli = project({
       'tunnels.yaml': 'forwards:\n  theirs: -R 7000:localhost:3000 box\n  all: -L *:7001:b:1 box\n',
