@@ -18,6 +18,8 @@ export interface Lease {
   readonly selection: Selection
   /** Its ports of this machine are free ones. */
   readonly autoPorts: boolean
+  /** Variables that would move what others use: they count for hosts that it alone needs. */
+  readonly ofOwnHosts?: Readonly<Record<string, string>>
 }
 
 export function openLease(selection: Selection, asked: Pick<Lease, 'pid' | 'autoPorts'>): Lease {
@@ -34,7 +36,11 @@ export function withLeases(held: Selection, leases: readonly Lease[]): HeldSelec
   return {
     ...held,
     environment: { ...environment, ...held.environment },
-    leases: leases.map(({ selection, autoPorts }) => ({ ...selection, autoPorts })),
+    leases: leases.map(({ selection, autoPorts, ofOwnHosts = {} }) => ({
+      ...selection,
+      autoPorts,
+      ofOwnHosts,
+    })),
   }
 }
 
@@ -88,10 +94,13 @@ export function broughtBy({ selection }: Lease, held: Selection): string[] {
   return Object.keys(selection.environment).filter((name) => held.environment[name] === undefined)
 }
 
-export function withoutVariables(lease: Lease, names: readonly string[]): Lease {
-  const { selection } = lease
-  const kept = Object.entries(selection.environment).filter(([name]) => !names.includes(name))
-  return { ...lease, selection: { ...selection, environment: Object.fromEntries(kept) } }
+/** They count for its own hosts from then on, and for nothing else. */
+export function forOwnHosts(lease: Lease, names: readonly string[]): Lease {
+  const { selection, ofOwnHosts } = lease
+  const all = Object.entries(selection.environment)
+  const own = Object.fromEntries(all.filter(([name]) => names.includes(name)))
+  const environment = Object.fromEntries(all.filter(([name]) => !names.includes(name)))
+  return { ...lease, selection: { ...selection, environment }, ofOwnHosts: { ...ofOwnHosts, ...own } }
 }
 
 /** False where all that was wanted before is wanted as it was; more of it, and more ports of it, are no change. */

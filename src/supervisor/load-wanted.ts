@@ -16,6 +16,7 @@ import { portsWanted, selectForwards } from '../resolve/select.ts'
 import { SshConfig } from '../resolve/ssh-config.ts'
 import { contradictsKnownHosts } from '../ssh/host-key.ts'
 import { withFoundFiles } from './found-files.ts'
+import { withOwnHosts } from './own-hosts.ts'
 import type { HeldSelection } from './selection.ts'
 import {
   homeOf,
@@ -174,19 +175,23 @@ async function resolveRead(
   selected: ReadonlySet<string>,
   { sshConfig, signal = new AbortController().signal, keptPorts, trust }: Resolving,
 ): Promise<Resolved> {
-  return resolve(project, selected, {
+  const surroundings = {
     environment,
     caller: selection.environment,
     variables: process.env,
     sshConfig,
-    agreed: (path) => trust.contents.get(path) ?? notAgreed(path),
+    agreed: (path: string) => trust.contents.get(path) ?? notAgreed(path),
     signal,
     home: homeOf(selection),
     user: userInfo().username,
+  }
+  const resolved = await resolve(project, selected, {
+    ...surroundings,
     autoPortsFile: join(await stateDirOf(selection), 'ports.json'),
     keptPorts: keptPorts ?? 'all',
     portsWanted: portsWanted(project, selection),
   })
+  return { ...resolved, wanted: await withOwnHosts(resolved.wanted, project, selection, surroundings) }
 }
 
 /** Whoever comes here has asked for a file that was not looked at. */

@@ -4,9 +4,9 @@ import type { Selection } from '../control/protocol.ts'
 import type { Project } from '../model/project.ts'
 import type { Selecting } from '../resolve/select.ts'
 
-/** With what each `tunnels run` selects for itself. */
+/** With what each `tunnels run` selects for itself, and the variables that count for hosts which it alone needs. */
 export interface HeldSelection extends Selection {
-  leases?: readonly Omit<Selecting, 'leases'>[]
+  leases?: readonly (Omit<Selecting, 'leases'> & { ofOwnHosts?: Readonly<Record<string, string>> })[]
 }
 
 /**

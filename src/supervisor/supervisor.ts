@@ -50,6 +50,7 @@ import { type HttpEnd, openHttpEnd } from './http-end.ts'
 import {
   broughtBy,
   changesHeld,
+  forOwnHosts,
   forwardsOf,
   type Lease,
   openLease,
@@ -59,7 +60,6 @@ import {
   stopInLeases,
   withLeases,
   withoutLease,
-  withoutVariables,
 } from './leases.ts'
 import { type Loaded, type LoadingOptions, loadWanted, selectLess } from './load-wanted.ts'
 import type { Log } from './log.ts'
@@ -281,7 +281,7 @@ class RunningSupervisor implements Supervisor {
 
   /**
    * Whoever uses what is there must not be moved elsewhere by a variable that only the newcomer has, where the file has a
-   * default or `.env` another value. One that the files mention is refused; any other (an agent) is then left out.
+   * default or `.env` another value. One that the files mention is refused; any other (an agent) counts for its own hosts.
    */
   async #loadBeside(lease: Lease, selection: Selection, brought: readonly string[]): Promise<Proven> {
     const load = (...more: Lease[]) => this.#load(selection, [...this.#leases, ...more])
@@ -291,7 +291,7 @@ class RunningSupervisor implements Supervisor {
     const mentioned = new Set(loaded.project.variables)
     const ofFiles = brought.filter((name) => mentioned.has(name))
     const others = brought.filter((name) => !mentioned.has(name))
-    const less = await load(withoutVariables(lease, others))
+    const less = await load(forOwnHosts(lease, others))
     if (ofFiles.length > 0 && changesHeld(before.wanted, less.wanted)) throw otherValues(ofFiles)
     return less
   }

@@ -5,13 +5,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { CliProject, RunningCli } from '../helpers/cli.ts'
+import { type CliProject, hostYaml, project, type RunningCli } from '../helpers/cli.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
 import { isAlive } from '../helpers/processes.ts'
 import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho, startSource } from '../helpers/servers.ts'
 import { type Sshd, startSshd } from '../helpers/sshd.ts'
+import { startAgent } from '../ssh/keys.ts'
 import { fileVia, projectVia } from './project-via.ts'
 
 let sshd: Sshd
@@ -153,6 +154,40 @@ test('nothing that runs is moved by a variable that only the command has', async
   const agent = { SSH_AUTH_SOCK: join(cli.folder, 'no-agent'), LC_ALL: 'C' }
   expect((await cli.run(['run', ...sh('echo $WEB_PORT')], { env: agent })).stdout).toBe(`${web}\n`)
   expect((await cli.status()).forwards.map(({ since }) => since)).toEqual([before.since])
+  expect((await cli.run(['logs'])).stdout).not.toMatch(/[~±] /)
+  await cli.down()
+})
+
+test('an agent that only the command has leads to the hosts that only it needs', async () => {
+  const [web, db, dbToo] = (await freePorts(3)) as [number, number, number]
+  const [source, agent] = [await startSource('hi'), await startAgent({ path: sshd.identityFile })]
+  const to = source.port
+  const host = hostYaml(sshd)
+  // A public key alone stands for that key of the agent.
+  const other = hostYaml(sshd, { identity_file: `${sshd.identityFile}.pub` })
+  const cli = project({
+    'tunnels.yaml': `{ hosts: { acme: ${host}, other: ${other} }, forwards: ${JSON.stringify({
+      web: { via: 'acme', local: web, to },
+      db: { via: 'other', local: db, to },
+      'db-too': { via: 'other', local: dbToo, to },
+    })} }`,
+  })
+  await cli.up(['web'])
+  const logins = sshd.logins()
+  const env = { SSH_AUTH_SOCK: agent }
+  const first = cli.start(
+    ['run', 'web', 'db', ...sh('echo begun; until [ -e release ]; do sleep 0.1; done')],
+    {
+      env,
+    },
+  )
+  await said(first, 'begun')
+  // A second one shares that host, and an edit moves nothing either.
+  expect((await cli.run(['run', 'db-too', '--', 'true'], { env })).code).toBe(0)
+  expect((await cli.run(['reload'])).code).toBe(0)
+  expect(sshd.logins()).toBe(logins + 1)
+  cli.write('release', '')
+  expect((await first.ended).code).toBe(0)
   expect((await cli.run(['logs'])).stdout).not.toMatch(/[~±] /)
   await cli.down()
 })

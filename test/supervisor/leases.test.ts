@@ -9,6 +9,7 @@ import { portsWanted, selectForwards } from '../../src/resolve/select.ts'
 import {
   broughtBy,
   changesHeld,
+  forOwnHosts,
   forwardsOf,
   type Lease,
   openLease,
@@ -17,7 +18,6 @@ import {
   stopInLeases,
   withLeases,
   withoutLease,
-  withoutVariables,
 } from '../../src/supervisor/leases.ts'
 import { addSelection } from '../../src/supervisor/selection.ts'
 import { host, local, loopback, remote, wanted } from '../plan/wanted.ts'
@@ -78,7 +78,7 @@ describe('what it opens, and gives back', () => {
     const [one, two] = [lease({ names: ['db'] }), lease({ names: ['db'] })]
     const stopped = stopInLeases([one, two], ['db'])
     expect(withoutLease(stopped, one)).toEqual([stopped[1]])
-    expect(withoutLease([withoutVariables(one, ['A'])], one)).toEqual([])
+    expect(withoutLease([forOwnHosts(one, ['A'])], one)).toEqual([])
   })
 
   test('`down NAME` closes it for those who are there, and not for who comes later', () => {
@@ -137,14 +137,19 @@ describe('whose variables count', () => {
     })
   })
 
-  test('what it alone brings can be left out of it', () => {
+  test('what it alone brings can be kept for hosts of its own', () => {
     const newcomer = lease({ environment: { PORT: '9000', SSH_AUTH_SOCK: '/a', LANG: 'C' } })
     expect(broughtBy(newcomer, up)).toEqual(['SSH_AUTH_SOCK', 'LANG'])
     expect(broughtBy(newcomer, withLeases(up, [lease({ environment: { LANG: 'C' } })]))).toEqual([
       'SSH_AUTH_SOCK',
     ])
-    const less = withoutVariables(newcomer, ['SSH_AUTH_SOCK'])
+    const less = forOwnHosts(newcomer, ['SSH_AUTH_SOCK'])
     expect(less.selection.environment).toEqual({ PORT: '9000', LANG: 'C' })
+    expect(less.ofOwnHosts).toEqual({ SSH_AUTH_SOCK: '/a' })
+    expect(withLeases(up, [less])).toMatchObject({
+      environment: { PORT: '9000', LANG: 'C' },
+      leases: [{ ofOwnHosts: { SSH_AUTH_SOCK: '/a' } }],
+    })
     expect([less.id, less.pid, less.since]).toEqual([newcomer.id, newcomer.pid, newcomer.since])
   })
 })
