@@ -7,7 +7,6 @@ import type { StopSignal } from '../forward/stop.ts'
 import { type DialTarget, formatTarget, type Originator } from '../model/address.ts'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { SshCarrier } from './carrier.ts'
-import { discard } from './channel-stream.ts'
 import { printable } from './printable.ts'
 
 type Opened = (error: (Error & { reason?: unknown }) | undefined, channel: Channel) => void
@@ -49,7 +48,7 @@ export function dial(
     const opened: Opened = (error, channel) => {
       if (isGivenUp) carrier.countUnanswered(target, -1)
       if (isOver) {
-        if (channel) discard(channel)
+        if (channel) carrier.adopt(channel).abort()
       } else if (error) fail(openProblem(host.name, target, error.reason, error.message))
       else finish(() => resolve(carrier.adopt(channel)))
     }

@@ -16,6 +16,7 @@ import {
   intercept,
   offerKeysOf,
   silence,
+  spareStreams,
   watchAuthFailures,
   watchProof,
   watchServerSigAlgs,
@@ -105,6 +106,7 @@ export function handshake(options: HandshakeOptions): Promise<Client> {
       return fail(explain(options, heard, error as Error))
     }
     stream.on('data', heard.onData)
+    spareStreams(client)
     boundServer(client, stream)
     watchAuthFailures(client, (methods, partial) => authentication.refused(methods, partial))
     watchServerSigAlgs(client, (algorithms) => authentication.serverTakes(algorithms))

@@ -140,14 +140,7 @@ export function takeChannel(client: Client, channel: Channel): ChannelWire | nul
   const { _protocol: protocol, _chanMgr: channels } = insides(client)
   const { incoming, outgoing } = channel as unknown as { incoming?: ChannelSide; outgoing?: ChannelSide }
   if (!isWhole(incoming) || !isWhole(outgoing) || !protocol || !channels) return null
-  const sends = [
-    protocol.channelData,
-    protocol.channelEOF,
-    protocol.channelClose,
-    protocol.channelWindowAdjust,
-  ]
-  const keeps = [channels.get, channels.update, channels.remove]
-  if (![...sends, ...keeps].every((method) => typeof method === 'function')) return null
+  if (!isPossible(protocol, channels)) return null
   if (channels.get!(incoming.id) !== channel) return null
   const wires = wiresOf(client)
   if (!wires) return null
@@ -155,6 +148,13 @@ export function takeChannel(client: Client, channel: Channel): ChannelWire | nul
   wires.set(incoming.id, wire)
   channels.update!(incoming.id, new Husk(outgoing.id))
   return wire
+}
+
+function isPossible(protocol: Protocol, channels: NonNullable<Insides['_chanMgr']>): boolean {
+  const { channelData, channelEOF, channelClose, channelWindowAdjust } = protocol
+  const { get, update, remove } = channels
+  const methods = [channelData, channelEOF, channelClose, channelWindowAdjust, get, update, remove]
+  return methods.every((method) => typeof method === 'function')
 }
 
 interface ChannelSide {
@@ -224,6 +224,52 @@ class Husk {
   }
 
   emit(): void {}
+}
+
+/** RFC 4254 5.1. */
+interface Confirmation {
+  recipient: number
+  sender: number
+  window: number
+  packetSize: number
+}
+
+/** What ssh2 calls when a channel is open. */
+type Opening = ((error: undefined, channel: BareChannel) => void) & { type?: unknown }
+
+/** In the place of ssh2's own, which is two streams that nobody would use: a fifth of what a connection cost. */
+class BareChannel {
+  readonly incoming: ChannelSide
+  readonly outgoing: ChannelSide
+
+  constructor({ recipient, sender, window, packetSize }: Confirmation) {
+    this.incoming = { id: recipient, window: ANNOUNCED.window, packetSize: ANNOUNCED.packetSize }
+    this.outgoing = { id: sender, window, packetSize }
+  }
+}
+
+/** Of the channels of which `takeChannel` is called as soon as they are open. */
+const DIRECT: unknown[] = ['direct-tcpip', 'direct-streamlocal@openssh.com']
+
+/** What ssh2 says of a channel that it opens. */
+const { MAX_WINDOW, PACKET_SIZE } = readModule('ssh2/lib/Channel.js')
+const ANNOUNCED = { window: Number(MAX_WINDOW), packetSize: Number(PACKET_SIZE) }
+
+/**
+ * Channels to targets are opened without the streams that ssh2 makes for them. To be called before anybody else looks at
+ * what opens.
+ */
+export function spareStreams(client: Client): void {
+  intercept(client, 'CHANNEL_OPEN_CONFIRMATION', ([, info], proceed) => {
+    const { _protocol: protocol, _chanMgr: channels } = insides(client)
+    const opening = channels?.get?.((info as Confirmation).recipient) as Opening
+    const isDirect = typeof opening === 'function' && DIRECT.includes(opening.type)
+    if (!isDirect || !protocol || !channels || !isPossible(protocol, channels)) return proceed()
+    const channel = new BareChannel(info as Confirmation)
+    if (!isWhole(channel.incoming) || !isWhole(channel.outgoing) || !wiresOf(client)) return proceed()
+    channels.update!(channel.incoming.id, channel)
+    return opening(undefined, channel)
+  })
 }
 
 type Wires = Map<number, ChannelWire>
