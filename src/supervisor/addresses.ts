@@ -63,6 +63,17 @@ export function isChosen({ listen }: Pick<ForwardSpec, 'listen'>, socket: Socket
   return listen.kind === 'tcp' && socket.kind === 'tcp' && socket.port !== listen.port
 }
 
+/** For who asked for a free port: where there is one, the port of the file is somebody else's business. */
+export function isForAuto(
+  { project, wanted }: { project: Project; wanted: Wanted },
+  name: string,
+  socket: SocketAddress,
+): boolean {
+  const [spec, forward] = [project.forwards.get(name), wanted.forwards.get(name)]
+  if (!spec || !forward || forward.kind === 'remote') return true
+  return isChosen(spec, socket) || !forward.listen.some((each) => isChosen(spec, each))
+}
+
 const ofListening: ReadonlySet<ProblemCode> = new Set(['PORT_IN_USE', 'LISTEN_FORBIDDEN', 'LISTEN_FAILED'])
 
 /** `needed`: who is content with this one does not mind that another address is not to be had. */

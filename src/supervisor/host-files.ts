@@ -8,7 +8,7 @@ import type { WantedHost } from '../model/wanted.ts'
 import { knownOf } from '../ssh/host-key.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
 
-/** What it needs of a Reconciler. */
+/** What is needed of a Reconciler. */
 export interface Hosts {
   snapshot(): { hosts: ReadonlyMap<string, WantedHost> }
   hosts(): HostStatus[]

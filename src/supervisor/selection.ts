@@ -1,8 +1,9 @@
 // How a selection grows and shrinks: what `up` and `down NAME` bring, put onto what is held. Pure.
 
 import type { Selection } from '../control/protocol.ts'
+import { ProblemError } from '../model/problem.ts'
 import type { Project } from '../model/project.ts'
-import type { Selecting } from '../resolve/select.ts'
+import { type Selecting, selectForwards } from '../resolve/select.ts'
 
 /** With what each `tunnels run` selects for itself, and the variables that count for hosts which it alone needs. */
 export interface HeldSelection extends Selection {
@@ -34,6 +35,18 @@ export function addSelection(
 /** `down NAME` takes forwards out until an `up` selects them again. */
 export function stopForwards(held: Selection, forwards: Iterable<string>): Selection {
   return { ...held, stopped: union(held.stopped, forwards) }
+}
+
+/**
+ * What `down`, `restart` and a probe mean by names of forwards, or of hosts for those via them. Throws a ProblemError,
+ * USAGE, for any other name.
+ */
+export function namedForwards(project: Project, held: Selection, names: readonly string[]): Set<string> {
+  const { selected, unknown } = selectForwards(project, { ...held, names, stopped: [] })
+  if (unknown.length === 0) return selected
+  throw new ProblemError(
+    unknown.map((name) => ({ code: 'USAGE', summary: `There is no forward or host named ${name}` })),
+  )
 }
 
 /** `trusted`: hashes of what somebody has just agreed to. */
