@@ -3,7 +3,7 @@
 
 import { createConnection } from 'node:net'
 import { BlobReader, blobString, uint32 } from './blob.ts'
-import type { SessionProof } from './internals.ts'
+import type { SessionProof } from './internals/key-exchange.ts'
 import { type PublicKey, publicKeyOf } from './public-key.ts'
 
 export interface AgentKeys {

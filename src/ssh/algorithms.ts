@@ -4,7 +4,7 @@
 import type { Algorithms } from 'ssh2'
 import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { algorithmsOfSsh2 } from './internals.ts'
+import { algorithmsOfSsh2 } from './internals/algorithms.ts'
 import { matchesPattern } from './known-hosts.ts'
 
 const { supported, defaults } = algorithmsOfSsh2()

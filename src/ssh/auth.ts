@@ -7,7 +7,8 @@ import type { Question } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { agentProblem, authProblem } from './auth-problem.ts'
 import type { CredentialOptions, Credentials } from './credentials.ts'
-import type { OfferedKey, SessionProof } from './internals.ts'
+import type { SessionProof } from './internals/key-exchange.ts'
+import type { OfferedKey } from './internals/offer-keys.ts'
 import { KeyOffers } from './key-offers.ts'
 import { KeyboardInteractive, questionOf, type Round } from './keyboard-interactive.ts'
 import { Passwords } from './password.ts'
@@ -24,7 +25,7 @@ type Method = (typeof METHODS)[number]
 export class Authentication {
   /** Called when nothing is left in the midst of a method. */
   giveUp: () => void = () => {}
-  /** How the connection offers keys; see internals.ts. */
+  /** How the connection offers keys; see internals/offer-keys.ts. */
   offerKey: (key: OfferedKey) => unknown = () => null
   /** What an agent may want to see before it signs. */
   session: SessionProof | null = null

@@ -8,7 +8,7 @@ import { type AgentKeys, AgentRefusal, listAgentKeys, signWithAgent } from './ag
 import { userKeyAlgorithms } from './algorithms.ts'
 import { agentRefusalProblem } from './auth-problem.ts'
 import { type KeyFile, type KeyFiles, loadKeyFiles } from './identity.ts'
-import type { SessionProof } from './internals.ts'
+import type { SessionProof } from './internals/key-exchange.ts'
 import { printable } from './printable.ts'
 import { publicHalfOf, signWithKey } from './private-key.ts'
 import { isOfKnownKind, type PublicKey } from './public-key.ts'

@@ -4,7 +4,9 @@
 
 import type { Client } from 'ssh2'
 import { bitLength } from './blob.ts'
-import { boundGroups, failOpening, incomingWindow, intercept, packetsHeldBack } from './internals.ts'
+import { failOpening, incomingWindow } from './internals/channels.ts'
+import { intercept } from './internals/insides.ts'
+import { boundGroups, packetsHeldBack } from './internals/key-exchange.ts'
 
 /** OpenSSH takes 32 KiB; below this a chunk becomes a storm of packets, and with 0 one without end. */
 const SMALLEST_PACKET = 256

@@ -3,7 +3,7 @@
 // connections by window-budget.ts; who counts what came and what was read is wire-channel.ts.
 
 import type { Client } from 'ssh2'
-import { ping } from './internals.ts'
+import { ping } from './internals/ping.ts'
 import { borrow, giveBack } from './window-budget.ts'
 
 /** What ssh(1) gives every channel, ssh2 announces, and what needs no budget. */

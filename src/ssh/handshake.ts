@@ -12,15 +12,12 @@ import { gatherWrites } from './gather.ts'
 import { placeInFile } from './host-in-file.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { fingerprint } from './host-key-problem.ts'
-import {
-  intercept,
-  offerKeysOf,
-  silence,
-  spareStreams,
-  watchAuthFailures,
-  watchProof,
-  watchServerSigAlgs,
-} from './internals.ts'
+import { watchAuthFailures, watchServerSigAlgs } from './internals/auth-messages.ts'
+import { intercept } from './internals/insides.ts'
+import { watchProof } from './internals/key-exchange.ts'
+import { offerKeysOf } from './internals/offer-keys.ts'
+import { silence } from './internals/packets.ts'
+import { spareStreams } from './internals/spare-streams.ts'
 import type { Round } from './keyboard-interactive.ts'
 import { typeInside } from './known-hosts.ts'
 import { type Mismatch, mismatchProblem } from './mismatch-problem.ts'

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import type { WantedHost } from '../model/wanted.ts'
 import { deliveredBytes, outermost } from './delivered.ts'
-import { ping } from './internals.ts'
+import { ping } from './internals/ping.ts'
 
 type Timing = Pick<WantedHost, 'serverAliveIntervalMs' | 'serverAliveCountMax'>
 

@@ -2,7 +2,7 @@
 // whoever got data has passed it on.
 
 import type { Client } from 'ssh2'
-import { type ReadState, readStateOf } from './internals.ts'
+import { type ReadState, readStateOf } from './internals/packets.ts'
 
 /** Of what one event brings. `settle` is asked at its end: true when nothing that is in `memory` is needed any more. */
 export interface Lender {

@@ -4,7 +4,7 @@
 import type { Problem } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { howToSet } from './host-in-file.ts'
-import { algorithmsOfSsh2, type SupportedAlgorithms } from './internals.ts'
+import { algorithmsOfSsh2, type SupportedAlgorithms } from './internals/algorithms.ts'
 import { printable } from './printable.ts'
 
 /** The last pair of lists that was compared, in ssh2's words. */

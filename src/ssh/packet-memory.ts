@@ -5,7 +5,8 @@
 import { randomFillSync } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
-import { cipherOf, type PacketCipher } from './internals.ts'
+import type { PacketCipher } from './internals/insides.ts'
+import { cipherOf } from './internals/packets.ts'
 
 /** A few packets of the largest size that OpenSSH takes, and no more than the processor keeps at hand. */
 const MEMORY_BYTES = 256 * 1024

@@ -3,7 +3,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
-import { packetsHeldBack } from './internals.ts'
+import { packetsHeldBack } from './internals/key-exchange.ts'
 
 /**
  * Bytes queued in this process; above it, writers wait until the queue is empty. What waits here is before whatever

@@ -2,7 +2,7 @@
 // would keep a connection open that carries nothing.
 
 import type { Client } from 'ssh2'
-import { isExchangingKeys } from './internals.ts'
+import { isExchangingKeys } from './internals/key-exchange.ts'
 
 /** Far longer than the largest group takes on a slow machine at the other end of the world. */
 const LIMIT_MS = 60_000

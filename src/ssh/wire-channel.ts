@@ -4,7 +4,7 @@
 
 import { Duplex } from 'node:stream'
 import type { Flow, Pace } from './flow.ts'
-import type { ChannelMessages, ChannelWire } from './internals.ts'
+import type { ChannelMessages, ChannelWire } from './internals/take-channel.ts'
 import type { Borrower, Lender, Loans } from './loans.ts'
 import type { Pressure } from './pressure.ts'
 
