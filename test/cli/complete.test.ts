@@ -1,8 +1,8 @@
 // What can stand where on a command line; what the shells make of it is e2e/completion.test.ts.
 
 import { expect, test } from 'vitest'
-import { buildProgram } from '../../src/cli/command-line.ts'
 import { complete, formatCompletion } from '../../src/cli/complete.ts'
+import { buildProgram } from '../../src/cli/program.ts'
 import { testFolder } from '../helpers/folder.ts'
 
 const FILE = `hosts:

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { buildProgram } from '../../src/cli/command-line.ts'
+import { buildProgram } from '../../src/cli/program.ts'
 import { testFolder } from '../helpers/folder.ts'
 
 const options = { env: {}, cwd: '/', version: '0.0.0', mainPath: '/main.js' }
