@@ -1,6 +1,8 @@
 // A terminal that is drawn on again and again: the alternate screen (xterm, "ctlseqs"), so that nothing of it stays
 // and a resize leaves no torn lines. What is drawn is left to others.
 
+import { cutLine } from '../view/columns.ts'
+
 export interface Screen {
   /** Shows this text; lines that are too many or too wide are cut. Nothing when it is what stands there. */
   draw(text: string): void
@@ -33,7 +35,7 @@ export function openScreen(stream: NodeJS.WriteStream, onResize: () => void): Sc
   return {
     close,
     draw: (text) => {
-      const fitted = fit(text, stream.rows)
+      const fitted = fit(text, stream)
       if (fitted === shown || isClosed) return
       shown = fitted
       stream.write(`\x1b[H${fitted}\x1b[J`)
@@ -42,9 +44,9 @@ export function openScreen(stream: NodeJS.WriteStream, onResize: () => void): Sc
 }
 
 /** Each line erases first what stood there: after its last column, the cursor would still stand on what it wrote. */
-function fit(text: string, rows: number): string {
+function fit(text: string, { rows, columns }: NodeJS.WriteStream): string {
   const lines = text.trimEnd().split('\n')
   const fits = rows < 2 || lines.length <= rows
   const shown = fits ? lines : [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines`]
-  return shown.map((line) => `\x1b[K${line}`).join('\n')
+  return shown.map((line) => `\x1b[K${columns > 1 ? cutLine(line, columns) : line}`).join('\n')
 }

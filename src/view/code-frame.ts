@@ -1,5 +1,6 @@
 // The line that a problem is about, with the line before it and a caret below it.
 
+import { columnsOf } from './columns.ts'
 import { makePrintable } from './printable.ts'
 import { paint } from './state.ts'
 
@@ -39,8 +40,8 @@ function markLine(characters: string[], column: number, span: number) {
   const marked = characters.slice(column, Math.min(column + span, from + MAX_CHARACTERS))
   return {
     shown: cut(characters, from),
-    indent: columns(characters.slice(from, column)) + (from > 0 ? 1 : 0),
-    caret: Math.max(1, columns(marked)),
+    indent: widthOf(characters.slice(from, column)) + (from > 0 ? 1 : 0),
+    caret: Math.max(1, widthOf(marked)),
   }
 }
 
@@ -55,15 +56,6 @@ function show(character: string): string {
   return character === '\t' ? '→' : makePrintable(character)
 }
 
-/** As terminals count: East Asian wide characters and emoji take two columns, combining marks none. */
-function columns(characters: string[]): number {
-  return [...characters.map(show).join('')].reduce((sum, character) => sum + columnsOf(character), 0)
-}
-
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]/u
-
-function columnsOf(character: string): number {
-  if (/^\p{M}/u.test(character)) return 0
-  return WIDE.test(character) ? 2 : 1
+function widthOf(characters: string[]): number {
+  return columnsOf(characters.map(show).join(''))
 }

@@ -3,6 +3,7 @@
 
 import type { LogLine } from '../control/protocol.ts'
 import type { ForwardStatus, Status } from '../model/status.ts'
+import { wrapLine } from './columns.ts'
 import { formatLogLine } from './log.ts'
 import { makePrintable } from './printable.ts'
 import { addLook, noRates, type Rates } from './rates.ts'
@@ -155,7 +156,10 @@ function linesOf(
   status: Status,
   { columns, color, now }: LiveViewOptions,
 ): string[] {
-  return formatStatus(status, { columns, color, now, live: { rates, chosen } }).trimEnd().split('\n')
+  const text = formatStatus(status, { columns, color, now, live: { rates, chosen } })
+  const [headline = '', ...lines] = text.trimEnd().split('\n')
+  // The tables fit. What is wrong, and what to do about it, is to be read to its end.
+  return [headline, ...(columns === null ? lines : lines.flatMap((line) => wrapLine(line, columns)))]
 }
 
 /** As many as fit, the chosen one among them. */

@@ -5,6 +5,7 @@ import type { ForwardStatus, HostStatus, Status } from '../model/status.ts'
 import { makePrintable } from './printable.ts'
 import { formatAge, formatBytes, formatRate, formatRtt } from './quantity.ts'
 import { HISTORY, historyOf, type Rates, rateNow } from './rates.ts'
+import { shortenAddress } from './shorten.ts'
 import { formatSparkline } from './sparkline.ts'
 import { paint, paintState } from './state.ts'
 import { type Column, formatTable } from './table.ts'
@@ -71,8 +72,8 @@ function forwardColumns(options: StatusViewOptions): Column<ForwardStatus>[] {
     { title: 'FORWARD', text: (forward) => forward.name, shrinkTo: 8 },
     { title: 'STATE', text: stateOf, paint: (text, forward) => paintForward(text, forward, color) },
     ...(live ? [] : [age]),
-    { title: 'LISTEN', text: listenOf, shrinkTo: 12 },
-    { title: 'TO', text: (forward) => forward.to, shrinkTo: 10 },
+    { title: 'LISTEN', text: listenOf, shrinkTo: 12, shorten: shortenAddress },
+    { title: 'TO', text: (forward) => forward.to, shrinkTo: 10, shorten: shortenAddress },
     ...(live ? [] : [via]),
     { title: 'CONNS', text: connectionsOf, align: 'right' },
     ...(live ? [...rateColumns(live, options), via, age] : []),
@@ -86,7 +87,7 @@ function chosenColumn({ chosen }: LiveColumns): Column<ForwardStatus> {
 }
 
 /** Narrower than this, half of the bars have to do. */
-const WIDE = 100
+const WIDE = 120
 
 function rateColumns({ rates }: LiveColumns, { color, columns }: StatusViewOptions): Column<ForwardStatus>[] {
   const bars = columns !== null && columns < WIDE ? HISTORY / 2 : HISTORY

@@ -1,6 +1,7 @@
 // Rows of short texts as aligned columns that fit a width: the columns that may shrink give way, widest first.
 
 import { makePrintable } from './printable.ts'
+import { shortenEnd } from './shorten.ts'
 
 export interface Column<Row> {
   title: string
@@ -10,6 +11,8 @@ export interface Column<Row> {
   align?: 'right'
   /** May be cut, with an ellipsis, down to this many characters. */
   shrinkTo?: number
+  /** How; default: what is too much at the end is missing. */
+  shorten?(text: string, length: number): string
 }
 
 const GAP = '  '
@@ -27,10 +30,10 @@ function layOut<Row>(rows: Row[], table: Column<Row>[], columns: number | null) 
     Math.max(column.title.length, ...cells.map((row) => lengthOf(row[at]!))),
   )
   if (columns !== null) shrink(widths, table, columns)
-  const header = table.map((column, at) => fit(column.title, widths[at]!, column.align))
+  const header = table.map((column, at) => fit(column.title, widths[at]!, { ...column, shorten: shortenEnd }))
   const lines = cells.map((row, index) =>
     row.map((text, at) => {
-      const fitted = fit(text, widths[at]!, table[at]!.align)
+      const fitted = fit(text, widths[at]!, table[at]!)
       return table[at]!.paint?.(fitted, rows[index]!) ?? fitted
     }),
   )
@@ -51,11 +54,14 @@ function shrink(widths: number[], table: Column<never>[], columns: number): void
   }
 }
 
-function fit(text: string, width: number, align: 'right' | undefined): string {
-  const characters = [...text]
-  if (characters.length > width) return `${characters.slice(0, Math.max(width - 1, 0)).join('')}…`
-  const padding = ' '.repeat(width - characters.length)
-  return align === 'right' ? padding + text : text + padding
+function fit(
+  text: string,
+  width: number,
+  { align, shorten = shortenEnd }: Pick<Column<never>, 'align' | 'shorten'>,
+): string {
+  const shown = shorten(text, width)
+  const padding = ' '.repeat(Math.max(0, width - lengthOf(shown)))
+  return align === 'right' ? padding + shown : shown + padding
 }
 
 function lengthOf(text: string): number {

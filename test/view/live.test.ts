@@ -98,6 +98,39 @@ test.each([
   if (rows >= 8) expect(table.length).toBeGreaterThan(0)
 })
 
+test('where a forward listens is shown with its port, however narrow', () => {
+  const long = 'an-internal-name.example.com:5432'
+  const forwards = [
+    forward('web', { via: 'deploy@bastion.example.com:2222', to: long, bytes: { in: 9e6, out: 9e6 } }),
+    forward('hook', { kind: 'remote', listen: ['localhost:18090'], to: 'localhost:3000' }),
+    forward('db', {
+      listen: ['/run/user/1000/postgres/.s.PGSQL.5432'],
+      to: '/var/run/postgresql/.s.PGSQL.5432',
+    }),
+  ]
+  const live = afterLooks(statusWith(forwards), [3e6, 2e7, 2e7])
+  for (const columns of [80, 100, 110, 140]) {
+    const [web, hook, db] = linesOf(live, { columns }).filter((line) => /^[› ] {2}(web|hook|db) /.test(line))
+    expect(web).toMatch(/:18080 .*:5432 /)
+    expect(hook).toMatch(/:18090 .*:3000 /)
+    expect(db?.match(/\.5432 /g)).toHaveLength(2)
+  }
+})
+
+test('a hint is there to its end', () => {
+  const problem = {
+    code: 'HOST_KEY_UNKNOWN',
+    summary: `The host key of acme is not known, ${'and so on '.repeat(10)}`,
+    hint: `Set \`host_keys: ["SHA256:${'x'.repeat(43)}"]\` in hosts.acme, after comparing the key with what its owner says`,
+  } as const
+  const live = beginLive(statusWith([forward('web', { state: 'waiting', problem })]), 0)
+  for (const columns of [40, 80]) {
+    const lines = linesOf(live, { columns })
+    for (const line of lines.slice(1)) expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(lines.map((line) => line.trim()).join(' ')).toContain('the key with what its owner says')
+  }
+})
+
 describe('rates', () => {
   test('are bytes a second since the last look, with a bar for each of the last looks', () => {
     const live = afterLooks(statusWith([forward('web')]), [0, 1024, 4096, 2048])
