@@ -4,20 +4,21 @@ import { setTimeout } from 'node:timers/promises'
 import { brokenOff } from '../control/broken-off.ts'
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { isAlive } from '../control/lock.ts'
-import type { Selection } from '../control/protocol.ts'
+import type { Event, Selection } from '../control/protocol.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
 import { withTrust } from '../supervisor/selection.ts'
 import { formatPlan } from '../view/plan.ts'
 import { agree } from './agree.ts'
-import { EXIT, exitCodeOf } from './exit-code.ts'
-import { type Followed, follow, foregroundView } from './follow.ts'
+import { EXIT, exitCodeOf, exitCodeOfForwards } from './exit-code.ts'
+import { type Followed, follow, foregroundView, forwardsMeant } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { steer } from './live-status.ts'
 import { noteOtherVersion } from './project.ts'
 import { canAsk } from './questions.ts'
 import { type LoadedSelection, showFurther } from './selection.ts'
 import { listenForSignals, signalExitCodes } from './signals.ts'
+import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 
 /** Longer than SIGTERM drains. */
 const DRAIN_PATIENCE_MS = 30_000
@@ -37,6 +38,9 @@ export async function attach(
     const streaming = stream(invocation, client, leaving.signal)
     const ending = await Promise.race([streaming, signals.first])
     if (typeof ending === 'number') return ending
+    leaving.abort()
+    // What stood on the screen goes first.
+    await streaming
     invocation.terminal.note('Detached; the tunnels stay up. `tunnels down` closes them.')
     return signalExitCodes[ending]
   } finally {
@@ -125,16 +129,25 @@ export async function untilGone({ terminal }: Invocation, { socket, pid }: Contr
   }
 }
 
-/** Resolves with the exit code when the supervisor ends. */
+/** Resolves with the exit code when the supervisor ends, or nothing is left to hope for. */
 async function stream(invocation: Invocation, client: ControlClient, signal: AbortSignal): Promise<number> {
   let followed: Followed | null = null
   try {
     const events = await client.openEvents(signal, { connections: invocation.options.json })
     const live = { control: steer(client), leaving: 'Ctrl-C leaves, the tunnels stay up' }
-    followed = await follow(invocation, client, foregroundView(invocation, true, live))
-    for await (const event of events) followed.see(event)
+    const view = foregroundView(invocation, true, live)
+    followed = await follow(invocation, client, view)
+    if (!invocation.options.json && !view.live)
+      void followed.settled.then((status) => tellTroubles(invocation, troubledForwards(status, null)))
+    const reading = readAll(events, followed)
+    const hopeless = await Promise.race([reading, followed.hopeless])
     await followed.stop()
-    invocation.terminal.note('The supervisor has ended')
+    if (hopeless) {
+      reading.catch(() => {})
+      if (view.live) tellTroubles(invocation, troubledForwards(hopeless, null))
+      return leaveHopeless(invocation, hopeless)
+    }
+    if (!signal.aborted) invocation.terminal.note('The supervisor has ended')
     return EXIT.fine
   } catch (error) {
     if (signal.aborted) return EXIT.fine
@@ -144,4 +157,16 @@ async function stream(invocation: Invocation, client: ControlClient, signal: Abo
   } finally {
     await followed?.stop()
   }
+}
+
+async function readAll(events: AsyncIterable<Event>, followed: Followed): Promise<null> {
+  for await (const event of events) followed.see(event)
+  return null
+}
+
+/** It is not ours to end: it may be told to try again, or the file may change. */
+function leaveHopeless({ terminal }: Invocation, status: Status): number {
+  const stays = 'The supervisor stays; `tunnels down` ends it'
+  terminal.complain(`No forward is left that could come up without a change. ${stays}`)
+  return terminal.hasPerson ? EXIT.failed : exitCodeOfForwards(forwardsMeant(status, null))
 }

@@ -85,6 +85,7 @@ class Following implements Followed {
   #stopping: Promise<void> | null = null
   #isLooking = false
   #isLookDue = false
+  #isOver = false
 
   constructor(invocation: Invocation, control: Followable, options: FollowOptions) {
     this.#invocation = invocation
@@ -133,6 +134,7 @@ class Following implements Followed {
   }
 
   async stop(): Promise<void> {
+    this.#isOver = true
     await this.#questions?.stop()
     await this.#stopProgress()
     clearInterval(this.#ticking)
@@ -181,7 +183,7 @@ class Following implements Followed {
 
   #goLive(status: Status): void {
     const { live } = this.#options
-    if (!live || this.#live) return
+    if (!live || this.#live || this.#isOver) return
     this.#live = openLiveStatus(this.#invocation, live.control, { status, leaving: live.leaving })
     if (this.#held) this.#live.pause()
     this.#ticking = setInterval(() => void this.#lookAgain(), TICK_MS)
@@ -203,8 +205,8 @@ class Following implements Followed {
 
   #showEvent(event: Event): void {
     const { terminal } = this.#invocation
-    // The live status has it from the log.
-    if (this.#options.events === 'none' || this.#live) return
+    // The live status has it from the log, and who saw that end knows what is closed.
+    if (this.#options.events === 'none' || this.#live || (this.#isOver && this.#options.live)) return
     if (this.#held) return void this.#held.push(event)
     // Who is asked need not be told so.
     if (this.#questions && event.event === 'prompt') return

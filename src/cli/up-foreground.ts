@@ -94,6 +94,8 @@ async function stayUp(
   leave()
   void tellSystemd(invocation, 'STOPPING=1')
   await followed.stop()
+  if (ending === 'hopeless' && view.live)
+    tellTroubles(invocation, troubledForwards(supervisor.status(), null))
   return end(invocation, supervisor, ending, signals)
 }
 
@@ -134,7 +136,7 @@ async function end(
 
 async function giveUp({ terminal }: Invocation, supervisor: Supervisor): Promise<number> {
   const forwards = forwardsMeant(supervisor.status(), null)
-  await supervisor.down({})
   terminal.complain('No forward is left that could come up without a change')
+  await supervisor.down({})
   return terminal.hasPerson ? EXIT.failed : exitCodeOfForwards(forwards)
 }

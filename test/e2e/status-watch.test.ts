@@ -162,7 +162,7 @@ describe.skipIf(!hasTerminals)('with keys', () => {
     await eventually(() => screenOf(second.output()).some((line) => /^› {2}web +open/.test(line)))
     second.type('\x03')
     expect(await second.ended).toBe(130)
-    expect(second.output()).toContain('Detached')
+    expect(second.output().split('\x1b[?1049l')[1]).toContain('Detached')
     expect((await cli.status()).forwards[0]?.state).toBe('open')
     first.type('\x03')
     expect(await first.ended).toBe(130)

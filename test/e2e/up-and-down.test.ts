@@ -5,12 +5,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { stripVTControlCharacters } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../src/control/protocol.ts'
 import { type CliProject, hostYaml, project } from '../helpers/cli.ts'
 import { actUntil, eventually } from '../helpers/eventually.ts'
 import { canListen, freePort, freePorts } from '../helpers/ports.ts'
 import { isAlive, processesWith } from '../helpers/processes.ts'
+import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho, startServer, startSource } from '../helpers/servers.ts'
 import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 
@@ -275,7 +277,36 @@ describe('what does not come up', () => {
     expect(up).toMatchObject({ code: 1, stdout: '' })
     expect(up.stderr).toContain('AUTH_FAILED')
     expect(await canListen('127.0.0.1', port)).toBe(true)
+
+    // One that stays behind is not ended, but neither is it looked at for ever.
+    expect((await cli.run(['up', '-d'])).code).toBe(1)
+    const beside = await cli.run(['up'])
+    expect(beside).toMatchObject({ code: 1, stdout: '' })
+    expect(beside.stderr).toContain('AUTH_FAILED')
+    expect((await cli.status()).forwards[0]?.state).toBe('failed')
   })
+
+  test.skipIf(!hasTerminals)(
+    'on a terminal it ends with all that is known, and nothing behind it',
+    async () => {
+      const cli = project({})
+      await makeKey(join(cli.folder, 'stranger'), 'ed25519')
+      const host = hostYaml(sshd, { identity_file: './stranger' })
+      const forward = `-L ${await freePort()}:localhost:1 acme`
+      cli.write('tunnels.yaml', `hosts:\n  acme: ${host}\nforwards:\n  web: ${forward}\n`)
+      const up = await onTerminal(cli, ['up'])
+      expect(await up.ended).toBe(1)
+      const lines = stripVTControlCharacters(up.output()).trim().split(/\r?\n/)
+      expect(lines.join(' ')).toMatch(/AUTH_FAILED.*stranger.*authorized_keys/)
+      expect(lines.at(-1)).toBe('No forward is left that could come up without a change')
+
+      await cli.run(['up', '-d'])
+      const beside = await onTerminal(cli, ['up'])
+      expect(await beside.ended).toBe(1)
+      expect(beside.output()).toContain('AUTH_FAILED')
+      expect(beside.output()).toContain('`tunnels down` ends it')
+    },
+  )
 
   test('a broken file is 2, nothing is opened, and JSON is JSON', async () => {
     const cli = project({ 'tunnels.yaml': 'forwards:\n  web: -L nonsense acme\n' })
