@@ -2,6 +2,7 @@
 // without it, such as a listener over there. What follows from that is host-slot.ts's.
 
 import { once } from '../forward/once.ts'
+import type { WantedHost } from '../model/wanted.ts'
 
 export class Demand {
   #count = 0
@@ -27,4 +28,17 @@ export class Demand {
     this.#count += by
     if (before !== this.isThere) this.#onChange()
   }
+}
+
+/**
+ * For how long a connection of an on-demand host may still be unused, `unusedSinceMs` by the clock of `nowMs`; null: it
+ * stays, because it is used (null), or the host is no such host.
+ */
+export function leftUnusedMs(
+  { connect, disconnectAfterMs }: WantedHost,
+  unusedSinceMs: number | null,
+  nowMs: number,
+): number | null {
+  if (connect === 'always' || disconnectAfterMs === 0 || unusedSinceMs === null) return null
+  return Math.ceil(Math.max(0, unusedSinceMs + disconnectAfterMs - nowMs))
 }

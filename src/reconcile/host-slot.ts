@@ -13,28 +13,32 @@
 // With a new spec while open: `current` serves on until the attempt succeeds, and `next` goes through these states
 // instead; it never comes back on the old spec.
 
-import type { Duplex } from 'node:stream'
-import type { Carrier, Dial } from '../forward/carrier.ts'
-import { descriptorProblem, descriptorSettled } from '../forward/descriptors.ts'
+import type { Dial } from '../forward/carrier.ts'
 import type { StopSignal } from '../forward/stop.ts'
 import { createLimit } from '../health/limit.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { Ask, Prompt } from '../model/prompt.ts'
-import type { HostStatus, NextConnection, State } from '../model/status.ts'
+import type { HostStatus, State } from '../model/status.ts'
 import { formatEndpoint, type WantedHost } from '../model/wanted.ts'
-import { type AfterFailure, afterFailure } from './backoff.ts'
-import { Demand } from './demand.ts'
+import { type Connect, connectThrough } from './attempt.ts'
+import type { AfterFailure } from './backoff.ts'
+import { Demand, leftUnusedMs } from './demand.ts'
+import { Failures } from './failures.ts'
 import { HeldCarrier } from './held-carrier.ts'
-import { behindJump, throughJump, waitForJump } from './jump.ts'
+import {
+  afterLoss,
+  became,
+  entered,
+  hostStatus,
+  opening,
+  problemShown,
+  type Shown,
+  wayOf,
+} from './host-shown.ts'
+import { behindJump, waitForJump } from './jump.ts'
 import type { Prompts } from './prompts.ts'
 import { aborted, untilClosed } from './until.ts'
 import { Waiting } from './waiting.ts'
-
-/** One attempt at a connection: ssh/ has it over ssh2, a test may have it over plain sockets. */
-export type Connect = (
-  host: WantedHost,
-  options: { openStream?: (signal: AbortSignal) => Promise<Duplex>; ask?: Ask; signal: AbortSignal },
-) => Promise<Carrier>
 
 /** What every host of a supervisor has in common. */
 export interface Surroundings {
@@ -45,18 +49,8 @@ export interface Surroundings {
 
 type Serving = { held: HeldCarrier; generation: number; endpoint: string }
 
-/** What becomes of the attempt at a new spec, while a connection of an older one serves. */
-interface Next {
-  since: Date
-  state: State
-  problem: Problem | null
-}
-
 /** A server has better things to do, too. */
 const checksAtOnce = 32
-
-/** A connection that served this long was a good one. */
-const steadyMs = 2_000
 
 /** An attempt that may still get on. */
 const youngMs = 2_000
@@ -76,20 +70,14 @@ export class HostSlot {
   #prompt: Prompt | null = null
   #generation = 0
   #serving: Serving | null = null
-  #state: State = 'opening'
-  #since = new Date()
-  #problem: Problem | null = null
-  #next: Next | null = null
+  #shown: Shown = { ...opening(new Date()), next: null }
   #retryAt: Date | null = null
   /** Connections that took the place of a lost one of the same spec: nobody asked for them. */
   #reconnects = 0
   #servedGeneration: number | null = null
-  #attempts = 0
-  #downSince = performance.now()
+  readonly #failures = new Failures()
   /** When the attempt that is under way began; Infinity: none is. */
   #attemptSince = Number.POSITIVE_INFINITY
-  /** Connections in a row that were lost as soon as they were there. */
-  #shortLived = 0
   #resting: Rest | null = null
   /** Somebody asked for a try: it is made although nobody uses the host. */
   #isOwed = false
@@ -124,11 +112,11 @@ export class HostSlot {
   }
 
   get state(): State {
-    return this.#state
+    return this.#shown.state
   }
 
   get problem(): Problem | null {
-    return this.#next?.problem ?? this.#problem
+    return problemShown(this.#shown)
   }
 
   /** A person is being asked: with the answer it goes on. */
@@ -139,7 +127,7 @@ export class HostSlot {
   /** It does not come back without somebody's doing. */
   get isGivenUp(): boolean {
     if (this.isAsking) return false
-    return this.#state === 'failed' || this.#state === 'waiting' || this.#state === 'closed'
+    return this.state === 'failed' || this.state === 'waiting' || this.state === 'closed'
   }
 
   /** A change that needs no new connection. */
@@ -153,9 +141,9 @@ export class HostSlot {
   reopen(spec: WantedHost, jump: HostSlot | null): void {
     this.#spec = spec
     this.#jump = jump
-    this.#attempts = 0
+    this.#failures.forget()
     this.#generation += 1
-    if (this.#serving) this.#next = { since: new Date(), state: 'opening', problem: null }
+    if (this.#serving) this.#shown = { ...this.#shown, next: opening(new Date()) }
     if (!this.#isNeeded) this.#enter('idle', null)
     this.#nextTurn()
   }
@@ -167,7 +155,7 @@ export class HostSlot {
   wake(): boolean {
     if (!this.#resting) return false
     this.#isOwed = this.isGivenUp
-    this.#attempts = 0
+    this.#failures.forget()
     this.#nextTurn()
     return true
   }
@@ -186,7 +174,6 @@ export class HostSlot {
     this.#turn.abort()
     clearTimeout(this.#unusedTimer)
     this.#waiting.fail({ code: 'HOST_LOST', summary: `The host ${this.#spec.name} is closed` })
-    this.#next = null
     this.#enter('closed', null)
     if (atOnce) this.current?.carrier.close()
     else this.current?.retire()
@@ -234,30 +221,12 @@ export class HostSlot {
   }
 
   status(): HostStatus {
-    return {
-      name: this.#spec.name,
-      endpoint: this.#serving?.endpoint ?? formatEndpoint(this.#spec),
-      state: this.#state,
-      since: this.#since.toISOString(),
+    return hostStatus(this.#spec, this.#shown, this.#serving?.endpoint ?? null, {
       rttMs: this.current?.carrier.rttMs ?? null,
       reconnects: this.#reconnects,
       retryAt: this.#retryAt?.toISOString() ?? null,
-      problem: this.#next?.problem ? this.#stillGoes(this.#next.problem) : this.#problem,
-      ...(this.#prompt && { prompt: this.#prompt }),
-      ...(this.#next && { next: this.#nextStatus(this.#next) }),
-    }
-  }
-
-  #stillGoes(problem: Problem): Problem {
-    const { name } = this.#spec
-    return {
-      ...problem,
-      summary: `${name} still goes through ${this.#serving!.endpoint}: ${problem.summary}`,
-    }
-  }
-
-  #nextStatus({ since, state }: Next): NextConnection {
-    return { endpoint: formatEndpoint(this.#spec), state, since: since.toISOString() }
+      prompt: this.#prompt,
+    })
   }
 
   async #run(): Promise<void> {
@@ -276,32 +245,19 @@ export class HostSlot {
   }
 
   async #attempt(generation: number, signal: AbortSignal): Promise<void> {
-    if (this.#state === 'idle') this.#enter('opening', this.#problem)
+    if (this.state === 'idle') this.#enter('opening', this.#shown.problem)
     const stopNeeding = this.#jump?.need()
     try {
       const held = this.#jump && (await this.#waitFor(this.#jump, signal))
-      if (this.#way !== 'retrying') this.#become('opening')
+      if (wayOf(this.#shown) !== 'retrying') this.#become('opening')
       const endpoint = formatEndpoint(this.#spec)
       this.#attemptSince = performance.now()
-      const carrier = await this.#connectThrough(held, signal)
+      const carrier = await connectThrough(held, this.#spec, this.#connect, { ask: this.#ask, signal })
       if (signal.aborted) carrier.close()
       else this.#serve({ held: new HeldCarrier(carrier, () => this.#lookAtUse()), generation, endpoint })
     } finally {
       this.#attemptSince = Number.POSITIVE_INFINITY
       stopNeeding?.()
-    }
-  }
-
-  /** What goes through another host takes no descriptor of ours. */
-  async #connectThrough(jump: HeldCarrier | null, signal: AbortSignal): Promise<Carrier> {
-    const options = { ask: this.#ask, signal }
-    if (jump) return this.#connect(this.#spec, { ...options, openStream: throughJump(jump, this.#spec) })
-    const noRoom = descriptorProblem('host')
-    if (noRoom) throw new ProblemError(noRoom)
-    try {
-      return await this.#connect(this.#spec, options)
-    } finally {
-      descriptorSettled()
     }
   }
 
@@ -316,10 +272,10 @@ export class HostSlot {
 
   /** Until somebody wants it. */
   async #idle(signal: AbortSignal): Promise<void> {
-    this.#enter('idle', this.#problem)
+    this.#enter('idle', this.#shown.problem)
     this.#notifyWatchers()
     await aborted(signal)
-    this.#downSince = performance.now()
+    this.#failures.goesDown()
   }
 
   get #isNeeded(): boolean {
@@ -331,24 +287,20 @@ export class HostSlot {
     if (this.#end.signal.aborted) return
     this.#lookAtUse()
     if (this.#resting) this.#showRest(this.#resting)
-    else if (this.#isNeeded ? this.#state === 'idle' : this.#isBehindJump) this.#turn.abort()
+    else if (this.#isNeeded ? this.state === 'idle' : this.#isBehindJump) this.#turn.abort()
   }
 
   /** On demand: lets a connection go that nobody has used for disconnect_after. */
   #lookAtUse(): void {
     clearTimeout(this.#unusedTimer)
-    const { connect, disconnectAfterMs } = this.#spec
-    const unusedSinceMs = this.current?.unusedSinceMs ?? null
-    if (connect === 'always' || disconnectAfterMs === 0 || this.#demand.isThere) return
-    if (unusedSinceMs === null || this.#end.signal.aborted) return
-    const restMs = Math.max(0, unusedSinceMs + disconnectAfterMs - performance.now())
-    this.#unusedTimer = setTimeout(() => this.#disconnect(), Math.ceil(restMs))
+    if (!this.current || this.#demand.isThere || this.#end.signal.aborted) return
+    const restMs = leftUnusedMs(this.#spec, this.current.unusedSinceMs, performance.now())
+    if (restMs !== null) this.#unusedTimer = setTimeout(() => this.#disconnect(), restMs)
   }
 
   #disconnect(): void {
     const unused = this.current
     this.#serving = null
-    this.#next = null
     this.#enter('idle', null)
     unused?.retire()
     this.#servedGeneration = null
@@ -360,7 +312,7 @@ export class HostSlot {
   readonly #ask: Ask = async (question, signal) => {
     const asked = this.#prompts.ask(this.#spec.name, question, signal)
     if (!asked) return null
-    const before = this.#way
+    const before = wayOf(this.#shown)
     this.#prompt = asked.prompt
     this.#become('waiting')
     this.#notifyWatchers()
@@ -368,7 +320,7 @@ export class HostSlot {
       return await asked.answers
     } finally {
       this.#prompt = null
-      if (this.#way === 'waiting') this.#become(before)
+      if (wayOf(this.#shown) === 'waiting') this.#become(before)
       else this.#onChange()
       this.#notifyWatchers()
     }
@@ -380,7 +332,8 @@ export class HostSlot {
     if (jump.isAsking && !jump.current) return
     if (jump.current && jump.state === 'open' && !jump.problem) return
     const problem = behindJump(this.#spec, jump.spec, jump.#unavailable())
-    this.#become(jump.#way === 'open' ? 'retrying' : jump.#way, problem)
+    const way = wayOf(jump.#shown)
+    this.#become(way === 'open' ? 'retrying' : way, problem)
     if (this.isGivenUp) this.#waiting.fail(problem)
     this.#notifyWatchers()
   }
@@ -391,13 +344,12 @@ export class HostSlot {
     closed.throwIfAborted()
     const servedFrom = performance.now()
     this.#serving = next
-    this.#next = null
     if (this.#servedGeneration === next.generation) this.#reconnects += 1
     this.#servedGeneration = next.generation
-    this.#attempts = 0
+    this.#failures.forget()
     this.#isOwed = false
     const lost = () => {
-      if (this.#serving === next) this.#countShortLived(performance.now() - servedFrom)
+      if (this.#serving === next) this.#failures.lost(performance.now() - servedFrom)
       this.#lost(next, problemOf(closed.reason))
     }
     closed.addEventListener('abort', lost, { once: true })
@@ -408,41 +360,27 @@ export class HostSlot {
     this.#lookAtUse()
   }
 
-  /** A server that takes us and drops us is asked less and less often; one such loss is bad luck. */
-  #countShortLived(servedMs: number): void {
-    this.#shortLived = servedMs < steadyMs ? this.#shortLived + 1 : 0
-    this.#attempts = Math.max(0, this.#shortLived - 1)
-  }
-
   #lost(serving: Serving, problem: Problem): void {
     if (this.#serving !== serving) return
-    const next = this.#next
     this.#serving = null
-    this.#next = null
-    this.#downSince = performance.now()
-    const state = !next || next.state === 'opening' ? 'retrying' : next.state
+    this.#failures.goesDown()
+    const after = afterLoss(this.#shown, problem)
     if (!this.#isNeeded) this.#lostOnDemand(serving, problem)
-    else if (this.#state !== 'closed') this.#enter(state, next?.problem ?? problem)
+    else if (this.state !== 'closed') this.#enter(after.state, after.problem)
     this.#notifyWatchers()
   }
 
   /** A server may end what nobody uses (UnusedConnectionTimeout of sshd_config(5)): that is no trouble. */
   #lostOnDemand({ held }: Serving, problem: Problem): void {
     const isUnused = held.unusedSinceMs !== null
-    if (this.#state !== 'closed') this.#enter('idle', isUnused ? null : problem)
+    if (this.state !== 'closed') this.#enter('idle', isUnused ? null : problem)
     this.#servedGeneration = null
     if (isUnused) this.#turn.abort()
   }
 
   /** A loss is followed by a rest too: a server that drops us at once is not hammered. */
   async #rest(problem: Problem, signal: AbortSignal): Promise<void> {
-    this.#attempts += 1
-    const failure = {
-      code: problem.code,
-      attempts: this.#attempts,
-      downMs: performance.now() - this.#downSince,
-    }
-    const after = afterFailure(failure, this.#spec.reconnect, Math.random)
+    const after = this.#failures.failed(problem.code, this.#spec.reconnect)
     const delayMs = after.state === 'retrying' ? after.delayMs : undefined
     this.#isOwed = false
     this.#resting = { after, retryAt: delayMs === undefined ? null : new Date(Date.now() + delayMs), problem }
@@ -452,7 +390,7 @@ export class HostSlot {
     await aborted(signal, delayMs)
     this.#resting = null
     this.#retryAt = null
-    if (!this.#isNeeded) this.#attempts = 0
+    if (!this.#isNeeded) this.#failures.forget()
   }
 
   /** While nobody waits for the next try it is idle, and no try comes. */
@@ -469,7 +407,7 @@ export class HostSlot {
 
   #nextTurn(): void {
     this.#turn.abort()
-    const isOnTheWay = this.#next !== null || !this.#serving
+    const isOnTheWay = this.#shown.next !== null || !this.#serving
     if (isOnTheWay && this.#isNeeded && !this.#end.signal.aborted) this.#become('opening')
   }
 
@@ -477,22 +415,18 @@ export class HostSlot {
     for (const watcher of [...this.#watchers]) watcher()
   }
 
-  /** The state of what is on its way, where something is. */
-  get #way(): State {
-    return this.#next?.state ?? this.#state
-  }
-
-  /** Also the host, unless a connection of an older spec serves. `problem`: absent: as before. */
-  #become(state: State, problem?: Problem): void {
-    if (!this.#next) return this.#enter(state, problem ?? this.#problem)
-    this.#next = { ...this.#next, state, problem: problem ?? this.#next.problem }
-    this.#onChange()
-  }
-
+  /** The host itself, with nothing on its way beside it. */
   #enter(state: State, problem: Problem | null): void {
-    if (state !== this.#state) this.#since = new Date()
-    this.#state = state
-    this.#problem = problem
+    this.#show(entered(this.#shown, state, problem, new Date()))
+  }
+
+  /** What is on its way, which may be the host itself. `problem`: absent: as before. */
+  #become(state: State, problem?: Problem): void {
+    this.#show(became(this.#shown, state, problem, new Date()))
+  }
+
+  #show(shown: Shown): void {
+    this.#shown = shown
     this.#onChange()
   }
 }

@@ -7,7 +7,7 @@ import { dialLocal } from '../../src/forward/local-dial.ts'
 import { formatRemoteListen } from '../../src/model/address.ts'
 import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { WantedHost } from '../../src/model/wanted.ts'
-import type { Connect } from '../../src/reconcile/host-slot.ts'
+import type { Connect } from '../../src/reconcile/attempt.ts'
 
 export interface PlainNetwork {
   connect: Connect
