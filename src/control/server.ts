@@ -1,28 +1,16 @@
 // Answers for a supervisor on the project's Unix socket: HTTP/1.1 with JSON, so that `curl --unix-socket`
-// works. Holding the socket is holding the project's lock; what the answers mean is the Control's business.
+// works. Holding the socket is holding the project's lock; what can be asked is in routes.ts, and what the answers mean is
+// the Control's business.
 
 import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
-import { isReady } from '../model/status.ts'
-import { streamEvents } from './event-stream.ts'
 import { type HeldLock, holdLock } from './hold-lock.ts'
-import { holdLease } from './lease-stream.ts'
 import type { LockInfo } from './lock.ts'
-import { parseLogsRequest, streamLog } from './log-stream.ts'
 import type { ProjectPlace } from './paths.ts'
 import { type Control, type ErrorAnswer, PROTOCOL_VERSION } from './protocol.ts'
-import {
-  readAnswer,
-  readDown,
-  readLease,
-  readProbe,
-  readReconcile,
-  readRestart,
-  readSelection,
-  readTrust,
-} from './request.ts'
-import { RefusedRequest, readBody } from './request-body.ts'
+import { RefusedRequest } from './request-body.ts'
+import { type Exchange, type Route, routes, type Session } from './routes.ts'
 
 export interface ControlServer {
   readonly socket: string
@@ -50,95 +38,10 @@ const REQUEST_MS = 10_000
 /** How long a client has for its last words, and for ours. */
 const GOODBYE_MS = 1_000
 
-type Route = (session: ControlSession, exchange: Exchange) => Promise<void>
-
-interface Exchange {
-  request: IncomingMessage
-  query: URLSearchParams
-  response: ServerResponse
-}
-
-const routes: Readonly<Record<string, Route>> = {
-  'GET /healthz': async (session, { response }) => session.answer(response, 200, { ok: true }),
-  'GET /readyz': async (session, { response }) => {
-    const ready = isReady((await session.control).status())
-    session.answer(response, ready ? 200 : 503, { ready })
-  },
-  'GET /v1/status': async (session, { query, response }) => {
-    const connections = query.get('connections') === 'true'
-    session.answer(response, 200, (await session.control).status({ connections }))
-  },
-  'GET /v1/addresses': async (session, { query, response }) => {
-    const auto = query.get('auto') === 'true'
-    session.answer(response, 200, (await session.control).addresses({ auto }))
-  },
-  'GET /v1/plan': async (session, { response }) =>
-    session.answer(response, 200, await (await session.control).plan({})),
-  'POST /v1/plan': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).plan(readSelection(await readBody(request)))),
-  'GET /v1/trust': async (session, { response }) =>
-    session.answer(response, 200, await (await session.control).trust({})),
-  'POST /v1/trust': async (session, { request, response }) =>
-    session.answer(response, 200, await (await session.control).trust(readTrust(await readBody(request)))),
-  'POST /v1/reconcile': async (session, { request, response }) =>
-    session.answer(
-      response,
-      200,
-      await (await session.control).reconcile(readReconcile(await readBody(request))),
-    ),
-  'POST /v1/lease': async (session, { request, response }) => {
-    const control = await session.control
-    const asked = readLease(await readBody(request))
-    const answer = await control.lease(asked, goneOf(response))
-    session.beginLines(response)
-    holdLease(answer, response, session.closing)
-  },
-  'POST /v1/restart': async (session, { request, response }) =>
-    session.answer(
-      response,
-      200,
-      await (await session.control).restart(readRestart(await readBody(request))),
-    ),
-  'POST /v1/probe': async (session, { request, response }) => {
-    const control = await session.control
-    const asked = readProbe(await readBody(request))
-    session.answer(response, 200, await control.probe(asked, goneOf(response)))
-  },
-  'POST /v1/answer': async (session, { request, response }) => {
-    await (await session.control).answer(readAnswer(await readBody(request)))
-    session.answer(response, 200, {})
-  },
-  'POST /v1/down': async (session, { request, response }) => {
-    const body = readDown(await readBody(request))
-    await (await session.control).down(body)
-    // The next `up` may begin as soon as this is answered: the lock is free before.
-    if (!body.names) session.release()
-    session.answer(response, 200, {})
-  },
-  'GET /v1/events': async (session, { query, response }) => {
-    const control = await session.control
-    session.beginLines(response)
-    const isOn = (key: string) => query.get(key) === 'true'
-    const asked = { connections: isOn('connections'), prompts: isOn('prompts') }
-    streamEvents(control, asked, response, session.closing)
-  },
-  'GET /v1/logs': async (session, { query, response }) => {
-    const [control, asked] = [await session.control, parseLogsRequest(query)]
-    session.beginLines(response)
-    await streamLog(control, asked, response, session.closing)
-  },
-  'GET /metrics': async (session, { response }) => {
-    const status = (await session.control).status()
-    const { formatMetrics } = await import('./metrics.ts')
-    const { contentType, text } = await formatMetrics(status)
-    session.answerText(response, contentType, text)
-  },
-}
-
 /** Whatever its version, a client may ask whether we live, and may end us: that is the remedy. */
 const ANY_PROTOCOL = new Set(['GET /healthz', 'GET /readyz', 'POST /v1/down'])
 
-class ControlSession implements ControlServer {
+class ControlSession implements ControlServer, Session {
   readonly control: Promise<Control>
   readonly headers: Record<string, string>
   readonly #options: ControlServerOptions
@@ -216,7 +119,6 @@ class ControlSession implements ControlServer {
     response.writeHead(200, headers).end(text)
   }
 
-  /** A JSON value a line, until one side has had enough. */
   beginLines(response: ServerResponse): void {
     response.writeHead(200, { ...this.headers, 'content-type': 'application/x-ndjson' })
   }
@@ -259,13 +161,6 @@ class ControlSession implements ControlServer {
     const { folder, file, projectName } = this.#options.place
     return { project, projectName, folder, file, pid: process.pid, version: this.#options.version }
   }
-}
-
-/** Fires when nobody waits for the answer any more. */
-function goneOf(response: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  response.once('close', () => gone.abort())
-  return gone.signal
 }
 
 function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
