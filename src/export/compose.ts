@@ -2,32 +2,24 @@
 
 import { formatYaml } from '../config/yaml.ts'
 import {
+  CONTAINER_FILE,
   containerFile,
   type Deployment,
   FOLDER_THERE,
   HOME_THERE,
   namesInFolder,
-  profileWords,
   servedBy,
   variablesToSet,
+  wordsThere,
 } from './deployment.ts'
 
 export function formatCompose(deployment: Deployment): string {
   const served = servedBy(deployment)
   const names = namesInFolder(deployment.files)
   const variables = variablesToSet(deployment)
-  const files = [...names, 'container.yaml'].flatMap((name) => ['-f', `${FOLDER_THERE}/${name}`])
   const service = {
     image: `tunnels:${deployment.version}`,
-    command: [
-      ...files,
-      '-p',
-      deployment.project.name,
-      ...profileWords(deployment.options),
-      'up',
-      '--json',
-      '--trust',
-    ],
+    command: wordsThere(deployment),
     restart: 'unless-stopped',
     stop_grace_period: '30s',
     read_only: true,
@@ -38,7 +30,7 @@ export function formatCompose(deployment: Deployment): string {
       ...deployment.files.map(({ path }, at) => `${path}:${FOLDER_THERE}/${names[at]}:ro`),
       `\${HOME}/.ssh:${HOME_THERE}/.ssh:ro`,
     ],
-    configs: [{ source: 'tunnels_container', target: `${FOLDER_THERE}/container.yaml` }],
+    configs: [{ source: 'tunnels_container', target: `${FOLDER_THERE}/${CONTAINER_FILE}` }],
     ...(variables.length > 0 && { environment: variables }),
     expose: served.map(({ port }) => String(port)),
     healthcheck: {

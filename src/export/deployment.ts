@@ -36,6 +36,7 @@ export interface Served {
 /** In the image of examples/Dockerfile: the home folder, and where the files are put. */
 export const HOME_THERE = '/srv/tunnels'
 export const FOLDER_THERE = '/etc/tunnels'
+export const CONTAINER_FILE = 'container.yaml'
 
 /** What starts exactly these tunnels on this machine. */
 export function wordsHere({ command, files, options }: Deployment): string[] {
@@ -51,7 +52,20 @@ export function wordsHere({ command, files, options }: Deployment): string[] {
   ]
 }
 
-export function profileWords({ profiles }: Deployment['options']): string[] {
+/** The same in a container, where {@link containerFile} lies beside the files, and nobody is there to be asked. */
+export function wordsThere({ project, files, options }: Deployment): string[] {
+  return [
+    ...[...namesInFolder(files), CONTAINER_FILE].flatMap((name) => ['-f', `${FOLDER_THERE}/${name}`]),
+    '-p',
+    project.name,
+    ...profileWords(options),
+    'up',
+    '--json',
+    '--trust',
+  ]
+}
+
+function profileWords({ profiles }: Deployment['options']): string[] {
   return profiles.flatMap((profile) => ['--profile', profile])
 }
 

@@ -3,16 +3,17 @@
 
 import { formatYaml } from '../config/yaml.ts'
 import {
+  CONTAINER_FILE,
   containerFile,
   type Deployment,
   FOLDER_THERE,
   HOME_THERE,
   namesInFolder,
-  profileWords,
   type Served,
   servedBy,
   unitName,
   variablesToSet,
+  wordsThere,
 } from './deployment.ts'
 
 const HTTP_PORT = 8080
@@ -59,7 +60,7 @@ function configMap(deployment: Deployment, served: readonly Served[]) {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: metadata(deployment),
-    data: { ...data, 'container.yaml': formatYaml(containerFile(served)) },
+    data: { ...data, [CONTAINER_FILE]: formatYaml(containerFile(served)) },
   }
 }
 
@@ -103,26 +104,12 @@ function workload(deployment: Deployment, served: readonly Served[]) {
 }
 
 function container(deployment: Deployment, served: readonly Served[]) {
-  const files = [...namesInFolder(deployment.files), 'container.yaml'].flatMap((file) => [
-    '-f',
-    `${FOLDER_THERE}/${file}`,
-  ])
   const probe = (path: string) => ({ httpGet: { path, port: 'http' }, periodSeconds: 10, timeoutSeconds: 5 })
   const more = variablesToSet(deployment).length > 0
   return {
     name: 'tunnels',
     image: `tunnels:${deployment.version}`,
-    args: [
-      ...files,
-      '-p',
-      deployment.project.name,
-      ...profileWords(deployment.options),
-      'up',
-      '--json',
-      '--trust',
-      '--http',
-      `0.0.0.0:${HTTP_PORT}`,
-    ],
+    args: [...wordsThere(deployment), '--http', `0.0.0.0:${HTTP_PORT}`],
     ...(more && { envFrom: [{ secretRef: { name: `${unitName(deployment)}-env` } }] }),
     ports: [
       { name: 'http', containerPort: HTTP_PORT },
