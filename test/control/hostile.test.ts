@@ -15,30 +15,13 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type ControlClient, openControlClient } from '../../src/control/client.ts'
-import { identifyProject, lockDirOf, placeProject } from '../../src/control/paths.ts'
+import { lockDirOf } from '../../src/control/paths.ts'
 import type { Control } from '../../src/control/protocol.ts'
 import { type ControlServer, openControlServer } from '../../src/control/server.ts'
-import type { Status } from '../../src/model/status.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
-
-const status: Status = {
-  project: 'shop',
-  files: [],
-  config: { state: 'current', generation: 1, loadedAt: null, problems: [] },
-  supervisor: { pid: process.pid, startedAt: '2026-01-01T00:00:00.000Z', version: '1.2.3', watching: true },
-  hosts: [],
-  forwards: [],
-}
-const plan = { project: 'shop', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } }
-
-async function newProject() {
-  const folder = testFolder().path
-  const env = { TUNNELS_RUNTIME_DIR: join(folder, 'run'), TUNNELS_STATE_DIR: join(folder, 'state') }
-  const identity = await identifyProject(join(folder, 'tunnels.yaml'), { cwd: folder, projectName: null })
-  return { env, place: placeProject(identity, env), version: '1.2.3' }
-}
+import { newProject, plan, quietControl, status } from './quiet-control.ts'
 
 /** Remembers whatever would act. */
 async function running() {
@@ -54,26 +37,15 @@ async function running() {
       return answer
     }
   const control: Control = {
-    status: () => status,
-    addresses: () => ({ forwards: [] }),
-    lease: async () => ({
-      plan: { project: '', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } },
-      problems: [],
-      forwards: [],
-    }),
-    plan: async () => plan,
-    trust: async () => ({ waiting: [] }),
+    ...quietControl,
     reconcile: act('reconcile', { plan, problems: [] }),
     restart: act('restart', { plan, problems: [] }),
     down: act('down', undefined),
-    probe: async () => ({ forwards: [] }),
-    attend: () => () => {},
     answer: act('answer', undefined),
     watchEvents: () => {
       watching++
       return () => watching--
     },
-    readLog: async () => {},
   }
   await server.serve(control)
   const client = (await openControlClient(project)) as ControlClient

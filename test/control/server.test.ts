@@ -1,47 +1,23 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { type ControlClient, openControlClient } from '../../src/control/client.ts'
-import { identifyProject, lockDirOf, placeProject } from '../../src/control/paths.ts'
+import { lockDirOf } from '../../src/control/paths.ts'
 import type { Control, Event, LogsRequest } from '../../src/control/protocol.ts'
 import { type ControlServer, openControlServer } from '../../src/control/server.ts'
 import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import { eventually } from '../helpers/eventually.ts'
-
-async function newProject() {
-  const folder = mkdtempSync(join(tmpdir(), 'tunnels-control-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const env = { TUNNELS_RUNTIME_DIR: join(folder, 'run'), TUNNELS_STATE_DIR: join(folder, 'state') }
-  const identity = await identifyProject(join(folder, 'tunnels.yaml'), { cwd: folder, projectName: null })
-  return { env, place: placeProject(identity, env), version: '1.2.3' }
-}
-
-const status: Status = {
-  project: 'shop',
-  files: ['/shop/tunnels.yaml'],
-  config: { state: 'current', generation: 1, loadedAt: null, problems: [] },
-  supervisor: { pid: process.pid, startedAt: '2026-01-01T00:00:00.000Z', version: '1.2.3', watching: true },
-  hosts: [],
-  forwards: [],
-}
+import { newProject, plan, quietControl, status } from './quiet-control.ts'
 
 /** A Control that does what it says and remembers what it was asked. */
 function rememberingControl() {
   const asked: [string, object][] = []
   const listeners = new Set<(event: Event) => void>()
-  const plan = { project: 'shop', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } }
   const control: Control = {
-    status: () => status,
-    addresses: () => ({ forwards: [] }),
-    lease: async () => ({
-      plan: { project: '', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } },
-      problems: [],
-      forwards: [],
-    }),
+    ...quietControl,
     plan: async (body) => {
       asked.push(['plan', body])
       return plan

@@ -5,26 +5,15 @@ import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { type ControlClient, openControlClient } from '../../src/control/client.ts'
-import { identifyProject, placeProject } from '../../src/control/paths.ts'
 import type { Control, Event } from '../../src/control/protocol.ts'
 import { openControlServer } from '../../src/control/server.ts'
 import { openDashboard } from '../../src/dashboard/dashboard.ts'
 import type { News } from '../../src/dashboard/news.ts'
 import { ProblemError } from '../../src/model/problem.ts'
-import type { Status } from '../../src/model/status.ts'
+import { newProject, plan, quietControl, status } from '../control/quiet-control.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
-import { testFolder } from '../helpers/folder.ts'
 
-const status: Status = {
-  project: 'shop',
-  files: [],
-  config: { state: 'current', generation: 1, loadedAt: null, problems: [] },
-  supervisor: { pid: process.pid, startedAt: '2026-01-01T00:00:00.000Z', version: '1.2.3', watching: true },
-  hosts: [],
-  forwards: [],
-}
-const plan = { project: 'shop', changes: [], summary: { open: 0, update: 0, reopen: 0, close: 0 } }
 const parts = { script: 'main()', style: 'p{}', againScript: 'again()' }
 
 /** A supervisor's control socket whose Control remembers what it was asked to change. */
@@ -34,10 +23,8 @@ async function startControl(project: Awaited<ReturnType<typeof newProject>>) {
   const watchers = new Set<(event: Event) => void>()
   const web = { name: 'web', kind: 'local', via: 'acme', selected: false } as const
   const control: Control = {
-    status: () => status,
+    ...quietControl,
     addresses: () => ({ forwards: [{ ...web, address: null, variables: null, problem: null }] }),
-    plan: async () => plan,
-    trust: async () => ({ waiting: [] }),
     reconcile: async (body) => {
       acted.push(`reconcile ${JSON.stringify(body)}`)
       return { plan, problems: [] }
@@ -46,12 +33,9 @@ async function startControl(project: Awaited<ReturnType<typeof newProject>>) {
       throw new ProblemError({ code: 'UNTRUSTED', summary: 'It waits for trust' })
     },
     down: async (body) => void acted.push(`down ${JSON.stringify(body)}`),
-    probe: async () => ({ forwards: [] }),
     lease: async () => {
       throw new ProblemError({ code: 'USAGE', summary: 'A dashboard holds nothing' })
     },
-    attend: () => () => {},
-    answer: async () => {},
     watchEvents: (listener) => {
       watchers.add(listener)
       return () => watchers.delete(listener)
@@ -64,13 +48,6 @@ async function startControl(project: Awaited<ReturnType<typeof newProject>>) {
   await server.serve(control)
   atEnd(() => server.close())
   return { server, acted, watching: () => watchers.size }
-}
-
-async function newProject() {
-  const folder = testFolder().path
-  const env = { TUNNELS_RUNTIME_DIR: `${folder}/run`, TUNNELS_STATE_DIR: `${folder}/state` }
-  const identity = await identifyProject(`${folder}/tunnels.yaml`, { cwd: folder, projectName: null })
-  return { env, place: placeProject(identity, env), version: '1.2.3' }
 }
 
 async function shown(find: () => Promise<ControlClient | null>) {
