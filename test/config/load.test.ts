@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { loadProject } from '../../src/config/load.ts'
+import { placesOfTen, tenMistakes } from '../fixtures/ten-mistakes.ts'
 import { briefly, formatBriefly, load, loadForward, loadWell } from './loading.ts'
 
 const sample = `
@@ -65,22 +65,9 @@ test('the sample of the language page loads, and means what it says', async () =
 })
 
 test('ten mistakes are ten problems, each at its line and column, in one run', async () => {
-  const fixture = new URL('../fixtures/ten-mistakes.yaml', import.meta.url)
-  const text = await readFile(fixture, 'utf8')
-  const { project, problems } = await load(text)
+  const { project, problems } = await load(tenMistakes)
   expect(project).toBeNull()
-  expect(problems.map(formatBriefly)).toEqual([
-    '3:39 CONFIG_SCHEMA hosts.bastion.port',
-    '5:5 CONFIG_UNKNOWN_KEY hosts.db.hostnam',
-    '7:31 CONFIG_SCHEMA hosts.db.strict_host_key_checking',
-    '9:8 CONFIG_SCHEMA forwards.web',
-    '11:10 CONFIG_REFERENCE forwards.postgres.via',
-    '12:12 CONFIG_SCHEMA forwards.postgres.local',
-    '14:12 CONFIG_SCHEMA forwards.postgres.drain',
-    '18:9 CONFIG_VARIABLE forwards.webhook.to',
-    '19:3 CONFIG_SCHEMA forwards.mysql.to',
-    '25:5 CONFIG_CONFLICT forwards.other.dynamic',
-  ])
+  expect(problems.map(formatBriefly)).toEqual(placesOfTen)
   expect(problems[1]?.hint).toBe('Did you mean hostname?')
   expect(problems[4]?.summary).toContain('did you mean bastion?')
 })

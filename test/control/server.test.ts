@@ -10,6 +10,7 @@ import { type ControlServer, openControlServer } from '../../src/control/server.
 import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { selectionOf } from '../supervisor/selection-of.ts'
 import { newProject, plan, quietControl, status } from './quiet-control.ts'
 
 /** A Control that does what it says and remembers what it was asked. */
@@ -188,15 +189,7 @@ test('malformed requests are refused and harm nothing', async () => {
 
 test('a key that nobody knows is refused by name: what it asks for would not be done', async () => {
   const { server, asked } = await running()
-  const selection = {
-    files: ['/shop/tunnels.yaml'],
-    envFile: null,
-    profiles: [],
-    names: null,
-    stopped: [],
-    environment: {},
-    projectName: null,
-  }
+  const selection = selectionOf(['/shop/tunnels.yaml'])
   for (const [path, body, key] of [
     ['plan', { select: selection }, 'select'],
     ['reconcile', { selection, force: true }, 'force'],

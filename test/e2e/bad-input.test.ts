@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Problem } from '../../src/model/problem.ts'
+import { placesOfTen, tenMistakes } from '../fixtures/ten-mistakes.ts'
 import { type CliResult, hostYaml, project } from '../helpers/cli.ts'
 import { curl, exchange, fetchText } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -12,29 +13,15 @@ import { startEcho, startHttp, startServer } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 
 describe('a file with ten different mistakes', () => {
-  const text = readFileSync(new URL('../fixtures/ten-mistakes.yaml', import.meta.url), 'utf8')
-  const places = [
-    '3:39 CONFIG_SCHEMA hosts.bastion.port',
-    '5:5 CONFIG_UNKNOWN_KEY hosts.db.hostnam',
-    '7:31 CONFIG_SCHEMA hosts.db.strict_host_key_checking',
-    '9:8 CONFIG_SCHEMA forwards.web',
-    '11:10 CONFIG_REFERENCE forwards.postgres.via',
-    '12:12 CONFIG_SCHEMA forwards.postgres.local',
-    '14:12 CONFIG_SCHEMA forwards.postgres.drain',
-    '18:9 CONFIG_VARIABLE forwards.webhook.to',
-    '19:3 CONFIG_SCHEMA forwards.mysql.to',
-    '25:5 CONFIG_CONFLICT forwards.other.dynamic',
-  ]
-
   test.each([['validate'], ['config'], ['up'], ['up -d'], ['plan']])(
     '%s: all at once, as JSON, exit 2',
     async (command) => {
-      const cli = project({ 'tunnels.yaml': text })
+      const cli = project({ 'tunnels.yaml': tenMistakes })
       const result = await cli.run([...command.split(' '), '--json'])
       expect(result).toMatchObject({ code: 2, stderr: '' })
       const { problems } = JSON.parse(result.stdout) as { problems: Problem[] }
       expect(problems.map(({ at, code, path }) => `${at?.line}:${at?.column} ${code} ${path}`)).toEqual(
-        places,
+        placesOfTen,
       )
       expect(new Set(problems.map(({ at }) => at?.file))).toEqual(new Set([join(cli.folder, 'tunnels.yaml')]))
       expect((await cli.run(['status'])).code).toBe(3)
@@ -42,11 +29,11 @@ describe('a file with ten different mistakes', () => {
   )
 
   test('for a person each has its sentence, its line and a caret under the place', async () => {
-    const cli = project({ 'tunnels.yaml': text })
+    const cli = project({ 'tunnels.yaml': tenMistakes })
     const { code, stdout, stderr } = await cli.run(['validate'])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    const lines = text.split('\n')
-    for (const place of places) {
+    const lines = tenMistakes.split('\n')
+    for (const place of placesOfTen) {
       const [line, column] = place.split(' ')[0]!.split(':').map(Number) as [number, number]
       expect(stderr).toContain(`tunnels.yaml:${line}:${column}`)
       const shown = stderr.split('\n')

@@ -8,7 +8,17 @@ import { testFolder } from '../helpers/folder.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startEcho, startEchoAfterEnd, startServer, startSink, startSource } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
-import { exchange, hostFor, NEVER, NOBODY, open, problemFrom, readAll, tenMegabytes } from './support.ts'
+import {
+  exchange,
+  hostFor,
+  NEVER,
+  NOBODY,
+  open,
+  problemFrom,
+  readAll,
+  tenMegabytes,
+  whileFrozen,
+} from './support.ts'
 
 const tcp = (port: number, host = '127.0.0.1'): DialTarget => ({ kind: 'tcp', host, port })
 
@@ -98,17 +108,13 @@ describe('dial', () => {
     const connections = await Promise.all(
       Array.from({ length: 20 }, () => carrier.dial(tcp(sink.port), NOBODY, NEVER)),
     )
-    const sessions = server.sessions()
-    for (const pid of sessions) process.kill(pid, 'SIGSTOP')
-    try {
+    await whileFrozen(server, async () => {
       const chunk = tenMegabytes.subarray(0, 64 * 1024)
       for (const { stream } of connections) for (let i = 0; i < 32; i++) stream.write(chunk)
       await eventually(() => socket.writableLength > 1024 * 1024)
       // Their windows alone would let 40 MiB through.
       expect(socket.writableLength).toBeLessThan(8 * 1024 * 1024)
-    } finally {
-      for (const pid of sessions) process.kill(pid, 'SIGCONT')
-    }
+    })
     for (const { stream } of connections) stream.end()
     await eventually(() => sink.received() === 20 * 32 * 64 * 1024)
   })

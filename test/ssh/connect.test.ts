@@ -10,7 +10,7 @@ import { freePort } from '../helpers/ports.ts'
 import { startEcho, startServer } from '../helpers/servers.ts'
 import { makeKey, startSshd } from '../helpers/sshd.ts'
 import { certify, newKey } from './keys.ts'
-import { exchange, hostFor, NEVER, NOBODY, open, problemFrom } from './support.ts'
+import { exchange, hostFor, NEVER, NOBODY, open, problemFrom, whileFrozen } from './support.ts'
 
 const attempt = (host: WantedHost) => problemFrom(connect(host, { signal: NEVER }))
 
@@ -224,13 +224,7 @@ describe('liveness', () => {
     const quiet = carrier.rttMs
     await eventually(() => carrier.rttMs !== quiet && carrier.rttMs !== null)
     expect(carrier.closed.aborted).toBe(false)
-    const sessions = server.sessions()
-    for (const pid of sessions) process.kill(pid, 'SIGSTOP')
-    try {
-      await eventually(() => carrier.closed.aborted)
-    } finally {
-      for (const pid of sessions) process.kill(pid, 'SIGCONT')
-    }
+    await whileFrozen(server, () => eventually(() => carrier.closed.aborted))
     expect((carrier.closed.reason as ProblemError).problems[0]).toMatchObject({
       code: 'HOST_LOST',
       summary: 'The connection to acme was lost: it no longer answers',
@@ -242,13 +236,7 @@ describe('liveness', () => {
     const carrier = await open(hostFor(server, { serverAliveIntervalMs: 0 }))
     await eventually(() => carrier.rttMs)
     carrier.update(hostFor(server, { serverAliveIntervalMs: 50, serverAliveCountMax: 1 }))
-    const sessions = server.sessions()
-    for (const pid of sessions) process.kill(pid, 'SIGSTOP')
-    try {
-      await eventually(() => carrier.closed.aborted)
-    } finally {
-      for (const pid of sessions) process.kill(pid, 'SIGCONT')
-    }
+    await whileFrozen(server, () => eventually(() => carrier.closed.aborted))
   })
 })
 

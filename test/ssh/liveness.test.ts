@@ -8,7 +8,7 @@ import { Liveness } from '../../src/ssh/liveness.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { startSink } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
-import { hostFor, NEVER, NOBODY, open } from './support.ts'
+import { hostFor, NEVER, NOBODY, open, whileFrozen } from './support.ts'
 
 afterEach(() => vi.useRealTimers())
 
@@ -51,14 +51,10 @@ test('when somebody sent something and nothing came back', async () => {
 
 test('a server that says nothing after a sleep that was longer than all patience is given up soon', async () => {
   const { server, carrier } = await connected()
-  const sessions = server.sessions()
-  for (const pid of sessions) process.kill(pid, 'SIGSTOP')
-  try {
+  await whileFrozen(server, async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 3_600_000 })
     await eventually(() => carrier.closed.aborted)
-  } finally {
-    for (const pid of sessions) process.kill(pid, 'SIGCONT')
-  }
+  })
 })
 
 describe('questions that nobody answers', () => {

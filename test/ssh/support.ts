@@ -56,6 +56,17 @@ export async function problemFrom(work: Promise<unknown>): Promise<Problem> {
   throw new Error('It did not fail.')
 }
 
+/** While the server says and reads nothing, on any connection that is open by now. */
+export async function whileFrozen(server: Sshd, work: () => Promise<unknown>): Promise<void> {
+  const sessions = server.sessions()
+  for (const pid of sessions) process.kill(pid, 'SIGSTOP')
+  try {
+    await work()
+  } finally {
+    for (const pid of sessions) process.kill(pid, 'SIGCONT')
+  }
+}
+
 /** Writes `content`, ends, and reads until the end of the other side. */
 export async function exchange(stream: Duplex, content: Buffer): Promise<Buffer> {
   stream.end(content)

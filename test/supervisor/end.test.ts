@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { openControlClient } from '../../src/control/client.ts'
 import { identifyProject, placeProject } from '../../src/control/paths.ts'
-import type { Event, Selection } from '../../src/control/protocol.ts'
+import type { Event } from '../../src/control/protocol.ts'
 import { openControlServer } from '../../src/control/server.ts'
 import { problemOf } from '../../src/model/problem.ts'
 import { startSupervisor } from '../../src/supervisor/supervisor.ts'
@@ -15,6 +15,7 @@ import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startSshd } from '../helpers/sshd.ts'
+import { selectionOf } from './selection-of.ts'
 
 /** Holds every thread that files and names go through, as a hanging disk does. Returns what lets them go. */
 function holdThreads(): () => Promise<void> {
@@ -40,11 +41,6 @@ function isOpen(port: number): Promise<boolean> {
   })
 }
 
-function selectionOf(file: string, home: string): Selection {
-  const nothing = { envFile: null, profiles: [], names: null, stopped: [], projectName: null }
-  return { ...nothing, files: [file], environment: { HOME: home } }
-}
-
 test('what it came to is told also when that is why it ends at once', async () => {
   const folder = testFolder()
   const sshd = await startSshd()
@@ -53,7 +49,7 @@ test('what it came to is told also when that is why it ends at once', async () =
   const file = folder.write('tunnels.yaml', JSON.stringify({ hosts: { acme: host }, forwards }))
   const events: Event[] = []
   const supervisor = await startSupervisor({
-    selection: selectionOf(file, folder.path),
+    selection: selectionOf([file], { environment: { HOME: folder.path } }),
     watch: false,
     version: '1',
     onEvent: (event) => events.push(event),
@@ -76,7 +72,7 @@ test('down is answered, and the ports and the lock are free, while a run hangs w
   const place = placeProject(await identifyProject(file, { cwd: folder.path, projectName: null }), env)
   const server = (await openControlServer({ place, env, version: '1' }))!
   atEnd(() => server.close())
-  const selection = selectionOf(file, folder.path)
+  const selection = selectionOf([file], { environment: { HOME: folder.path } })
   const supervisor = await startSupervisor({ selection, watch: true, version: '1' })
   await server.serve(supervisor)
   const client = (await openControlClient({ place, env, version: '1' }))!

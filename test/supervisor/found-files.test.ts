@@ -7,13 +7,13 @@ import type { Selection } from '../../src/control/protocol.ts'
 import type { ProblemError } from '../../src/model/problem.ts'
 import { loadWanted } from '../../src/supervisor/load-wanted.ts'
 import { testFolder } from '../helpers/folder.ts'
+import { selectionOf } from './selection-of.ts'
 
 const yaml = 'forwards:\n  web: { via: me@127.0.0.1, local: 1, to: 80 }\n'
 
-function selectionOf(files: string[], more: Partial<Selection> = {}): Selection {
+function found(files: string[], more: Partial<Selection> = {}): Selection {
   const environment = { HOME: dirname(files[0]!), PATH: process.env.PATH ?? '' }
-  const rest = { envFile: null, profiles: [], names: null, stopped: [], environment, projectName: null }
-  return { files, ...rest, found: true, ...more }
+  return selectionOf(files, { environment, found: true, ...more })
 }
 
 async function problemsOf(selection: Selection) {
@@ -27,13 +27,13 @@ test('an override that is gone stays a part of what runs, and the remedy is name
   const folder = testFolder()
   const files = [folder.write('tunnels.yaml', yaml), folder.write('tunnels.override.yaml', yaml)]
   rmSync(files[1]!)
-  expect(await problemsOf(selectionOf(files))).toMatchObject([
+  expect(await problemsOf(found(files))).toMatchObject([
     {
       code: 'CONFIG_NOT_FOUND',
       hint: expect.stringContaining('`tunnels up` takes the files as they are now'),
     },
   ])
-  const [named] = await problemsOf(selectionOf(files, { found: false }))
+  const [named] = await problemsOf(found(files, { found: false }))
   expect(named).toMatchObject({ code: 'CONFIG_NOT_FOUND' })
   expect(named?.hint).toBeUndefined()
 })
@@ -42,7 +42,7 @@ test('an override that came later is said not to count yet, unless the files wer
   const folder = testFolder()
   const files = [folder.write('tunnels.yaml', yaml)]
   folder.write('tunnels.override.yml', 'forwards:\n  other: -D 8123 acme\n')
-  expect(await problemsOf(selectionOf(files))).toContainEqual(
+  expect(await problemsOf(found(files))).toContainEqual(
     expect.objectContaining({
       code: 'CONFIG_WARNING',
       severity: 'warning',
@@ -50,5 +50,5 @@ test('an override that came later is said not to count yet, unless the files wer
       hint: expect.stringContaining('`tunnels up`'),
     }),
   )
-  expect(JSON.stringify(await problemsOf(selectionOf(files, { found: false })))).not.toContain('override')
+  expect(JSON.stringify(await problemsOf(found(files, { found: false })))).not.toContain('override')
 })

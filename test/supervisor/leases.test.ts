@@ -21,16 +21,9 @@ import {
 } from '../../src/supervisor/leases.ts'
 import { addSelection } from '../../src/supervisor/selection.ts'
 import { host, local, loopback, remote, wanted } from '../plan/wanted.ts'
+import { selectionOf } from './selection-of.ts'
 
-const up: Selection = {
-  files: ['/p/tunnels.yaml'],
-  envFile: null,
-  profiles: [],
-  names: ['web'],
-  stopped: [],
-  environment: { PORT: '9000' },
-  projectName: null,
-}
+const up = selectionOf(['/p/tunnels.yaml'], { names: ['web'], environment: { PORT: '9000' } })
 const forward = (name: string, via: string, profiles: string[] = []) =>
   [name, { name, via, profiles }] as const
 const project = {

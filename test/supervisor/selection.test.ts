@@ -2,16 +2,9 @@ import { expect, test } from 'vitest'
 import type { Selection } from '../../src/control/protocol.ts'
 import { selectForwards } from '../../src/resolve/select.ts'
 import { addSelection, stopForwards } from '../../src/supervisor/selection.ts'
+import { selectionOf } from './selection-of.ts'
 
-const nothing: Selection = {
-  files: ['/p/tunnels.yaml'],
-  envFile: null,
-  profiles: [],
-  names: null,
-  stopped: [],
-  environment: {},
-  projectName: null,
-}
+const nothing = selectionOf(['/p/tunnels.yaml'])
 const forward = (name: string, via: string, profiles: string[] = []) =>
   [name, { name, via, profiles }] as const
 const forwards = new Map([forward('web', 'acme'), forward('db', 'acme'), forward('dbg', 'spare', ['debug'])])
