@@ -64,7 +64,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/{e2e,package,faults}/**'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
         },
       },
       {

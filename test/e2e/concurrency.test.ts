@@ -29,7 +29,8 @@ test.each(isFull ? kinds : kinds.slice(0, 1))(
     }
     const port = await freePort()
     const to = kind === 'dynamic' ? {} : { to: `127.0.0.1:${server.port}` }
-    const cli = projectVia(sshd, { it: { [kind]: port, ...to } })
+    // On a busy machine they stand in line.
+    const cli = projectVia(sshd, { it: { [kind]: port, ...to } }, { host: { connect_timeout: '60s' } })
     await cli.up()
     const { pid } = (await cli.status()).supervisor
 
@@ -44,9 +45,14 @@ test.each(isFull ? kinds : kinds.slice(0, 1))(
     await eventually(() => server.open() === 0)
     const before = descriptorsOf(pid)
 
-    const doors = await Promise.all(Array.from({ length: clients }, enter))
-    const all = doors.map(startRound)
-    await eventually(() => waiting.length === clients, { timeoutMs: 60_000 })
+    const all: Round[] = []
+    // sshd lets 128 wait for it, and the system resets who is beyond that.
+    const atOnce = kind === 'remote' ? 100 : clients
+    while (all.length < clients) {
+      const doors = await Promise.all(Array.from({ length: atOnce }, enter))
+      for (const door of doors) all.push(startRound(door, all.length))
+      await eventually(() => expect(waiting).toHaveLength(all.length), { timeoutMs: 60_000 })
+    }
     expect((await forwardOf(cli, 'it')).connections).toMatchObject({ active: clients, total: clients + 1 })
     echoAll()
     const results = await Promise.all(all.map((round) => round.done))

@@ -34,7 +34,7 @@ export function plainHost(port: number, change: Partial<WantedHost> = {}): Wante
     originalName: '127.0.0.1',
     identitiesOnly: true,
     identitiesNamed: true,
-    connectTimeoutMs: 20_000,
+    connectTimeoutMs: 60_000,
     ...change,
   })
 }
