@@ -15,14 +15,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   files: [],
   // Names are looked up in one place: Node's own look-ups wait for each other.
   names: [],
-  forward: ['model', 'names'],
+  forward: ['model', 'names', 'files/make-folder'],
   health: ['model', 'forward', 'ssh/process-group', 'ssh/printable'],
   plan: ['model'],
   config: ['model', 'files', 'forward/allow-from', 'forward/allow-to', 'resolve/select'],
   ssh: ['model', 'files', 'names', 'forward/carrier', 'forward/stop'],
   resolve: ['model', 'files', 'config'],
   reconcile: ['model', 'plan', 'forward', 'health'],
-  control: ['model', 'plan'],
+  control: ['model', 'plan', 'files/make-folder'],
   view: ['model', 'plan', 'control/protocol'],
   supervisor: [
     'model',

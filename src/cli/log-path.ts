@@ -1,9 +1,10 @@
 // Where a project's log is, one file for all its runs, in the foreground and in the background; and whether it
 // can be written.
 
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProjectPlace } from '../control/paths.ts'
+import { makeFolderSync } from '../files/make-folder.ts'
 import { unwritableState } from '../model/state-folder.ts'
 import type { Invocation } from './invocation.ts'
 import { showProblems } from './selection.ts'
@@ -18,7 +19,7 @@ const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | con
 /** A descriptor at the log's end, for the caller to close; null when it cannot be written, which has then been said. */
 export function openLogEnd(invocation: Invocation, place: ProjectPlace): number | null {
   try {
-    mkdirSync(place.stateDir, { recursive: true, mode: 0o700 })
+    makeFolderSync(place.stateDir)
     return openSync(logPath(place), APPEND, 0o600)
   } catch (error) {
     // Tunnels without a log are better than none.

@@ -2,10 +2,11 @@
 // of its first file's folder and that file's base name (and `-p`): nothing here reads the file itself.
 
 import type { Stats } from 'node:fs'
-import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
+import { chmod, lstat, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { makeFolder } from '../files/make-folder.ts'
 import { ProblemError } from '../model/problem.ts'
 import { reasonOf } from '../model/state-folder.ts'
 
@@ -96,15 +97,14 @@ function xdgFolder(path: string | undefined): string | null {
 export async function openRuntimeDir(env: Environment): Promise<string> {
   const { path } = runtimeDirOf(env)
   checkSocketLength(path)
-  await makeFolder(path)
+  await makeOwn(path)
   await checkRuntimeDir(env)
   return path
 }
 
-async function makeFolder(path: string): Promise<void> {
+async function makeOwn(path: string): Promise<void> {
   try {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (made) await chmod(path, 0o700)
+    if (await makeFolder(path)) await chmod(path, 0o700)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return // not a folder: the check says so
     throw new ProblemError({

@@ -2,9 +2,10 @@
 // a folder that only we can enter, then linked to its place. It takes the place of a dead socket of ours at
 // most, and goes away only while it is still the one we made.
 
-import { chmod, link, lstat, mkdir, mkdtemp, open, rm, unlink } from 'node:fs/promises'
+import { chmod, link, lstat, mkdtemp, open, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder } from '../files/make-folder.ts'
 import { type Problem, type ProblemCode, ProblemError } from '../model/problem.ts'
 import { claimPath, HIDDEN_PREFIX, isAnswered, removeClaimIfLeft, removeLeftovers } from './unix-leftovers.ts'
 import { checkUnixPath } from './unix-path.ts'
@@ -33,7 +34,7 @@ export async function placeUnixSocket(
   const tooLong = checkUnixPath(path)
   if (tooLong) throw problem('LISTEN_FAILED', `Cannot listen on ${path}: ${tooLong}`)
   const folder = dirname(path)
-  await makeFolder(path, folder, options.project)
+  await makeMissing(path, folder, options.project)
   await removeLeftovers(folder)
   const hidden = await mkdtemp(join(folder, HIDDEN_PREFIX))
   try {
@@ -48,7 +49,7 @@ export async function placeUnixSocket(
   }
 }
 
-async function makeFolder(path: string, folder: string, project: string | undefined): Promise<void> {
+async function makeMissing(path: string, folder: string, project: string | undefined): Promise<void> {
   const isThere = await lstat(folder).then(
     () => true,
     () => false,
@@ -60,7 +61,7 @@ async function makeFolder(path: string, folder: string, project: string | undefi
       hint: 'Make the folder: tunnels makes only those inside the project',
     })
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
 }
 
 /** The hidden folder may make the path too long to bind; Linux has a short name for every open folder. */

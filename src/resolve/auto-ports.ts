@@ -2,10 +2,11 @@
 // in the state folder that holds them.
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { readBounded } from '../files/bounded-read.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import { ProblemError } from '../model/problem.ts'
 import { unwritableState } from '../model/state-folder.ts'
 
@@ -64,7 +65,7 @@ async function writePorts(file: string, ports: ReadonlyMap<string, number>): Pro
   const fresh = `${file}.${randomUUID()}`
   const text = `${JSON.stringify(Object.fromEntries(ports), null, 2)}\n`
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(file))
     await writeFile(fresh, text, { mode: 0o600 })
     await rename(fresh, file)
   } catch (error) {

@@ -3,9 +3,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { openWithoutWaiting } from '../files/bounded-read.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import { ProblemError } from '../model/problem.ts'
 import { unwritableState } from '../model/state-folder.ts'
 import type { TrustedPart, TrustItem, TrustRecord } from '../model/trust.ts'
@@ -89,7 +90,7 @@ function toRecord(value: unknown): TrustRecord | null {
 async function write(path: string, text: string): Promise<void> {
   const fresh = `${path}.${randomUUID()}`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path))
     await writeFile(fresh, text, { mode: 0o600, flag: 'wx' })
     await rename(fresh, path)
   } catch (error) {

@@ -3,9 +3,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, readlink, realpath, stat } from 'node:fs/promises'
+import { readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { openWithoutWaiting, readBounded } from '../files/bounded-read.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import { hashName, judge, MAX_KNOWN_HOSTS_BYTES, parseKnownHosts, typeInside } from './known-hosts.ts'
 
 export interface NewHostKey {
@@ -46,7 +47,7 @@ async function append(file: string, entry: NewHostKey): Promise<string | null> {
   const text = read.kind === 'read' ? read.bytes.toString('utf8') : ''
   if (!isKnownHosts(text)) return 'what it holds are no known hosts'
   if (judge(parseKnownHosts(text, place), [entry.name], entry.key).kind === 'known') return null
-  await mkdir(dirname(place), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(place))
   await write(place, formatLine(entry))
   return null
 }

@@ -2,10 +2,11 @@
 // older file beside it, bounded in memory by losing lines, and saying so, when the disk does not keep up. Removed, it is
 // made again: lines that go to a file without a name are read by nobody.
 
-import { appendFileSync, constants, mkdirSync } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, stat } from 'node:fs/promises'
+import { appendFileSync, constants } from 'node:fs'
+import { copyFile, type FileHandle, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { openWithoutWaiting } from '../files/bounded-read.ts'
+import { makeFolder, makeFolderSync } from '../files/make-folder.ts'
 
 export interface LogFile {
   /** One line, with its line feed. */
@@ -75,7 +76,7 @@ class QueuedFile implements LogFile {
     this.#waiting = []
     this.#waitingBytes = 0
     try {
-      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+      makeFolderSync(dirname(this.#path))
       appendFileSync(this.#path, [...lines, line].join(''), { mode: 0o600 })
     } catch {
       // The process has worse troubles.
@@ -150,7 +151,7 @@ class QueuedFile implements LogFile {
   }
 
   async #open(): Promise<FileHandle> {
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(this.#path))
     const handle = await openWithoutWaiting(this.#path, APPEND, 0o600)
     await handle.chmod(0o600)
     const { size, ino } = await handle.stat()
