@@ -31,14 +31,18 @@ export async function runCommand(
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     terminal.complain(`tunnels: ${makePrintable(program)}: ${reasons[code] ?? code}`)
-    return code === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable
+    return reasons[code] === NOT_FOUND ? EXIT.notFound : EXIT.notExecutable
   } finally {
     for (const signal of PASSED_ON) process.off(signal, pass)
   }
 }
 
+const NOT_FOUND = 'command not found'
+
 const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'command not found',
+  ENOENT: NOT_FOUND,
+  // Node's word for a command that is empty.
+  ERR_INVALID_ARG_VALUE: NOT_FOUND,
   EACCES: 'permission denied',
   E2BIG: 'too many arguments',
 }

@@ -40,6 +40,7 @@ test("the command's exit code and its environment are its own, and signals reach
   expect(await codeOf(...sh('exit 7'))).toBe(7)
   expect(await codeOf(...sh('kill -9 $$'))).toBe(137)
   expect(await codeOf('--', 'there-is-no-such-command')).toBe(127)
+  expect(await codeOf('--', '')).toBe(127)
   expect(await codeOf('--', cli.write('not-executable', 'true'))).toBe(126)
   expect(await codeOf('--', 'cat', '-f', '--', '/dev/null')).toBe(1)
   expect(await codeOf('cat')).toBe(2)
