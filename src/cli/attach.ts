@@ -7,8 +7,10 @@ import { isAlive } from '../control/lock.ts'
 import type { Event, Selection } from '../control/protocol.ts'
 import { ProblemError, problemOf } from '../model/problem.ts'
 import type { Status } from '../model/status.ts'
+import type { PlanJson } from '../plan/plan.ts'
 import { withTrust } from '../supervisor/selection.ts'
 import { formatPlan } from '../view/plan.ts'
+import { NO_FORWARDS } from '../view/status.ts'
 import { agree } from './agree.ts'
 import { EXIT, exitCodeOf, exitCodeOfForwards } from './exit-code.ts'
 import { type Followed, follow, foregroundView, forwardsMeant } from './follow.ts'
@@ -23,6 +25,7 @@ import { tellTroubles, troubledForwards } from './tell-troubles.ts'
 /** Longer than SIGTERM drains. */
 const DRAIN_PATIENCE_MS = 30_000
 const LOOK_AGAIN_MS = 100
+const LEAVE_MS = 1_000
 
 /** `gone`: it ended before it could be joined; the place is free. */
 export async function attach(
@@ -39,8 +42,8 @@ export async function attach(
     const ending = await Promise.race([streaming, signals.first])
     if (typeof ending === 'number') return ending
     leaving.abort()
-    // What stood on the screen goes first.
-    await streaming
+    // What stands on the screen goes first; a supervisor that does not answer keeps nobody here.
+    await Promise.race([streaming, signals.second, setTimeout(LEAVE_MS, null, { ref: false })])
     invocation.terminal.note('Detached; the tunnels stay up. `tunnels down` closes them.')
     return signalExitCodes[ending]
   } finally {
@@ -70,16 +73,24 @@ export async function bring(
     const { plan, problems } = await client.reconcile({ selection, ...(http !== null && { http }) })
     showFurther(invocation, problems, loaded)
     if (exitCodeOf(problems) !== EXIT.fine) return exitCodeOf(problems)
-    if (!options.json) terminal.note(formatPlan(plan, { color: terminal.color.err }).trimEnd())
+    if (!options.json) terminal.note(wordPlan(plan, client.pid, terminal.color.err))
     const status = await client.status()
     noteOtherWatch(invocation, status, watch)
     noteHttp(invocation, status)
+    noteEmpty(invocation, status)
     return client
   } catch (error) {
     if (problemOf(error).code !== 'NOT_RUNNING') throw error
     await untilGone(invocation, client)
     return 'gone'
   }
+}
+
+/** Who did not know that it runs learns it here. */
+function wordPlan(plan: PlanJson, pid: number | null, color: boolean): string {
+  const text = formatPlan(plan, { color }).trimEnd()
+  const where = pid === null ? '' : ` (process ${pid})`
+  return plan.changes.length > 0 ? text : `${text}: it runs already${where}`
 }
 
 /** Names are added to what runs: of that, too, the files may say something new by now. */
@@ -102,6 +113,11 @@ async function agreeOnAll(
 export function noteHttp({ terminal, options }: Invocation, { supervisor }: Status): void {
   if (supervisor.http && !options.json)
     terminal.note(`Health and metrics are on http://${supervisor.http.join(' and http://')}`)
+}
+
+/** A first file has everything in comments. */
+export function noteEmpty({ terminal, options }: Invocation, { forwards }: Status): void {
+  if (forwards.length === 0 && !options.json) terminal.note(NO_FORWARDS)
 }
 
 function noteOtherWatch({ terminal }: Invocation, { supervisor }: Status, watch: boolean): void {

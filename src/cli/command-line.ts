@@ -20,7 +20,7 @@ export async function runCommandLine(argv: string[], options: CommandLineOptions
     await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return refuseUsage(error, program, untilDashes(argv))
+    if (error instanceof CommanderError) return refuseUsage(error, program, argv)
     return complain(error, invocationOf(program, program, options))
   }
 }
@@ -41,23 +41,34 @@ async function printCompletion(
 }
 
 /** Help and version are no errors, nor is asking for nothing; anything else that commander refuses is. */
-function refuseUsage(error: CommanderError, program: Command, argv: string[]): number {
+function refuseUsage(error: CommanderError, program: Command, words: string[]): number {
+  const argv = untilDashes(words)
   if (error.exitCode === 0) return EXIT.fine
   if (error.code === 'commander.help') {
     program.outputHelp()
     return EXIT.fine
   }
   const [summary = '', meant] = error.message.replace(/^error: /, '').split('\n')
-  // The options of ssh are not ours.
-  const isSsh = error.code === 'commander.unknownOption' && argv.includes('import')
-  const hint = isSsh ? 'Put the command line in quotes, or behind --' : meant
+  const others = error.code === 'commander.unknownOption' ? ofOthers(words) : undefined
+  const hint = others ?? meant
   const problems = [{ code: 'USAGE', summary, ...(hint && { hint: hint.replace(/[()]/g, '') }) }]
   if (argv.includes('--json')) process.stdout.write(`${formatJson({ problems })}\n`)
   else {
-    const words = isSsh ? `${summary}\n${hint}` : error.message.replace(/^error: /, '')
-    process.stderr.write(`tunnels: ${words}\nSee \`tunnels --help\`\n`)
+    const text = [summary, hint].filter(Boolean).join('\n')
+    const verb = program.commands.find(
+      (command) => command.name() === argv.find((word) => !word.startsWith('-')),
+    )
+    process.stderr.write(`tunnels: ${text}\nSee \`tunnels ${verb ? `help ${verb.name()}` : '--help'}\`\n`)
   }
   return argv.includes('--detailed-exitcode') ? EXIT.failed : EXIT.usage
+}
+
+/** The options of ssh, and of a command that is to be run, are not ours. */
+function ofOthers(words: string[]): string | undefined {
+  if (words.includes('import')) return 'Put the command line in quotes, or behind --'
+  if (words.includes('run') && !words.includes('--'))
+    return 'Put the command behind two dashes: tunnels run -- COMMAND'
+  return undefined
 }
 
 function untilDashes(argv: string[]): string[] {

@@ -16,6 +16,7 @@ import type { Invocation } from './invocation.ts'
 import { runCommand } from './run-command.ts'
 import { loadSelection, withoutWarnings } from './selection.ts'
 import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
+import { type Kept, tellKept } from './tell-waiting.ts'
 import { untilCarried } from './until-carried.ts'
 import { withAgreement } from './up.ts'
 
@@ -118,14 +119,10 @@ async function variablesFor(
 
 /** A word for who wonders why nothing happens. */
 function openWaiting({ terminal }: Invocation, client: ControlClient, names: readonly string[]) {
-  const told = new Set<string>()
+  const tellNew = tellKept(terminal)
   let isOver = false
-  const tell = (failures: readonly { name: string; problem: Problem | null }[]) => {
-    for (const { name, problem } of failures) {
-      if (!problem || told.has(problem.summary) || isOver) continue
-      told.add(problem.summary)
-      terminal.note(`${makePrintable(name)}: ${makePrintable(problem.summary)}; waiting`)
-    }
+  const tell = (kept: readonly Kept[]) => {
+    if (!isOver) tellNew(kept)
   }
   const timer = setTimeout(() => {
     terminal.note(`Waiting until a connection goes through ${names.map(makePrintable).join(', ')} …`)

@@ -3,9 +3,9 @@
 
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { ProblemError } from '../model/problem.ts'
-import type { Status } from '../model/status.ts'
+import type { ForwardStatus, Status } from '../model/status.ts'
 import { formatJson } from '../view/json.ts'
-import { bring, noteHttp } from './attach.ts'
+import { bring, noteEmpty, noteHttp } from './attach.ts'
 import { exitCodeOfForwards } from './exit-code.ts'
 import { firstOutcome } from './first-outcome.ts'
 import type { Invocation } from './invocation.ts'
@@ -13,6 +13,7 @@ import { canAsk } from './questions.ts'
 import { type LoadedSelection, showFurther } from './selection.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { tellTroubles, troubledForwards, troubleOf } from './tell-troubles.ts'
+import { tellKept } from './tell-waiting.ts'
 import { type Carried, untilCarried } from './until-carried.ts'
 
 export async function upDetached(
@@ -26,7 +27,8 @@ export async function upDetached(
     if (typeof client === 'number') return client
     const names = args.names.length > 0 ? args.names : null
     if (args.waitMs !== null) {
-      const outcome = await untilCarried(invocation, client, { names, timeoutMs: args.waitMs })
+      const waiting = { names, timeoutMs: args.waitMs, onFailures: tellWaiting(invocation) }
+      const outcome = await untilCarried(invocation, client, waiting)
       return reportCarried(invocation, outcome)
     }
     const status = await firstOutcome(invocation, client, { names, timeoutMs: patienceMs(loaded) })
@@ -64,6 +66,7 @@ async function joinOwn(
   const status = await client.status()
   showFurther(invocation, status.config.problems, loaded)
   noteHttp(invocation, status)
+  noteEmpty(invocation, status)
   return client
 }
 
@@ -73,6 +76,14 @@ function patienceMs({ project }: LoadedSelection): number {
   const connectMs = Math.max(10_000, ...hosts.map((host) => host.connectTimeoutMs ?? 0))
   const hops = Math.max(1, ...hosts.map((host) => 1 + (host.proxyJump?.length ?? 0)))
   return connectMs * Math.max(hops, Math.min(hosts.length, 4)) + 10_000
+}
+
+/** What is still opening is told by the progress lines, which nobody may write between. */
+function tellWaiting({ options, terminal }: Invocation): (kept: readonly ForwardStatus[]) => void {
+  const tell = tellKept(terminal)
+  return (kept) => {
+    if (!options.json && kept.every(({ state }) => state !== 'opening')) tell(kept)
+  }
 }
 
 /** Names what carries nothing, and why. All stays up, and what can heal goes on trying. */

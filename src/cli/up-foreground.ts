@@ -5,7 +5,7 @@ import type { Event } from '../control/protocol.ts'
 import { type ControlServer, openControlServer } from '../control/server.ts'
 import type { Status } from '../model/status.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
-import { attach, noteHttp } from './attach.ts'
+import { attach, noteEmpty, noteHttp } from './attach.ts'
 import { endSupervisor, lostOf, yieldPlace } from './end-supervisor.ts'
 import { EXIT, exitCodeOfForwards } from './exit-code.ts'
 import { follow, foregroundView, forwardsMeant } from './follow.ts'
@@ -62,6 +62,7 @@ async function supervise(
     await server.serve(supervisor)
     if (!options.json) showFurther(invocation, supervisor.status().config.problems, loaded)
     noteHttp(invocation, supervisor.status())
+    noteEmpty(invocation, supervisor.status())
     return await stayUp(invocation, supervisor, early, { signals, lost: lostOf(server) })
   } finally {
     signals.stop()

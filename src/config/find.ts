@@ -115,6 +115,6 @@ function notFound(cwd: string): Problem {
   return {
     code: 'CONFIG_NOT_FOUND',
     summary: `There is no tunnels.yaml or tunnels.yml in ${cwd} or in a folder above it`,
-    hint: 'Write one (tunnels.example.yaml shows how), or name one with -f',
+    hint: "`tunnels init` writes one, `tunnels import --write 'ssh -L …'` one from what you type so far, -f names one",
   }
 }

@@ -51,8 +51,8 @@ async function* readLines<Line extends { event: string }>(
   { socket, info }: LockHolder,
   signal: AbortSignal,
 ): AsyncGenerator<Line> {
-  const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
-  response.on('error', () => lines.close())
+  // Of what broke off before anybody read it, lines would be waited for without end.
+  const lines = response.destroyed ? [] : linesOf(response)
   let isOver = false
   try {
     for await (const text of lines) {
@@ -66,6 +66,12 @@ async function* readLines<Line extends { event: string }>(
   }
   if (isOver || response.complete || signal.aborted) return
   throw new ProblemError(await brokenOff({ socket, pid: info?.pid ?? null }))
+}
+
+function linesOf(response: IncomingMessage): AsyncIterable<string> {
+  const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+  response.on('error', () => lines.close())
+  return lines
 }
 
 /** The first line has been written with the header: it is there, or the supervisor is gone. */

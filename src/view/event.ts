@@ -22,7 +22,9 @@ export function wordEvent(event: Event, color: boolean): string[] {
     case 'state': {
       const state = paintState(event.state, event.state as State, color)
       const health = event.health ? `, ${paint(event.health, healthStyles[event.health], color)}` : ''
-      return [`${event.what} ${makePrintable(event.name)}: ${state}${health}${reason(event.problem)}`]
+      // What the attempt before has met was told when it met it.
+      const problem = event.state === 'opening' ? null : event.problem
+      return [`${event.what} ${makePrintable(event.name)}: ${state}${health}${reason(problem)}`]
     }
     case 'problem':
       return [`${event.what} ${makePrintable(event.name)}${reason(event.problem)}`]

@@ -25,6 +25,9 @@ export interface LiveColumns {
   chosen: string | null
 }
 
+/** Also where a profile or a name leaves all of them out. */
+export const NO_FORWARDS = 'No forwards: the file has none, or none that is selected'
+
 /** Ends with a line feed. */
 export function formatStatus(status: Status, options: StatusViewOptions): string {
   const { columns } = options
@@ -33,7 +36,7 @@ export function formatStatus(status: Status, options: StatusViewOptions): string
     status.hosts.length > 0 ? formatTable(status.hosts, hostColumns(options), columns) : [],
     status.forwards.length > 0
       ? formatTable(status.forwards, forwardColumns(options), columns)
-      : ['No forwards'],
+      : [NO_FORWARDS],
     formatTroubles(status, options),
   ]
   const text = parts.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'))

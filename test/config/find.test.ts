@@ -96,7 +96,7 @@ test('nowhere a file: the problem says where it was looked for, and what to do',
   expect(problems).toMatchObject([
     { code: 'CONFIG_NOT_FOUND', summary: expect.stringContaining(folder.path) },
   ])
-  expect(problems[0]!.hint).toContain('tunnels.example.yaml')
+  expect(problems[0]!.hint).toContain('tunnels init')
 })
 
 test('a link that leads nowhere is found, so that reading it can say so', async () => {

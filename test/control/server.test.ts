@@ -285,11 +285,12 @@ test('events arrive in order, and the stream ends with the server', async () => 
 test('a client that leaves is forgotten', async () => {
   const { client, emit, listeners } = await running()
   const leaving = new AbortController()
-  await client.openEvents(leaving.signal)
+  const events = await client.openEvents(leaving.signal)
   expect(listeners.size).toBe(1)
   leaving.abort()
   await expect.poll(() => listeners.size).toBe(0)
   emit({ time: 'now', event: 'end' })
+  expect(await collect(events)).toEqual([])
 })
 
 test('a client that does not read is cut off instead of filling the memory', async () => {

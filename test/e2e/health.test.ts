@@ -207,6 +207,9 @@ describe('up --wait', () => {
       codes: ['TARGET_REFUSED', 'TARGET_REFUSED', 'UNHEALTHY'],
     })
 
+    const deaf = await wait('--wait-timeout', '1s', 'deaf')
+    expect(deaf.stderr).toMatch(/^deaf: Nobody answers .*; waiting$/m)
+
     const waiting = wait('later')
     await forwardWhen(tunnels, 'later', ({ state }) => state === 'open')
     await startEcho({ port: later! })

@@ -192,6 +192,10 @@ describe('init', () => {
     const [, schema] = /^# yaml-language-server: \$schema=(.*)\n/.exec(text) ?? []
     expect(JSON.parse(read(cli, schema!)).title).toBeTruthy()
     expect(await cli.run(['validate'])).toMatchObject({ code: 0, stderr: '' })
+    expect(await cli.run(['up', '-d'])).toMatchObject({
+      code: 0,
+      stderr: 'No forwards: the file has none, or none that is selected\n',
+    })
     // Each example in it is right, too.
     const examples = text
       .replaceAll(/^( *)# (?!yaml-)(?= *([a-z-]+:| {2}))/gm, '$1')

@@ -60,7 +60,7 @@ describe('in the background', () => {
     expect(plan).toMatchObject({ code: 0 })
     expect(JSON.parse(plan.stdout).changes).toEqual([])
     const again = await cli.up()
-    expect(again.stderr).toContain('Nothing to change')
+    expect(again.stderr).toContain(`Nothing to change: it runs already (process ${first.supervisor.pid})`)
     expect((await cli.status()).supervisor).toEqual(first.supervisor)
     expect(supervisorsOf(cli)).toHaveLength(1)
 
@@ -396,7 +396,7 @@ describe('in the foreground', () => {
     await eventually(() => up.stderr().includes('forward web'))
     up.signal('SIGINT')
     const ended = await up.ended
-    expect(ended.code).toBe(130)
+    expect(ended.code, ended.stderr).toBe(130)
     expect(ended.stderr).toContain('Detached')
     expect(await text(open(cli.port))).toBe('hello from the far side')
 

@@ -20,3 +20,11 @@ test('a file that was taken is said to be, and its warnings after it', () => {
   } as const
   expect(words([warning])).toEqual(['the file was taken', 'warning: The host spare is not used'])
 })
+
+test('a new attempt is told without what the one before it has met', () => {
+  const problem = { code: 'AUTH_NEEDS_PERSON', summary: 'The key is protected by a passphrase' } as const
+  const line = { level: 'info', time, event: 'state', what: 'host', name: 'acme', problem } as const
+  const said = (state: 'opening' | 'waiting') => formatLogLine({ ...line, state }, { color: false })[0]
+  expect(said('waiting')).toMatch(/host acme: waiting: The key is protected by a passphrase$/)
+  expect(said('opening')).toMatch(/host acme: opening$/)
+})
