@@ -16,38 +16,29 @@ import type { ConnectionNews } from '../model/connection.ts'
 import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
 import type { ConnectionStatus, ForwardStatus, State } from '../model/status.ts'
 import type { WantedForward } from '../model/wanted.ts'
-import { type Endpoint, keptEndpoints, overlaps } from '../plan/listeners.ts'
+import { keptEndpoints } from '../plan/listeners.ts'
 import type { ForwardChange } from '../plan/plan.ts'
 import type { OpenConnection } from '../plan/snapshot.ts'
-import type { Binding, BindingOwner } from './binding.ts'
+import type { BindingOwner } from './binding.ts'
 import { type ForwardState, forwardState } from './forward-state.ts'
 import { Health } from './health.ts'
-import type { HeldCarrier } from './held-carrier.ts'
 import type { HostSlot } from './host-slot.ts'
-import { routeOf } from './route.ts'
+import { HostWay } from './host-way.ts'
+import { Listeners } from './listeners.ts'
 import { aborted } from './until.ts'
 
 /** Whether a socket of this machine is among those that somebody needs. */
 export type Counts = (socket: SocketAddress) => boolean
 
 export class OpenForward implements BindingOwner {
-  readonly bindings = new Map<string, Binding>()
+  readonly listeners = new Listeners()
   #spec: WantedForward
-  #slot: HostSlot
+  readonly #way: HostWay
   #traffic: Traffic
   /** Left from before a reopen. */
   readonly #drainingTraffic = new Set<Traffic>()
-  /** Listeners of before a change, which serve until all the new ones do. */
-  #predecessors: Binding[] = []
-  /** What the spec says of the way of new connections, except while its host is waited for. */
-  #routed: WantedForward
-  /** Where new connections will go once it is open: what the spec says, so it decides our state. */
-  #next: { slot: HostSlot; changed: readonly ForwardChange[]; stopWaiting: () => void } | null = null
-  /** That of the host when we last looked. */
-  #carrier: HeldCarrier | null
-  #stopWatchingHost: () => void
   readonly #health = new Health(
-    () => ({ spec: this.#spec, slot: this.#wantedSlot }),
+    () => ({ spec: this.#spec, slot: this.#way.wanted }),
     () => this.#onChange(),
   )
   /** For the next change of state. */
@@ -66,13 +57,14 @@ export class OpenForward implements BindingOwner {
     onConnection: (name: string, news: ConnectionNews) => void,
   ) {
     this.#spec = spec
-    this.#routed = spec
-    this.#slot = slot
     this.#onChange = onChange
     this.#onConnection = onConnection
+    this.#way = new HostWay(spec, slot, {
+      onRoute: (route, change) => this.#traffic.setRoute(route, change),
+      onReplaced: () => this.#health.stop(),
+      onChange: () => this.#changed(),
+    })
     this.#traffic = this.#createTraffic()
-    this.#carrier = slot.current
-    this.#stopWatchingHost = slot.watch(() => this.#hostChanged())
   }
 
   get name(): string {
@@ -88,8 +80,7 @@ export class OpenForward implements BindingOwner {
   }
 
   bindingChanged(): void {
-    if ([...this.bindings.values()].every((binding) => binding.state === 'open'))
-      void this.#closePredecessors()
+    this.listeners.changed()
     this.#changed()
   }
 
@@ -101,13 +92,7 @@ export class OpenForward implements BindingOwner {
       void this.#traffic.drain(this.#spec.drainMs, (through) => !kept.has(through))
     }
     this.#spec = spec
-    const due = [...new Set([...(this.#next?.changed ?? []), ...changed])]
-    // What serves while one wait takes over from another may have no other user.
-    const letGo = this.#slot.current?.hold()
-    this.#stopWaitingForHost()
-    if (slot === this.#slot) this.#setRoute(spec, due)
-    else this.#moveTo(slot, due)
-    letGo?.()
+    this.#way.update(spec, slot, changed)
     this.#changed()
   }
 
@@ -118,55 +103,21 @@ export class OpenForward implements BindingOwner {
     this.#drainingTraffic.add(previous)
     void previous.drain(this.#spec.drainMs).then(() => this.#drainingTraffic.delete(previous))
     this.#spec = spec
-    this.#routed = spec
-    this.#stopWaitingForHost()
-    this.#watchHost(slot)
+    this.#way.reopen(spec, slot)
     this.#traffic = this.#createTraffic()
     this.#changed()
-  }
-
-  /** It may listen until every new listener of this forward is open. */
-  keepUntilReplaced(binding: Binding): void {
-    this.#predecessors.push(binding)
-  }
-
-  /** Of its listeners, those included that only stand in for others. */
-  keys(): string[] {
-    return [...this.bindings.keys(), ...this.#predecessors.map(({ endpoint }) => endpoint.key)]
-  }
-
-  get hasStandIns(): boolean {
-    return this.#predecessors.length > 0
-  }
-
-  /** Listeners of before that cannot be open beside a new one. */
-  predecessorsInTheWayOf(endpoint: Endpoint): Binding[] {
-    return this.#predecessors.filter((binding) => overlaps(binding.endpoint, endpoint))
-  }
-
-  /** Somebody else takes the listener over. */
-  giveUp(key: string): Binding | undefined {
-    const binding = this.bindings.get(key) ?? this.#predecessors.find(({ endpoint }) => endpoint.key === key)
-    if (this.bindings.get(key) === binding) this.bindings.delete(key)
-    this.#predecessors = this.#predecessors.filter((candidate) => candidate !== binding)
-    return binding
   }
 
   /** Listeners at once, connections when they end or after `drainMs`. Resolves when nothing is left; never rejects. */
   async close(drainMs: number): Promise<void> {
     this.#isClosing = true
     this.#health.stop()
-    this.#stopWaitingForHost()
-    const listeners = [...this.bindings.values(), ...this.#predecessors].map((binding) => binding.close())
+    this.#way.stopWaiting()
+    const listeners = this.listeners.close()
     this.#changed()
     const traffic = [this.#traffic, ...this.#drainingTraffic].map((each) => each.drain(drainMs))
-    await Promise.all([...listeners, ...traffic])
-    this.#stopWatchingHost()
-  }
-
-  /** Tries again what rests. Resolves when this machine's own sockets were tried once. */
-  async wake(isAsked: boolean): Promise<void> {
-    await Promise.all([...this.bindings.values()].map((binding) => binding.wake(isAsked)))
+    await Promise.all([listeners, ...traffic])
+    this.#way.stop()
   }
 
   /**
@@ -175,7 +126,7 @@ export class OpenForward implements BindingOwner {
    */
   async probe(signal: AbortSignal, counts: Counts = () => true): Promise<Problem | null> {
     try {
-      await this.#wantedSlot.carrier(signal)
+      await this.#way.wanted.carrier(signal)
       await this.#untilTried(signal, counts)
       const { state, problem } = this.#currentState(counts)
       if (state !== 'open') return problem ?? this.#notOpen(state)
@@ -186,14 +137,6 @@ export class OpenForward implements BindingOwner {
       const { state, problem } = this.#currentState(counts)
       return problem ?? this.#notOpen(state)
     }
-  }
-
-  portsOpen(): Set<number> {
-    const bindings = [...this.bindings.values()]
-    const portsOf = (some: readonly Binding[]) =>
-      some.flatMap(({ endpoint: { local } }) => (local?.kind === 'tcp' ? [local.port] : []))
-    const waiting = portsOf(bindings.filter(({ state }) => state !== 'open'))
-    return new Set(portsOf(bindings).filter((port) => !waiting.includes(port)))
   }
 
   openConnections(): OpenConnection[] {
@@ -233,11 +176,6 @@ export class OpenForward implements BindingOwner {
     return traffic.flatMap((each) => each.connections()).map(toConnectionStatus)
   }
 
-  /** Where new connections go, or will. */
-  get #wantedSlot(): HostSlot {
-    return this.#next?.slot ?? this.#slot
-  }
-
   /** A remote listener has to be asked for, once its host is there. */
   async #untilTried(signal: AbortSignal, counts: Counts): Promise<void> {
     while (this.#currentState(counts).state === 'opening') {
@@ -258,12 +196,10 @@ export class OpenForward implements BindingOwner {
 
   #currentState(counts: Counts = () => true): ForwardState {
     if (this.#isClosing) return { state: 'draining', problem: null }
-    const bindings = [...this.bindings.values()].filter(
-      ({ endpoint: { local } }) => local === null || counts(local),
-    )
-    const { state, problem } = forwardState(this.#wantedSlot, bindings)
+    const bindings = this.listeners.own.filter(({ endpoint: { local } }) => local === null || counts(local))
+    const { state, problem } = forwardState(this.#way.wanted, bindings)
     const isOfListener = bindings.some((binding) => binding.problem === problem)
-    const bound = this.#boundListeners()
+    const bound = this.listeners.shown()
     if (!problem || !isOfListener || bound.length === 0) return { state, problem }
     // It says what does not listen, while something does.
     const meanwhile = `Until then it listens on ${bound.join(' and ')}`
@@ -273,79 +209,15 @@ export class OpenForward implements BindingOwner {
   /** While a forward waits for its port, what it asked for is the better answer than nothing. */
   #shownListeners(): string[] {
     if (this.#isClosing) return []
-    const bound = this.#boundListeners()
+    const bound = this.listeners.shown()
     if (bound.length > 0) return bound
     const { listen } = this.#spec
     return Array.isArray(listen) ? listen.map(formatSocketAddress) : [formatRemoteListen(listen)]
   }
 
-  #boundListeners(): string[] {
-    const bindings = [...this.bindings.values(), ...this.#predecessors]
-    return bindings.flatMap((binding) => binding.shown ?? [])
-  }
-
-  #setRoute(spec: WantedForward, changed: readonly ForwardChange[]): void {
-    this.#routed = spec
-    const route = routeOf(spec, this.#slot)
-    for (const change of changed) if (change !== 'listen') this.#traffic.setRoute(route, change)
-  }
-
-  /** New connections go the new way once its host is open or idle, or when the old one can carry them no more. */
-  #moveTo(slot: HostSlot, changed: readonly ForwardChange[]): void {
-    const letGo = this.#slot.current?.hold()
-    const move = () => {
-      if (!slot.current && slot.state !== 'idle' && this.#slot.current) return
-      this.#stopWaitingForHost()
-      this.#watchHost(slot)
-      this.#setRoute(this.#spec, changed)
-      this.#changed()
-    }
-    const stops = [slot.watch(move), this.#slot.watch(move)]
-    const stopWaiting = () => {
-      for (const stop of stops) stop()
-      letGo?.()
-    }
-    this.#next = { slot, changed, stopWaiting }
-    this.#setRoute(
-      onTheWayOf(this.#routed, this.#spec),
-      changed.filter((change) => change !== 'route'),
-    )
-    move()
-  }
-
-  #stopWaitingForHost(): void {
-    this.#next?.stopWaiting()
-    this.#next = null
-  }
-
-  #watchHost(slot: HostSlot): void {
-    this.#stopWatchingHost()
-    this.#slot = slot
-    this.#carrier = slot.current
-    this.#stopWatchingHost = slot.watch(() => this.#hostChanged())
-  }
-
-  /** What goes through a connection that was replaced while it lived has the drain's time to finish. */
-  #hostChanged(): void {
-    const previous = this.#carrier
-    this.#carrier = this.#slot.current
-    const isReplaced = previous !== null && previous !== this.#carrier && !previous.carrier.closed.aborted
-    if (isReplaced) {
-      this.#health.stop()
-      this.#traffic.setRoute(routeOf(this.#routed, this.#slot), 'route')
-    }
-    this.#changed()
-  }
-
-  async #closePredecessors(): Promise<void> {
-    const predecessors = this.#predecessors
-    this.#predecessors = []
-    await Promise.all(predecessors.map((binding) => binding.close()))
-  }
-
   #createTraffic(): Traffic {
     const direction = this.#spec.kind === 'remote' ? 'remote' : 'local'
-    return createTraffic(routeOf(this.#spec, this.#slot), {
+    return createTraffic(this.#way.route, {
       direction,
       onChange: () => this.#trafficChanged(),
       onConnection: (news) => this.#onConnection(this.name, news),
@@ -368,11 +240,6 @@ export class OpenForward implements BindingOwner {
     for (const waiting of this.#waiting) waiting.abort()
     this.#onChange()
   }
-}
-
-/** Who may come, and how many, waits for no host. */
-function onTheWayOf({ to, auth, hostHeader }: WantedForward, spec: WantedForward): WantedForward {
-  return { ...spec, to, auth, hostHeader }
 }
 
 /** Who the client is, its address tells whoever asks on this machine. */

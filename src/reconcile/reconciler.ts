@@ -66,7 +66,7 @@ export class Reconciler {
       endpoints: new Map(endpoints.map((endpoint) => [endpoint.key, endpoint])),
       replaced: new Set(plan.steps.flatMap(getsListener)),
       owners: this.#owners(),
-      standIns: new Set([...this.#forwards.values()].filter((forward) => forward.hasStandIns)),
+      standIns: new Set([...this.#forwards.values()].filter((forward) => forward.listeners.hasStandIns)),
       gaveWay: new Map(),
       drainMs,
       opening: [],
@@ -85,7 +85,7 @@ export class Reconciler {
     for (const name of names) {
       const forward = this.#forwards.get(name)
       if (!forward) continue
-      opening.push(forward.wake(isAsked))
+      opening.push(forward.listeners.wake(isAsked))
       for (let slot = this.#hosts.get(forward.spec.via); slot; ) {
         slot.wake()
         slot = slot.spec.jump === null ? undefined : this.#hosts.get(slot.spec.jump)
@@ -101,7 +101,9 @@ export class Reconciler {
 
   /** By forward, the ports of this machine on which it listens, on each address that it should. */
   portsOpen(): Map<string, Set<number>> {
-    return new Map([...this.#forwards.values()].map((forward) => [forward.name, forward.portsOpen()]))
+    return new Map(
+      [...this.#forwards.values()].map((forward) => [forward.name, forward.listeners.portsOpen()]),
+    )
   }
 
   /** Tries a host again now, if it rests; false when it does not. */
@@ -187,7 +189,7 @@ export class Reconciler {
 
   #yieldListener(step: Extract<Step, { do: 'yield-listener' }>, run: Run): void {
     const owner = run.owners.get(step.key)
-    const binding = owner?.giveUp(step.key)
+    const binding = owner?.listeners.giveUp(step.key)
     if (!owner || !binding) return
     if (step.restore) keepUntilReplaced(owner, binding, run)
     const others = run.gaveWay.get(step.to) ?? []
@@ -197,10 +199,10 @@ export class Reconciler {
   /** One that listens already, for whatever reason, is taken over and never closes. */
   #openListener(key: string, name: string, run: Run): void {
     const forward = this.#forward(name)
-    const existing = run.owners.get(key)?.giveUp(key)
+    const existing = run.owners.get(key)?.listeners.giveUp(key)
     const binding = existing ?? this.#createBinding(run.endpoints.get(key)!, forward, run)
     binding.owner = forward
-    forward.bindings.set(key, binding)
+    forward.listeners.take(binding)
     run.owners.set(key, forward)
     if (!existing) run.opening.push(binding.open())
   }
@@ -216,7 +218,7 @@ export class Reconciler {
   /** A listener whose forward gets others instead serves until they are open; one that is only too many, no longer. */
   #closeListener(step: Extract<Step, { do: 'close-listener' }>, run: Run): void {
     const owner = this.#forwards.get(step.forward)
-    const binding = owner?.giveUp(step.key)
+    const binding = owner?.listeners.giveUp(step.key)
     if (!owner || !binding) return
     if (run.replaced.has(step.forward)) keepUntilReplaced(owner, binding, run)
     else void binding.close()
@@ -235,7 +237,9 @@ export class Reconciler {
   /** Who has which listener, whether it is theirs or only stands in for others. */
   #owners(): Map<string, OpenForward> {
     const forwards = [...this.#forwards.values()]
-    return new Map(forwards.flatMap((forward) => forward.keys().map((key) => [key, forward] as const)))
+    return new Map(
+      forwards.flatMap((forward) => forward.listeners.keys().map((key) => [key, forward] as const)),
+    )
   }
 
   #jumpOf(name: string | null): HostSlot | null {
@@ -270,16 +274,16 @@ function getsListener(step: Step): string[] {
 }
 
 function keepUntilReplaced(owner: OpenForward, binding: Binding, run: Run): void {
-  owner.keepUntilReplaced(binding)
+  owner.listeners.keepUntilReplaced(binding)
   run.standIns.add(owner)
 }
 
 /** Listeners that only stand in for others are in no snapshot, so no plan tells them to yield. */
 function clearTheWay(endpoint: Endpoint, forward: OpenForward, run: Run): GaveWay[] {
   return [...run.standIns].flatMap((other) =>
-    other.predecessorsInTheWayOf(endpoint).map((binding) => {
+    other.listeners.standInsInTheWayOf(endpoint).map((binding) => {
       const restore = other === forward
-      if (!restore) other.giveUp(binding.endpoint.key)
+      if (!restore) other.listeners.giveUp(binding.endpoint.key)
       return { binding, restore }
     }),
   )
