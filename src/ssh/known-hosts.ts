@@ -1,5 +1,5 @@
 // known_hosts files as ssh reads them (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT; OpenSSH hostfile.c): text to
-// entries, and entries with a key to a verdict. Pure: reading the files is left to host-key.ts.
+// entries, and entries with a key to a verdict. Pure: reading the files is left to known-hosts-files.ts.
 
 import { createHmac } from 'node:crypto'
 

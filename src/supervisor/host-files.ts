@@ -5,7 +5,7 @@
 import type { Problem } from '../model/problem.ts'
 import type { HostStatus } from '../model/status.ts'
 import type { WantedHost } from '../model/wanted.ts'
-import { knownOf } from '../ssh/host-key.ts'
+import { knownOf } from '../ssh/known-hosts-files.ts'
 import { type FileWatch, watchFiles } from './watch.ts'
 
 /** What is needed of a Reconciler. */

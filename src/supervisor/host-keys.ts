@@ -7,9 +7,9 @@ import { type Problem, problemOf } from '../model/problem.ts'
 import type { Ask } from '../model/prompt.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import { connect } from '../ssh/connect.ts'
-import { linesFor } from '../ssh/host-key.ts'
 import { fingerprint } from '../ssh/host-key-problem.ts'
 import { typeInside } from '../ssh/known-hosts.ts'
+import { linesFor } from '../ssh/known-hosts-files.ts'
 import { scanHostKeys } from '../ssh/scan-host-keys.ts'
 
 export interface Asking {
