@@ -95,8 +95,10 @@ function reportOverlap(reading: Reading, forward: ForwardSpec, other: ForwardSpe
   const complaint =
     `listens on ${formatListenSpec(forward.listen)}${where}, ` +
     `where forwards.${other.name}${at} listens on ${formatListenSpec(other.listen)}`
-  const hint = 'Give one of them another address, or put them into different profiles'
-  const own = pointer('forwards', forward.name, forward.kind)
-  const path = reading.tree.places.has(own) ? own : pointer('forwards', forward.name)
+  const [own, theirs] = [forward.profiles, other.profiles]
+  const isApart = own.length > 0 && theirs.length > 0 && !own.some((profile) => theirs.includes(profile))
+  const hint = `Give one of them another address, or ${isApart ? 'select one of them only' : 'put them into different profiles'}`
+  const place = pointer('forwards', forward.name, forward.kind)
+  const path = reading.tree.places.has(place) ? place : pointer('forwards', forward.name)
   report(reading, path, { complaint, hint }, 'CONFIG_CONFLICT')
 }

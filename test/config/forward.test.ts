@@ -229,6 +229,10 @@ describe('two forwards on one listen address', () => {
     expect(await briefly(text, { profiles: ['x'] })).toEqual([])
     expect(await briefly(text, { profiles: ['x', 'y'] })).toEqual(['3:34 CONFIG_CONFLICT forwards.b.local'])
     expect(await briefly(text, { names: ['a', 'b'] })).toEqual(['3:34 CONFIG_CONFLICT forwards.b.local'])
+    // They are in different profiles already.
+    const hintOf = async (file: string) => (await load(file, { profiles: ['x', 'y'] })).problems.at(-1)?.hint
+    expect(await hintOf(text)).toContain('select one of them only')
+    expect(await hintOf(text.replace('[y]', '[y, x]'))).toContain('different profiles')
   })
 })
 
