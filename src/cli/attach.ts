@@ -43,7 +43,7 @@ export async function attach(
     if (typeof ending === 'number') return ending
     leaving.abort()
     // What stands on the screen goes first; a supervisor that does not answer keeps nobody here.
-    await Promise.race([streaming, signals.second, setTimeout(LEAVE_MS, null, { ref: false })])
+    await Promise.race([streaming, signals.second, setTimeout(LEAVE_MS)])
     invocation.terminal.note('Detached; the tunnels stay up. `tunnels down` closes them.')
     return signalExitCodes[ending]
   } finally {
