@@ -11,6 +11,7 @@ import { parseDuration } from './duration.ts'
 import { readHealthcheck } from './healthcheck.ts'
 import { parseHostname } from './hostname.ts'
 import { parseListen } from './listen.ts'
+import { isMisspelt } from './misspelt.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 import {
   applies,
@@ -70,6 +71,7 @@ export function readForward(reading: Reading, name: string, references: Referenc
 
 function readVia(section: Section, path: string, references: References): string | undefined {
   if (!find(section, 'via')) {
+    if (isMisspelt(section, ['via'])) return undefined
     const complaint = 'is missing: the host that carries the forward'
     report(section.reading, `${path}/via`, { complaint }, 'CONFIG_SCHEMA', 'key')
     return undefined
@@ -99,7 +101,7 @@ function readKind(section: Section, path: string): ForwardKind | null {
   )
   const kinds = candidates[0]!.length > 0 ? candidates[0]! : candidates[1]!
   const [kind, ...more] = kinds
-  if (!kind) {
+  if (!kind && !isMisspelt(section, KINDS)) {
     const complaint = 'needs one of local, remote and dynamic: where it listens'
     report(section.reading, path, { complaint }, 'CONFIG_SCHEMA', 'key')
   }
@@ -122,6 +124,7 @@ function readTo(section: Section, path: string, kind: ForwardKind): Target | und
     return { kind: 'socks' }
   }
   if (!find(section, 'to')) {
+    if (isMisspelt(section, ['to'])) return undefined
     const complaint = 'is missing: where connections go'
     report(section.reading, `${path}/to`, { complaint }, 'CONFIG_SCHEMA', 'key')
     return undefined

@@ -241,3 +241,14 @@ test('two forwards must not set the same variables', async () => {
     await briefly('forwards:\n  my-db: -L 1025:h:1 a\n  my_db: -L 1026:h:1 a\n  MY.DB: -R 1027:h:1 a\n'),
   ).toEqual(['3:3 CONFIG_CONFLICT forwards.my_db'])
 })
+
+test('a misspelt key is one problem, and what it was meant to be is not missing as well', async () => {
+  expect(await briefly(file('{ va: acme, locl: 1025, to: 80 }'))).toEqual([
+    '2:9 CONFIG_UNKNOWN_KEY forwards.it.va',
+    '2:19 CONFIG_UNKNOWN_KEY forwards.it.locl',
+  ])
+  expect(await briefly(file('{ x-via: acme, local: 1025, tp: 80 }'))).toEqual([
+    '2:3 CONFIG_SCHEMA forwards.it.via',
+    '2:35 CONFIG_UNKNOWN_KEY forwards.it.tp',
+  ])
+})
