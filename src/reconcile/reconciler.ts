@@ -1,22 +1,19 @@
-// Starts what a Plan says and decides nothing. Holds the register of what is open: hosts, forwards, and who
-// owns which listener. Nothing here waits for a network.
+// The register of what is open: hosts, and forwards with their listeners. It changes only by a Plan, which carry-out.ts
+// carries out; nothing here decides, or waits for a network.
 
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ConnectionNews } from '../model/connection.ts'
 import type { Problem } from '../model/problem.ts'
 import type { ForwardStatus, HostStatus } from '../model/status.ts'
-import type { Wanted } from '../model/wanted.ts'
-import { type Endpoint, endpointsOf } from '../plan/listeners.ts'
-import type { Plan, Step } from '../plan/plan.ts'
+import type { Wanted, WantedForward, WantedHost } from '../model/wanted.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { Snapshot } from '../plan/snapshot.ts'
 import type { Connect } from './attempt.ts'
-import type { Binding, GaveWay } from './binding.ts'
+import { carryOut, type Register } from './carry-out.ts'
 import { HostSlot } from './host-slot.ts'
-import { LocalBinding } from './local-binding.ts'
 import { type Counts, OpenForward } from './open-forward.ts'
 import { Prompts } from './prompts.ts'
-import { RemoteBinding } from './remote-binding.ts'
 
 /** How long `close` waits for hosts to confirm that they no longer listen, and have passed on what they had. */
 const cancelMs = 2_000
@@ -61,19 +58,15 @@ export class Reconciler {
    * `drainMs`: for what this plan closes, instead of each forward's own.
    */
   async apply(plan: Plan, wanted: Wanted, drainMs?: number): Promise<void> {
-    const endpoints = [...wanted.forwards.values()].flatMap((forward) => endpointsOf(forward, wanted.hosts))
-    const run: Run = {
-      endpoints: new Map(endpoints.map((endpoint) => [endpoint.key, endpoint])),
-      replaced: new Set(plan.steps.flatMap(getsListener)),
-      owners: this.#owners(),
-      standIns: new Set([...this.#forwards.values()].filter((forward) => forward.listeners.hasStandIns)),
-      gaveWay: new Map(),
-      drainMs,
-      opening: [],
+    const register: Register = {
+      hosts: this.#hosts,
+      forwards: this.#forwards,
+      openHost: (host, jump) => this.#openHost(host, jump),
+      openForward: (forward, host) => this.#openForward(forward, host),
+      closeForward: (forward, ms) => this.#closeForward(forward, ms),
+      closeHost: (host) => this.#closeHost(host),
     }
-    for (const step of plan.steps) this.#start(step, run)
-    await Promise.all(run.opening)
-    for (const forward of this.#forwards.values()) forward.bindingChanged()
+    await carryOut(plan, wanted, register, drainMs)
   }
 
   /**
@@ -141,160 +134,30 @@ export class Reconciler {
     this.#hosts.clear()
   }
 
-  #start(step: Step, run: Run): void {
-    switch (step.do) {
-      case 'open-host':
-        this.#hosts.set(
-          step.host.name,
-          new HostSlot(step.host, this.#jumpOf(step.host.jump), {
-            connect: this.#connect,
-            onChange: this.#onChange,
-            prompts: this.prompts,
-          }),
-        )
-        return
-      case 'update-host':
-        return this.#host(step.host.name).update(step.host)
-      case 'reopen-host':
-        return this.#host(step.host.name).reopen(step.host, this.#jumpOf(step.host.jump))
-      case 'yield-listener':
-        return this.#yieldListener(step, run)
-      case 'open-forward':
-        this.#forwards.set(
-          step.forward.name,
-          new OpenForward(step.forward, this.#host(step.forward.via), this.#onChange, this.#onConnection),
-        )
-        return
-      case 'update-forward':
-        return this.#forward(step.forward.name).update(
-          step.forward,
-          this.#host(step.forward.via),
-          step.changed,
-        )
-      case 'reopen-forward':
-        return this.#forward(step.forward.name).reopen(step.forward, this.#host(step.forward.via))
-      case 'hand-over-listener':
-      case 'open-listener':
-        return this.#openListener(step.key, step.forward, run)
-      case 'close-listener':
-        return this.#closeListener(step, run)
-      case 'close-forward':
-        return this.#closeForward(step.name, run)
-      case 'close-host':
-        this.#host(step.name).retire(false)
-        this.#hosts.delete(step.name)
-        return
-    }
+  #openHost(host: WantedHost, jump: HostSlot | null): void {
+    const surroundings = { connect: this.#connect, onChange: this.#onChange, prompts: this.prompts }
+    this.#hosts.set(host.name, new HostSlot(host, jump, surroundings))
   }
 
-  #yieldListener(step: Extract<Step, { do: 'yield-listener' }>, run: Run): void {
-    const owner = run.owners.get(step.key)
-    const binding = owner?.listeners.giveUp(step.key)
-    if (!owner || !binding) return
-    if (step.restore) keepUntilReplaced(owner, binding, run)
-    const others = run.gaveWay.get(step.to) ?? []
-    run.gaveWay.set(step.to, [...others, { binding, restore: step.restore }])
+  #openForward(forward: WantedForward, host: HostSlot): void {
+    this.#forwards.set(forward.name, new OpenForward(forward, host, this.#onChange, this.#onConnection))
   }
 
-  /** One that listens already, for whatever reason, is taken over and never closes. */
-  #openListener(key: string, name: string, run: Run): void {
-    const forward = this.#forward(name)
-    const existing = run.owners.get(key)?.listeners.giveUp(key)
-    const binding = existing ?? this.#createBinding(run.endpoints.get(key)!, forward, run)
-    binding.owner = forward
-    forward.listeners.take(binding)
-    run.owners.set(key, forward)
-    if (!existing) run.opening.push(binding.open())
-  }
-
-  #createBinding(endpoint: Endpoint, forward: OpenForward, run: Run): Binding {
-    const gaveWay = [...(run.gaveWay.get(endpoint.key) ?? []), ...clearTheWay(endpoint, forward, run)]
-    const { spec } = forward
-    if (spec.kind === 'remote')
-      return new RemoteBinding(endpoint, spec, this.#host(spec.via), forward, gaveWay)
-    return new LocalBinding({ ...endpoint, local: endpoint.local! }, spec.socket, forward, gaveWay)
-  }
-
-  /** A listener whose forward gets others instead serves until they are open; one that is only too many, no longer. */
-  #closeListener(step: Extract<Step, { do: 'close-listener' }>, run: Run): void {
-    const owner = this.#forwards.get(step.forward)
-    const binding = owner?.listeners.giveUp(step.key)
-    if (!owner || !binding) return
-    if (run.replaced.has(step.forward)) keepUntilReplaced(owner, binding, run)
-    else void binding.close()
-  }
-
-  #closeForward(name: string, run: Run): void {
-    const forward = this.#forward(name)
-    this.#forwards.delete(name)
+  #closeForward(forward: OpenForward, drainMs = forward.spec.drainMs): void {
+    this.#forwards.delete(forward.name)
     this.#leaving.add(forward)
-    void forward.close(run.drainMs ?? forward.spec.drainMs).then(() => {
+    void forward.close(drainMs).then(() => {
       this.#leaving.delete(forward)
       this.#onChange()
     })
   }
 
-  /** Who has which listener, whether it is theirs or only stands in for others. */
-  #owners(): Map<string, OpenForward> {
-    const forwards = [...this.#forwards.values()]
-    return new Map(
-      forwards.flatMap((forward) => forward.listeners.keys().map((key) => [key, forward] as const)),
-    )
+  #closeHost(host: HostSlot): void {
+    host.retire(false)
+    this.#hosts.delete(host.spec.name)
   }
-
-  #jumpOf(name: string | null): HostSlot | null {
-    return name === null ? null : this.#host(name)
-  }
-
-  #host(name: string): HostSlot {
-    return present(this.#hosts.get(name), `host ${name}`)
-  }
-
-  #forward(name: string): OpenForward {
-    return present(this.#forwards.get(name), `forward ${name}`)
-  }
-}
-
-/** What one application of a plan has to remember from step to step. */
-interface Run {
-  endpoints: ReadonlyMap<string, Endpoint>
-  /** Forwards that get listeners which they did not have. */
-  replaced: ReadonlySet<string>
-  /** Of each listener that there is, new ones included; one that its owner gave up may still stand here. */
-  owners: Map<string, OpenForward>
-  /** Those with listeners that only stand in for others. */
-  standIns: Set<OpenForward>
-  gaveWay: Map<string, GaveWay[]>
-  drainMs: number | undefined
-  opening: Promise<void>[]
-}
-
-function getsListener(step: Step): string[] {
-  return step.do === 'open-listener' || step.do === 'hand-over-listener' ? [step.forward] : []
-}
-
-function keepUntilReplaced(owner: OpenForward, binding: Binding, run: Run): void {
-  owner.listeners.keepUntilReplaced(binding)
-  run.standIns.add(owner)
-}
-
-/** Listeners that only stand in for others are in no snapshot, so no plan tells them to yield. */
-function clearTheWay(endpoint: Endpoint, forward: OpenForward, run: Run): GaveWay[] {
-  return [...run.standIns].flatMap((other) =>
-    other.listeners.standInsInTheWayOf(endpoint).map((binding) => {
-      const restore = other === forward
-      if (!restore) other.listeners.giveUp(binding.endpoint.key)
-      return { binding, restore }
-    }),
-  )
 }
 
 async function untilGone({ current }: HostSlot): Promise<void> {
   if (current && !current.carrier.closed.aborted) await once(current.carrier.closed, 'abort')
-}
-
-/** A plan is made from this register's own snapshot, so what it names is there. */
-function present<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new Error(`a plan names a ${what} that is not open`)
-  return value
 }
