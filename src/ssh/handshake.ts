@@ -3,13 +3,13 @@
 
 import type { Duplex } from 'node:stream'
 import ssh2, { type Algorithms, type AnyAuthMethod, type Client, type ConnectConfig } from 'ssh2'
-import { formatHostPort } from '../model/address.ts'
-import { type Problem, ProblemError, problemOf } from '../model/problem.ts'
+import { type Problem, ProblemError } from '../model/problem.ts'
 import type { WantedHost } from '../model/wanted.ts'
 import type { Authentication } from './auth.ts'
 import { boundServer } from './excess.ts'
 import { gatherWrites } from './gather.ts'
-import { placeInFile } from './host-in-file.ts'
+import { endedProblem, explain, type Ssh2Error } from './handshake-problem.ts'
+import { Heard } from './heard.ts'
 import type { HostKeyCheck } from './host-key.ts'
 import { fingerprint } from './host-key-problem.ts'
 import { watchAuthFailures, watchServerSigAlgs } from './internals/auth-messages.ts'
@@ -20,8 +20,6 @@ import { silence } from './internals/packets.ts'
 import { spareStreams } from './internals/spare-streams.ts'
 import type { Round } from './keyboard-interactive.ts'
 import { typeInside } from './known-hosts.ts'
-import { type Mismatch, mismatchProblem } from './mismatch-problem.ts'
-import { printable } from './printable.ts'
 
 export type Step = 'connecting' | 'waiting for the banner' | 'key exchange' | 'authentication'
 
@@ -125,11 +123,6 @@ function tellWhatNeedsNoAnswer(client: Client, authentication: Authentication): 
   })
 }
 
-interface Ssh2Error extends Error {
-  level?: string
-  code?: string | number
-}
-
 function configFor(options: HandshakeOptions, heard: Heard, onHostKey: (key: Buffer) => void): ConnectConfig {
   const { host, stream, hostKey, authentication, algorithms, progress } = options
   type Proceed = (method: AnyAuthMethod | false) => void
@@ -154,104 +147,4 @@ function configFor(options: HandshakeOptions, heard: Heard, onHostKey: (key: Buf
     strictVendor: false,
     debug: (message: string) => heard.onDebug(message),
   } as ConnectConfig
-}
-
-/** What may come before a banner; ssh2 reads it all again with each piece of it. */
-const GREETING_BYTES = 64 * 1024
-
-/** What the other side has said so far, for problems that would otherwise be guesses. */
-class Heard {
-  readonly #progress: Progress
-  readonly #onFlood: () => void
-  #bytes = 0
-  #start = Buffer.alloc(0)
-  #lists: { side: string; what: string; names: string }[] = []
-
-  constructor(progress: Progress, onFlood: () => void) {
-    this.#progress = progress
-    this.#onFlood = onFlood
-  }
-
-  onData = (chunk: Buffer): void => {
-    this.#bytes += chunk.length
-    if (this.#start.length < 256) {
-      this.#start = Buffer.concat([this.#start, chunk.subarray(0, 256)])
-      this.#progress.said = this.firstLine
-    }
-    if (this.#bytes > GREETING_BYTES && this.#progress.step === 'waiting for the banner') this.#onFlood()
-  }
-
-  onDebug(message: string): void {
-    if (message.startsWith('Remote ident:')) this.#progress.step = 'key exchange'
-    const [, side, what, names] = /^Handshake: \((local|remote)\) ([^:]+): (.*)$/.exec(message) ?? []
-    if (side && what && names !== undefined) this.#lists.push({ side, what, names })
-  }
-
-  get nothing(): boolean {
-    return this.#start.length === 0
-  }
-
-  get firstLine(): string {
-    const line = this.#start.toString('latin1').split(/\r?\n/)[0] ?? ''
-    return printable(line).slice(0, 100)
-  }
-
-  /** The last pair of lists compared: where they have nothing in common, this is why. */
-  get lastLists(): Mismatch | null {
-    const [local, remote] = this.#lists.slice(-2)
-    if (!local || !remote || local.what !== remote.what) return null
-    return { what: local.what, ours: local.names, theirs: remote.names }
-  }
-}
-
-function explain(options: HandshakeOptions, heard: Heard, error: Ssh2Error): Problem {
-  const { host, authentication, progress } = options
-  // The stream itself knows best why it failed.
-  if (error instanceof ProblemError) return problemOf(error)
-  if (error.level === 'client-authentication') return authentication.problem(null)
-  if (progress.step === 'authentication' && typeof error.code === 'number')
-    return authentication.problem(`The server ended it: ${printable(error.message)}.`)
-  if (error.level === 'client-socket' || typeof error.code === 'string')
-    return lostProblem(host, progress.step, String(error.code ?? printable(error.message)))
-  if (typeof error.code === 'number') return lostProblem(host, progress.step, printable(error.message))
-  if (progress.step === 'waiting for the banner') return endedProblem(options, heard)
-  const kind = /no matching (.+)$/i.exec(error.message)?.[1]
-  return kind === undefined ? strangeProblem(host, error) : mismatchProblem(host, kind, heard.lastLists)
-}
-
-function endedProblem({ host, progress }: HandshakeOptions, heard: Heard): Problem {
-  if (progress.step !== 'waiting for the banner' || heard.nothing)
-    return lostProblem(host, progress.step, 'the server closed the connection')
-  return strangerProblem(host, heard.firstLine)
-}
-
-/** What sshd says instead of a banner to whom it turns away for now: MaxStartups, PerSourcePenalties. */
-const busyLine = /^(Exceeded MaxStartups|Not allowed at this time)/
-
-/** Something greeted, but not as RFC 4253, section 4.2, wants it. */
-export function strangerProblem(host: WantedHost, said: string): Problem {
-  if (busyLine.test(said)) return lostProblem(host, 'waiting for the banner', said)
-  return {
-    code: 'HOST_PROTOCOL',
-    summary: host.proxyCommand
-      ? `What the proxy_command of ${host.name} leads to is not an SSH server`
-      : `What answers at ${formatHostPort(host.hostname, host.port)} for ${host.name} is not an SSH server`,
-    detail: `It says: ${said}`,
-    hint: `Check the ${host.proxyCommand ? 'command' : 'port'} in ${placeInFile(host)}`,
-  }
-}
-
-function lostProblem(host: WantedHost, step: Step, cause: string): Problem {
-  return {
-    code: 'HOST_LOST',
-    summary: `The connection to ${host.name} ended while ${step}: ${cause}`,
-    detail: `With ${formatHostPort(host.hostname, host.port)}.`,
-  }
-}
-
-function strangeProblem({ name }: WantedHost, error: Error): Problem {
-  return {
-    code: 'HOST_PROTOCOL',
-    summary: `${name} and tunnels do not understand each other: ${printable(error.message)}`,
-  }
 }
