@@ -128,9 +128,14 @@ export function keepHolding(
   keep().catch((error: unknown) => showProblems(invocation, [problemOf(error)]))
   return async () => {
     isOver = true
-    holding.letGo.abort()
-    await untilClosed(holding.client)
+    await giveBack(holding)
   }
+}
+
+/** Resolves when what nobody else holds is closed. */
+export async function giveBack({ letGo, client }: Holding): Promise<void> {
+  letGo.abort()
+  await untilClosed(client)
 }
 
 async function untilClosed(client: ControlClient): Promise<void> {

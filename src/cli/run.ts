@@ -11,7 +11,7 @@ import { formatJson } from '../view/json.ts'
 import { makePrintable } from '../view/printable.ts'
 import { refuseTroubled } from './addresses.ts'
 import { besideCommand, EXIT, exitCodeOfForwards } from './exit-code.ts'
-import { type Holding, hold, keepHolding } from './hold.ts'
+import { giveBack, type Holding, hold, keepHolding } from './hold.ts'
 import type { Invocation } from './invocation.ts'
 import { runCommand } from './run-command.ts'
 import { loadSelection, withoutWarnings } from './selection.ts'
@@ -44,7 +44,10 @@ export async function run(invocation: Invocation, args: RunArguments): Promise<n
   const holding = await hold(invocation, loaded, args)
   if (typeof holding === 'number') return holding
   const variables = await untilUsable(invocation, holding, { timeoutMs, auto: args.autoPorts })
-  if (typeof variables === 'number') return variables
+  if (typeof variables === 'number') {
+    await giveBack(holding)
+    return variables
+  }
   holding.leave()
   const letGo = keepHolding(invocation, loaded, holding, args)
   try {

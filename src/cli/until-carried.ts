@@ -56,7 +56,7 @@ export function untilCarried(
     }
     // Rejects where all is over because it has gone.
     const status = await client.status()
-    return carried ?? troublesOf(status, outcome.names)
+    return carried ?? unproven(status, outcome.names, isProbed)
   })
 }
 
@@ -64,10 +64,14 @@ export function untilCarried(
  * Who has carried once is not asked again. A round is null when there was no time for it, or an edit has taken one away
  * meanwhile.
  */
-function probing(client: ControlClient, { names, auto = false }: Carrying) {
+function probing(client: ControlClient, { names, timeoutMs, auto = false }: Carrying) {
   const carried = new Set<string>()
+  const endMs = performance.now() + timeoutMs
   return async (asked: readonly string[] | null, over: AbortSignal): Promise<Carried | null> => {
-    const request = { timeoutMs: ROUND_MS, ...(auto && { auto }), ...(asked && { names: [...asked] }) }
+    // A little less than is left: who answers in time can say which of them carry.
+    const leftMs = 0.9 * (endMs - performance.now())
+    const roundMs = leftMs > 0 ? Math.min(ROUND_MS, leftMs) : ROUND_MS
+    const request = { timeoutMs: roundMs, ...(auto && { auto }), ...(asked && { names: [...asked] }) }
     const answer = await client.probe(request, over).catch((error: unknown) => {
       if (over.aborted || (asked !== names && problemOf(error).code === 'USAGE')) return null
       throw error
@@ -85,6 +89,22 @@ function probing(client: ControlClient, { names, auto = false }: Carrying) {
     const others = failures.filter(({ name }) => !named.has(name) && !(auto && carried.has(name)))
     return { status, failures: [...unreached, ...others] }
   }
+}
+
+/** Of no round is the outcome known: that it is open says nothing of what is behind it. */
+function unproven(
+  status: Status,
+  names: readonly string[] | null,
+  isProbed: (name: string) => boolean,
+): Carried {
+  const { failures } = troublesOf(status, names)
+  const told = new Set(failures.map(({ name }) => name))
+  const mute = forwardsMeant(status, names).filter(({ name }) => isProbed(name) && !told.has(name))
+  const problem = ({ name }: ForwardStatus): Problem => ({
+    code: 'TARGET_TIMEOUT',
+    summary: `Nothing has come through ${name} in time`,
+  })
+  return { status, failures: [...failures, ...mute.map((each) => ({ ...each, problem: problem(each) }))] }
 }
 
 function troublesOf(status: Status, names: readonly string[] | null): Carried {

@@ -188,6 +188,8 @@ describe('up --wait', () => {
           profiles: ['ill'],
         },
         later: { local: ports[7], to: later, profiles: ['ill'] },
+        // Nobody knows of it before its 30 s are over.
+        mute: { local: 'auto', to: pages, healthcheck: page('/200/never'), profiles: ['ill'] },
         stranger: { local: 'auto', to: echo.port, via: 'unknown', profiles: ['ill'] },
       },
     }
@@ -206,6 +208,13 @@ describe('up --wait', () => {
       code: 1,
       codes: ['TARGET_REFUSED', 'TARGET_REFUSED', 'UNHEALTHY'],
     })
+
+    const mute = await wait('--wait-timeout', '1s', 'mute')
+    expect({ code: mute.code, stderr: mute.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('Nothing has come through mute in time'),
+    })
+    await tunnels.down(['mute'])
 
     const deaf = await wait('--wait-timeout', '1s', 'deaf')
     expect(deaf.stderr).toMatch(/^deaf: Nobody answers .*; waiting$/m)

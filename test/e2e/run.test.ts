@@ -254,6 +254,12 @@ test('a command never begins where somebody else has its port, or where nothing 
   expect((await waiting.ended).code).toBe(0)
   expect(readFileSync(join(cli.folder, 'began'), 'utf8')).toBe('\n')
 
+  // What takes its time to end has ended, too, when it returns.
+  const stubborn = { type: 'command', command: ['sh', '-c', 'trap "" TERM; sleep 60'], timeout: '200ms' }
+  cli.write('tunnels.yaml', fileVia(sshd, { db: { local, to: far, healthcheck: stubborn } }))
+  const unhealthy = await cli.run(['run', '--trust', '--wait-timeout', '1s', ...sh('echo > again')])
+  expect(unhealthy.code, unhealthy.stderr).toBe(125)
+  await isNothingLeft(cli)
   cli.write('tunnels.yaml', fileVia(sshd, { hook: { remote: 'auto', to: far } }))
   const untrusted = await cli.run(['run', '--', 'true'])
   expect(untrusted).toMatchObject({ code: 4, stdout: '' })
