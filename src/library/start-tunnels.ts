@@ -6,6 +6,7 @@ import { loadProject } from '../config/load.ts'
 import type { Event, Selection } from '../control/protocol.ts'
 import { withDeadline } from '../model/deadline.ts'
 import { isError, ProblemError } from '../model/problem.ts'
+import type { Project } from '../model/project.ts'
 import type { Status } from '../model/status.ts'
 import type { PlanJson } from '../plan/plan.ts'
 import { type ReadFiles, waitingFor } from '../supervisor/load-wanted.ts'
@@ -13,6 +14,7 @@ import { makeSelection } from '../supervisor/make-selection.ts'
 import { type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
 import { type Address, addressOf, variablesOf } from './address.ts'
 import { loadOptionsOf, type ProjectOptions } from './load-project.ts'
+import { whenHealthy } from './when-healthy.ts'
 import { whenOpen } from './when-open.ts'
 
 export interface StartOptions extends ProjectOptions {
@@ -20,7 +22,9 @@ export interface StartOptions extends ProjectOptions {
   trust?: boolean
   /** Apply the files again whenever they are saved; default: false. */
   watch?: boolean
-  /** How long everything may take to open, in milliseconds; default: 60,000. */
+  /** Wait until the healthchecks of the files have passed, too; default: true. */
+  healthy?: boolean
+  /** How long all that is waited for may take, in milliseconds; default: 60,000. */
   timeoutMs?: number
   /** Ends the wait: what was opened is closed, and the promise rejects with its reason. */
   signal?: AbortSignal
@@ -45,16 +49,18 @@ export interface Tunnels extends AsyncDisposable {
 const TIMEOUT_MS = 60_000
 
 /**
- * Resolves when each selected forward is open, or idle where its host is on demand. Rejects with a ProblemError, and
- * leaves nothing open, when the files are wrong or wait for trust, when one cannot come up, or when time is up.
+ * Resolves when each selected forward is open, or idle where its host is on demand, and each healthcheck that the files
+ * declare for one that is open here has passed once. Rejects with a ProblemError, and leaves nothing open, when the files
+ * are wrong or wait for trust, when one cannot come up, or when time is up.
  */
 export async function startTunnels(options: StartOptions = {}): Promise<Tunnels> {
-  const { watch = false, timeoutMs = TIMEOUT_MS } = options
+  const { watch = false, healthy = true, timeoutMs = TIMEOUT_MS } = options
   const signal = withDeadline(options.signal ?? new AbortController().signal, timeoutMs)
-  const selection = await select(options)
+  const { project, selection } = await select(options)
   const supervisor = await startSupervisor({ selection, watch, version: versionOf(), remembersTrust: false })
   try {
     await whenOpen(supervisor, signal)
+    if (healthy) await whenHealthy(supervisor, project, signal)
     return tunnelsOf(supervisor)
   } catch (error) {
     await supervisor.down({})
@@ -76,13 +82,14 @@ function tunnelsOf(supervisor: Supervisor): Tunnels {
   }
 }
 
-async function select(options: StartOptions): Promise<Selection> {
+async function select(options: StartOptions): Promise<{ project: Project; selection: Selection }> {
   const asked = loadOptionsOf(options)
   const { project, problems, files, environment, written } = await loadProject(asked)
   if (!project || !written) throw new ProblemError(problems.filter(isError))
   const selection = await makeSelection(project, files, asked)
   const read = { project, problems, environment, written }
-  return options.trust ? { ...selection, trusted: await everythingIn(read, selection) } : selection
+  if (!options.trust) return { project, selection }
+  return { project, selection: { ...selection, trusted: await everythingIn(read, selection) } }
 }
 
 /** A configuration that says something else each time it is read would never come to an end. */

@@ -96,6 +96,27 @@ test('what startTunnels gives is open and carries bytes, two projects beside eac
   expect(await echoed(second, 'db', 'still')).toBe('still')
 })
 
+test('a healthcheck of the file is waited for until it passes, unless open is enough, and said when time is up', async () => {
+  const port = await freePort()
+  const healthcheck = { type: 'connect', interval: '1h' }
+  const folder = folderWith({
+    db: { via: 'acme', local: 'auto', to: port, healthcheck },
+    // What it leads to may be started by this program.
+    hook: { via: 'acme', remote: 'auto', to: port, healthcheck },
+  })
+  const options = { trust: true }
+  expect(await codesOf(start(folder, { ...options, timeoutMs: 3_000 }))).toEqual(['TARGET_REFUSED'])
+  const open = await start(folder, { ...options, healthy: false })
+  await eventually(() => expect(open.status().forwards[0]?.state).toBe('open'))
+  await open.close()
+  let isThere = false
+  const starting = start(folder, options).then((tunnels) => [isThere, tunnels.status().forwards[0]?.health])
+  await eventually(async () => expect(await isRefused(port)).toBe(true))
+  isThere = true
+  await startEcho({ port })
+  expect(await starting).toEqual([true, 'healthy'])
+})
+
 test('the end of a block closes them', async () => {
   const port = await freePort()
   const tunnels = await start(folderWith({ db: { via: 'acme', local: port, to: echo.port } }))
