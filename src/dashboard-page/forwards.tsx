@@ -44,7 +44,7 @@ export function Forwards(shown: Shown) {
           </thead>
           <tbody>
             {forwards.map((forward) => (
-              <Row key={forward.name} forward={forward} {...shown} />
+              <Row key={keyOf(forward)} forward={forward} {...shown} />
             ))}
             {closed.map(({ name, kind, via }) => (
               <tr class="closed" key={`closed ${name}`} data-forward={name}>
@@ -69,6 +69,11 @@ export function Forwards(shown: Shown) {
       )}
     </section>
   )
+}
+
+/** One that drains may have the name of the one in its place. */
+function keyOf({ name, state, since }: ForwardStatus): string {
+  return state === 'draining' ? `${since} ${name}` : name
 }
 
 const numeric = new Set(['Conns', 'In', 'Out'])

@@ -110,8 +110,10 @@ function Head({ known: { project, status, plan, samples } }: { known: Known }) {
             <span class="quiet">
               process {status.supervisor.pid}, tunnels {status.supervisor.version}
             </span>
-            <span class="in">↓ {formatRate(total(0))}</span>
-            <span class="out">↑ {formatRate(total(1))}</span>
+            <span class="rates">
+              <span class="in">↓ {formatRate(total(0))}</span>
+              <span class="out">↑ {formatRate(total(1))}</span>
+            </span>
           </p>
         </>
       )}

@@ -28,9 +28,12 @@ const PATIENCE_MS = 60_000
 /** What a cloned file could say; as an element it would change the title. */
 const MARKUP = '<img src=x onerror="document.title=1"><b>bold</b> \u202etxet'
 
+/** As long as a name may be. */
+const LONG = `long${'-name'.repeat(12)}`
+
 interface Forward {
-  local: number
-  to: number
+  local: number | string
+  to: number | string
   description?: string
 }
 
@@ -79,6 +82,7 @@ test('it shows what is true, and what is clicked happens', { timeout: 400_000 },
   const forwards = {
     web: { local: local!, to: echo.port, description: MARKUP },
     db: { local: second!, to: echo.port },
+    [LONG]: { local: './x.sock', to: `${'long-'.repeat(9)}name.${'label.'.repeat(9)}example.com:5432` },
   }
   const cli = project({ 'tunnels.yaml': fileOf(forwards) })
   const { dashboard, url } = await startDashboard(cli)
@@ -136,7 +140,7 @@ test('it shows what is true, and what is clicked happens', { timeout: 400_000 },
   // Closed and opened.
   await row('db').getByRole('button', { name: 'Close db' }).click()
   await has('tr[data-forward="db"] .state', 'closed')
-  expect((await cli.status()).forwards.map(({ name }) => name)).toEqual(['web'])
+  expect((await cli.status()).forwards.map(({ name }) => name)).toEqual(['web', LONG])
   await row('db').getByRole('button', { name: 'Open db' }).click()
   await has('tr[data-forward="db"] .state', 'open')
   expect((await exchange(second!, 'through')).toString()).toBe('through')
@@ -165,11 +169,16 @@ test('it shows what is true, and what is clicked happens', { timeout: 400_000 },
 
   // As wide as a phone and as a desk, light and dark: nothing sticks out, and all of it can be read.
   for (const colorScheme of ['light', 'dark'] as const)
-    for (const width of [360, 1_600]) {
+    for (const width of [360, 1_101, 1_441, 1_600]) {
       await page.emulateMedia({ colorScheme })
       await page.setViewportSize({ width, height: 900 })
       await when(async () =>
-        expect(await page.evaluate(looks)).toEqual({ wider: 0, faint: [], dark: colorScheme === 'dark' }),
+        expect(await page.evaluate(looks)).toEqual({
+          wider: 0,
+          over: 0,
+          faint: [],
+          dark: colorScheme === 'dark',
+        }),
       )
       expect(await row('web').getByRole('button', { name: 'Close web' }).isVisible()).toBe(true)
     }
@@ -185,7 +194,7 @@ test('it shows what is true, and what is clicked happens', { timeout: 400_000 },
   dashboard.signal('SIGINT')
   expect((await dashboard.ended).code).toBe(130)
   await has('.notice', 'The dashboard has ended')
-  expect((await cli.status()).forwards).toHaveLength(2)
+  expect((await cli.status()).forwards).toHaveLength(3)
 })
 
 test('no other page, nobody without the token, and nothing that is left behind gets at it', {

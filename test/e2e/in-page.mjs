@@ -1,7 +1,7 @@
 // @ts-nocheck: there is no document here, only where it runs.
 // What tests have a page of a browser do: to look at itself, and to get at a dashboard that is not its own.
 
-/** Pixels that stick out to the right, texts with less contrast than WCAG AA asks for (4.5), which scheme. */
+/** Pixels that stick out to the right, of the page and of its parts, texts with less contrast than WCAG AA asks for (4.5), which scheme. */
 export function looks() {
   const channels = (color) => (color.match(/[\d.]+/g) ?? []).map(Number)
   const luminance = (color) => {
@@ -25,6 +25,9 @@ export function looks() {
   const texts = [...document.querySelectorAll('#app *')].filter(hasText)
   return {
     wider: document.documentElement.scrollWidth - innerWidth,
+    over: Math.max(
+      ...[...document.querySelectorAll('section')].map((part) => part.scrollWidth - part.clientWidth),
+    ),
     faint: texts
       .filter((element) => contrast(element) < 4.5)
       .map((element) => element.outerHTML.slice(0, 120)),
