@@ -2,13 +2,14 @@
 // a screen of a given size. Pure: time, terminal and supervisor are with others.
 
 import type { LogLine } from '../control/protocol.ts'
-import type { ForwardStatus, Status } from '../model/status.ts'
-import { wrapLine } from './columns.ts'
+import type { ForwardStatus, HostStatus, Status } from '../model/status.ts'
+import { cutLine } from './columns.ts'
 import { formatLogLine } from './log.ts'
 import { makePrintable } from './printable.ts'
 import { addLook, noRates, type Rates } from './rates.ts'
 import { paint } from './state.ts'
-import { formatStatus } from './status.ts'
+import { type StatusViewOptions, tablesOf, troublesOf } from './status.ts'
+import { fitTroubles } from './troubles-in-room.ts'
 
 export interface Live {
   status: Status
@@ -119,7 +120,7 @@ export interface LiveViewOptions {
 }
 
 /** With fewer rows there is neither a log nor hosts, only the forwards. */
-const FEW_ROWS = 14
+const FEW_ROWS = 18
 const LEAST_LOG_ROWS = 3
 
 /** Never more than `rows` lines: the keys stay below, the chosen forward stays in sight, the log has what is left. */
@@ -133,33 +134,82 @@ export function formatLive(live: Live, options: LiveViewOptions): string {
   return [...body, ...Array.from({ length: left - log.length }, () => ''), ...log, ...foot].join('\n')
 }
 
-function bodyOf(live: Live, free: number, options: LiveViewOptions): string[] {
-  const room = free - 1 - LEAST_LOG_ROWS
-  const whole = linesOf(live, live.status, options)
-  if (whole.length <= room) return whole
-  const hosts = live.status.hosts.slice(0, Math.max(1, Math.floor((room - AROUND) / 3)))
-  const forwards = inSight(live, room - AROUND - hosts.length)
-  return linesOf(live, { ...live.status, hosts, forwards }, options).slice(0, room)
-}
-
 /** Headline, blank lines and the two headers. */
 const AROUND = 5
-const HEADLINE = 2
 
-function forwardsAlone(live: Live, free: number, options: LiveViewOptions): string[] {
-  const forwards = inSight(live, free - 1)
-  return linesOf(live, { ...live.status, hosts: [], forwards }, options).slice(HEADLINE, HEADLINE + free)
+/** Tables and troubles. Where there is no room for all, some of each is seen, and what is not seen is counted. */
+function bodyOf(live: Live, free: number, options: LiveViewOptions): string[] {
+  const room = free - 1 - LEAST_LOG_ROWS
+  const { status } = live
+  const troubles = troublesOf(status, viewOf(live, options))
+  const whole = linesOf(live, status, options)
+  // A blank line, and the first line of each, but no more than a quarter of it all.
+  const least = troubles.length === 0 ? 0 : 1 + Math.min(troubles.length, Math.max(1, Math.floor(room / 4)))
+  const tables = whole.length + least <= room ? whole : someOf(live, room - least, options)
+  const below = fitTroubles(troubles, room - tables.length - 1, options.columns)
+  return [...tables, ...(below.length > 0 ? ['', ...below] : [])].slice(0, room)
 }
 
-function linesOf(
-  { rates, chosen }: Live,
-  status: Status,
-  { columns, color, now }: LiveViewOptions,
-): string[] {
-  const text = formatStatus(status, { columns, color, now, live: { rates, chosen } })
-  const [headline = '', ...lines] = text.trimEnd().split('\n')
-  // The tables fit. What is wrong, and what to do about it, is to be read to its end.
-  return [headline, ...(columns === null ? lines : lines.flatMap((line) => wrapLine(line, columns)))]
+function someOf(live: Live, room: number, options: LiveViewOptions): string[] {
+  const { hosts, forwards } = live.status
+  const most = Math.max(1, Math.floor((room - AROUND) / 3))
+  // Those that are in trouble before the others, all of them in their order.
+  const chosen = new Set([...hosts.filter(isTroubled), ...hosts].slice(0, most))
+  const someHosts = hosts.filter((host) => chosen.has(host))
+  const size = room - AROUND - someHosts.length
+  const someForwards = inSight(live, forwards.length <= size ? size : size - 1)
+  const lines = linesOf(live, { ...live.status, hosts: someHosts, forwards: someForwards }, options)
+  return [...lines, ...hiddenOf(live, someForwards)].slice(0, room)
+}
+
+function hiddenOf({ status }: Live, shown: readonly ForwardStatus[]): string[] {
+  const hidden = status.forwards.filter((forward) => !shown.includes(forward))
+  const troubled = hidden.filter(isTroubled).length
+  return hidden.length === 0
+    ? []
+    : [`   … ${hidden.length} more${troubled > 0 ? `, ${troubled} of them in trouble` : ''}`]
+}
+
+function isTroubled({ state, problem }: HostStatus | ForwardStatus): boolean {
+  return problem !== null || !['open', 'idle', 'draining'].includes(state)
+}
+
+/** With one line of what is not seen: how many more there are, and that something is wrong. */
+function forwardsAlone(live: Live, free: number, options: LiveViewOptions): string[] {
+  const { status } = live
+  const troubles = troublesOf(status, viewOf(live, options)).map(([head = '']) => head)
+  const isWhole = status.forwards.length < free && troubles.length === 0
+  const below = isWhole || free < LEAST_FREE ? 0 : 1
+  const forwards = inSight(live, free - 1 - below)
+  const [, table = []] = tablesOf({ ...status, hosts: [], forwards }, viewOf(live, options))
+  const word = wordOf(status.forwards.length - forwards.length, troubles)
+  return [...table.slice(0, free - below), ...[cut(word, options)].slice(0, below)]
+}
+
+/** A header, two forwards, and what is not seen. */
+const LEAST_FREE = 4
+
+function wordOf(hidden: number, troubles: readonly string[]): string {
+  const count = troubles.length > 1 ? `${troubles.length} problems: ` : ''
+  const parts = [
+    hidden > 0 ? [`… ${hidden} more`] : [],
+    troubles.slice(0, 1).map((head) => `${count}${head}`),
+  ]
+  return parts.flat().join(' · ')
+}
+
+function cut(line: string, { columns }: LiveViewOptions): string {
+  return columns === null ? line : cutLine(line, columns)
+}
+
+function viewOf({ rates, chosen }: Live, { columns, color, now }: LiveViewOptions): StatusViewOptions {
+  return { columns, color, now, live: { rates, chosen } }
+}
+
+/** The tables; they fit. */
+function linesOf(live: Live, status: Status, options: LiveViewOptions): string[] {
+  const parts = tablesOf(status, viewOf(live, options))
+  return parts.flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]))
 }
 
 /** As many as fit, the chosen one among them. */

@@ -30,17 +30,20 @@ export const NO_FORWARDS = 'No forwards: the file has none, or none that is sele
 
 /** Ends with a line feed. */
 export function formatStatus(status: Status, options: StatusViewOptions): string {
-  const { columns } = options
-  const parts = [
-    [formatHeadline(status)],
-    status.hosts.length > 0 ? formatTable(status.hosts, hostColumns(options), columns) : [],
-    status.forwards.length > 0
-      ? formatTable(status.forwards, forwardColumns(options), columns)
-      : [NO_FORWARDS],
-    formatTroubles(status, options),
-  ]
+  const parts = [...tablesOf(status, options), formatTroubles(status, options)]
   const text = parts.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'))
   return `${text.join('\n\n')}\n`
+}
+
+/** Headline, hosts (where there are any) and forwards, a list of lines each. */
+export function tablesOf(status: Status, options: StatusViewOptions): string[][] {
+  const { columns } = options
+  const { hosts, forwards } = status
+  return [
+    [formatHeadline(status)],
+    ...(hosts.length > 0 ? [formatTable(hosts, hostColumns(options), columns)] : []),
+    forwards.length > 0 ? formatTable(forwards, forwardColumns(options), columns) : [NO_FORWARDS],
+  ]
 }
 
 function formatHeadline({ project, files, supervisor }: Status): string {
@@ -72,7 +75,8 @@ function forwardColumns(options: StatusViewOptions): Column<ForwardStatus>[] {
   const age: Column<ForwardStatus> = { title: 'FOR', text: (forward) => ageOf(forward.since, now) }
   return [
     ...(live ? [chosenColumn(live)] : []),
-    { title: 'FORWARD', text: (forward) => forward.name, shrinkTo: 8 },
+    // By its name it is told from its neighbours: others go before that is cut.
+    { title: 'FORWARD', text: (forward) => forward.name, shrinkTo: 16 },
     { title: 'STATE', text: stateOf, paint: (text, forward) => paintForward(text, forward, color) },
     ...(live ? [] : [age]),
     { title: 'LISTEN', text: listenOf, shrinkTo: 12, shorten: shortenAddress },
@@ -132,6 +136,15 @@ function connectionsOf({ connections }: ForwardStatus): string {
 
 function ageOf(since: string, now: Date): string {
   return formatAge(now.getTime() - Date.parse(since))
+}
+
+/** Of each all its lines: those after the first are indented. */
+export function troublesOf(status: Status, options: StatusViewOptions): string[][] {
+  const blocks: string[][] = []
+  for (const line of formatTroubles(status, options))
+    if (line.startsWith(' ') && blocks.length > 0) blocks.at(-1)!.push(line)
+    else blocks.push([line])
+  return blocks
 }
 
 function formatTroubles(status: Status, options: StatusViewOptions): string[] {

@@ -131,6 +131,41 @@ test('a hint is there to its end', () => {
   }
 })
 
+test('what is wrong is seen, however many there are and however low the terminal', () => {
+  const problem = { code: 'HOST_UNREACHABLE', summary: 'Nobody is there', hint: 'Look there' } as const
+  const many = Array.from({ length: 24 }, (_, at) => forward(`service-${at}`))
+  const lost = forward('lost', { state: 'retrying', via: 'dead', problem })
+  const status = statusWith([...many, lost], 6)
+  status.hosts[5] = { ...status.hosts[5]!, name: 'dead', state: 'retrying', problem }
+  for (const rows of [8, 10, 18, 24, 40]) {
+    const lines = linesOf(beginLive(status, 0), { rows })
+    expect(lines).toHaveLength(rows)
+    expect(lines.join('\n')).toMatch(/dead: Nobody is there/)
+    expect(lines.filter((line) => /^[› ] {2}service/.test(line)).length).toBeGreaterThan(1)
+    if (rows < 40) expect(lines.join('\n')).toMatch(/… \d+ more/)
+    if (rows >= 18) expect(lines.some((line) => /^dead +retrying/.test(line))).toBe(true)
+  }
+  const several = {
+    ...status,
+    hosts: [],
+    forwards: many.map((one) => ({ ...one, problem: { ...problem, summary: one.name } })),
+  }
+  const lines = linesOf(beginLive(several, 0)).join('\n')
+  expect(lines).toMatch(/of them in trouble/)
+  expect(lines).toMatch(/… \d+ more problems/)
+})
+
+test('names are told from each other before there are bars', () => {
+  const forwards = Array.from({ length: 3 }, (_, at) =>
+    forward(`service-${at}`, { listen: ['127.0.0.1:24000'], to: '127.0.0.1:23999', health: 'unhealthy' }),
+  )
+  for (const columns of [80, 100, 120, 140])
+    for (const name of ['service-0', 'service-1'])
+      expect(linesOf(afterLooks(statusWith(forwards), [3e6, 3e6]), { columns }).join('\n')).toContain(
+        `${name} `,
+      )
+})
+
 describe('rates', () => {
   test('are bytes a second since the last look, with a bar for each of the last looks', () => {
     const live = afterLooks(statusWith([forward('web')]), [0, 1024, 4096, 2048])
