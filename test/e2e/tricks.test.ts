@@ -14,13 +14,13 @@ import { freePort, freePorts } from '../helpers/ports.ts'
 import { hasTerminals, onTerminal } from '../helpers/pty.ts'
 import { startEcho, startServer } from '../helpers/servers.ts'
 import {
-  clearPacket,
   forwardedTcpip,
   type HostileOptions,
   kexInit,
   MSG,
   NASTY,
   senderTo,
+  startClearServer,
   startHostileServer,
   strangeChannels,
   string,
@@ -108,13 +108,8 @@ test.each([
   ['before anything', [] as Buffer[]],
   ['behind its offer of algorithms', [kexInit()]],
 ])('"you are in", in clear, %s: nobody is, and nothing is told', async (_when, before) => {
-  const heard: Buffer[] = []
-  const server = await startServer((socket) => {
-    socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('end', () => socket.end())
-    socket.write('SSH-2.0-OpenSSH_9.2\r\n')
-    for (const payload of [...before, Buffer.of(MSG.USERAUTH_SUCCESS), forwardedTcpip('', 7000)])
-      socket.write(clearPacket(Array.isArray(payload) ? Buffer.concat(payload) : payload))
-  })
+  const after = Buffer.concat(forwardedTcpip('', 7000))
+  const server = await startClearServer([...before, Buffer.of(MSG.USERAUTH_SUCCESS), after])
   const [echo, local] = [await startEcho(), await localForward()]
   const hook = { remote: 7000, to: `127.0.0.1:${echo.port}` }
   const cli = projectTo(server.port, makeKeyPair().fingerprint, { ...local.forwards, hook }, SOON)
@@ -122,9 +117,8 @@ test.each([
   expect(code).toBe(1)
   expect(problem?.code).toMatch(/^HOST_(PROTOCOL|LOST|TIMEOUT)$/)
   expect(await tell(local.port)).not.toMatch(/^answered/)
-  const all = Buffer.concat(heard)
   for (const secret of [CANARY, 'ssh-userauth', 'deploy', 'db.internal', 'tcpip-forward'])
-    expect(all.includes(secret), secret).toBe(false)
+    expect(server.heard().includes(secret), secret).toBe(false)
   expect(echo.connections()).toBe(0)
   expectClean(said)
 })

@@ -8,6 +8,7 @@ import { type KeyPair, makeKeyPair } from '../../src/demo/key-pair.ts'
 import type { WantedHost } from '../../src/model/wanted.ts'
 import { atEnd } from '../helpers/cleanup.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { startServer, type TestServer } from '../helpers/servers.ts'
 import { plainHost } from './support.ts'
 
 type Send = (protocol: Protocol, packet: Buffer) => void
@@ -219,8 +220,21 @@ export function strangeChannels(port: number): Buffer[][] {
 /** Everything that would reach a terminal: ESC, OSC, C1, BEL, direction marks, a line of its own. */
 export const NASTY = 'evil\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u0085\r\nforged: line\x00\x7f'
 
+/** A server that greets, then says all of this in clear whatever it hears; `heard`: all that it was told. */
+export async function startClearServer(
+  payloads: readonly Buffer[],
+): Promise<TestServer & { heard(): Buffer }> {
+  const heard: Buffer[] = []
+  const server = await startServer((socket) => {
+    socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('end', () => socket.end())
+    socket.write('SSH-2.0-OpenSSH_9.2\r\n')
+    for (const payload of payloads) socket.write(clearPacket(payload))
+  })
+  return { ...server, heard: () => Buffer.concat(heard) }
+}
+
 /** RFC 4253, section 6, without encryption. */
-export function clearPacket(payload: Buffer): Buffer {
+function clearPacket(payload: Buffer): Buffer {
   const padding = 16 - ((payload.length + 5) % 8)
   return Buffer.concat([
     uint32(payload.length + padding + 1),

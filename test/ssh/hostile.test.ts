@@ -13,12 +13,12 @@ import { isFull } from '../helpers/sample.ts'
 import { startServer } from '../helpers/servers.ts'
 import {
   channelOpen,
-  clearPacket,
   forwardedTcpip,
   type HostileOptions,
   kexInit,
   MSG,
   NASTY,
+  startClearServer,
   startHostileServer,
   strangeChannels,
   string,
@@ -67,23 +67,15 @@ describe('who it is', () => {
     ['before anything', [] as Buffer[]],
     ['behind its offer of algorithms', [kexInit()]],
   ])('"you are in", in clear, %s: nobody is', async (_when, before) => {
-    const heard: Buffer[] = []
-    const server = await startServer((socket) => {
-      socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('end', () => socket.end())
-      socket.write('SSH-2.0-OpenSSH_9.2\r\n')
-      for (const payload of before) socket.write(clearPacket(payload))
-      socket.write(clearPacket(Buffer.of(MSG.USERAUTH_SUCCESS)))
-      // The verdict on the login is there; what hung on it would come now.
-      socket.write(
-        clearPacket(Buffer.concat([Buffer.of(MSG.CHANNEL_OPEN), string('session'), Buffer.alloc(12)])),
-      )
-    })
+    // The verdict on the login is there; what hung on it would come now.
+    const after = Buffer.concat([Buffer.of(MSG.CHANNEL_OPEN), string('session'), Buffer.alloc(12)])
+    const server = await startClearServer([...before, Buffer.of(MSG.USERAUTH_SUCCESS), after])
     const host = plainHost(server.port, { hostKeys: [makeKeyPair().fingerprint], connectTimeoutMs: 1_000 })
     const problem = await problemFrom(connect(host, { signal: NEVER }))
     expect(problem.code).toMatch(/^HOST_(PROTOCOL|LOST|TIMEOUT)$/)
     await eventually(() => server.open() === 0)
-    expect(Buffer.concat(heard).includes('ssh-userauth')).toBe(false)
-    expect(Buffer.concat(heard).includes('deploy')).toBe(false)
+    expect(server.heard().includes('ssh-userauth')).toBe(false)
+    expect(server.heard().includes('deploy')).toBe(false)
   })
 
   test('another host key at a rekey: the connection is lost', async () => {
@@ -223,10 +215,7 @@ describe('what it says', () => {
   })
 
   test('algorithms that nobody knows', async () => {
-    const server = await startServer((socket) => {
-      socket.write('SSH-2.0-OpenSSH_9.2\r\n')
-      socket.write(clearPacket(kexInit(NASTY.repeat(400))))
-    })
+    const server = await startClearServer([kexInit(NASTY.repeat(400))])
     const host = plainHost(server.port, { hostKeys: [makeKeyPair().fingerprint] })
     const problem = await problemFrom(connect(host, { signal: NEVER }))
     expect(problem.code).toBe('HOST_PROTOCOL')
