@@ -11,6 +11,7 @@ import { type Problem, ProblemError } from '../../src/model/problem.ts'
 import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { selectionOf } from '../supervisor/selection-of.ts'
+import { shownForward, shownHost } from '../view/shown.ts'
 import { newProject, plan, quietControl, status } from './quiet-control.ts'
 
 /** A Control that does what it says and remembers what it was asked. */
@@ -402,34 +403,16 @@ test('/metrics is what Prometheus reads, also where names would break it', async
   const project = await newProject()
   const server = (await openControlServer(project)) as ControlServer
   onTestFinished(() => server.close())
-  const forward = (more: Partial<ForwardStatus>): ForwardStatus => ({
-    name: 'web',
-    kind: 'local',
-    via: 'acme "one"\n',
-    listen: [],
-    to: 'x:1',
-    state: 'open',
-    since: status.supervisor.startedAt,
-    health: 'unknown',
-    connections: { active: 1, draining: 0, total: 5, failed: 2, refused: 1 },
-    bytes: { in: 100, out: 7 },
-    problem: null,
-    ...more,
-  })
+  const forward = (more: Partial<ForwardStatus>) =>
+    shownForward('web', {
+      via: 'acme "one"\n',
+      connections: { active: 1, draining: 0, total: 5, failed: 2, refused: 1 },
+      bytes: { in: 100, out: 7 },
+      ...more,
+    })
   const draining = { active: 0, draining: 3, total: 10, failed: 0, refused: 0 }
   const forwards = [forward({}), forward({ state: 'draining', connections: draining })]
-  const hosts = [
-    {
-      name: 'acme',
-      endpoint: 'me@acme:22',
-      state: 'retrying' as const,
-      since: status.supervisor.startedAt,
-      rttMs: 12.5,
-      reconnects: 4,
-      retryAt: null,
-      problem: null,
-    },
-  ]
+  const hosts = [shownHost('acme', { state: 'retrying', rttMs: 12.5, reconnects: 4 })]
   const next = { endpoint: 'me@acme:23', state: 'retrying' as const, since: status.supervisor.startedAt }
   const kept = { ...hosts[0]!, name: 'kept', state: 'open' as const, next }
   const world = { ...status, hosts: [...hosts, kept], forwards }

@@ -1,7 +1,7 @@
 // What stands on the screen of `status --watch` and `up`, and what keys do to it.
 
 import { describe, expect, test } from 'vitest'
-import type { ForwardStatus, HostStatus, Status } from '../../src/model/status.ts'
+import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import {
   beginLive,
   formatLive,
@@ -11,46 +11,17 @@ import {
   seeLogLine,
   seeStatus,
 } from '../../src/view/live.ts'
+import { shownForward, shownHost, shownStatus, since } from './shown.ts'
 
-const since = '2026-03-01T12:00:00.000Z'
-const now = new Date('2026-03-01T12:01:00.000Z')
+const now = new Date('2026-03-01T11:56:00.000Z')
 
 function forward(name: string, change: Partial<ForwardStatus> = {}): ForwardStatus {
-  return {
-    name,
-    kind: 'local',
-    via: 'acme',
-    listen: ['127.0.0.1:18080', '[::1]:18080'],
-    to: 'localhost:18081',
-    state: 'open',
-    since,
-    health: 'unknown',
-    connections: { active: 1, draining: 0, total: 1, failed: 0, refused: 0 },
-    bytes: { in: 0, out: 0 },
-    problem: null,
-    ...change,
-  }
+  return shownForward(name, { listen: ['127.0.0.1:18080', '[::1]:18080'], to: 'localhost:18081', ...change })
 }
 
 function statusWith(forwards: ForwardStatus[], hosts = 1): Status {
-  const host: HostStatus = {
-    name: 'acme',
-    endpoint: 'deploy@acme.example.com:22',
-    state: 'open',
-    since,
-    rttMs: 1,
-    reconnects: 0,
-    retryAt: null,
-    problem: null,
-  }
-  return {
-    project: 'shop',
-    files: ['/home/me/shop/tunnels.yaml'],
-    config: { state: 'current', generation: 1, loadedAt: since, problems: [] },
-    supervisor: { pid: 1, startedAt: since, version: '1', watching: true },
-    hosts: Array.from({ length: hosts }, (_, at) => ({ ...host, name: at === 0 ? 'acme' : `host${at}` })),
-    forwards,
-  }
+  const names = Array.from({ length: hosts }, (_, at) => (at === 0 ? 'acme' : `host${at}`))
+  return shownStatus({ hosts: names.map((name) => shownHost(name)), forwards })
 }
 
 const threeForwards = statusWith([forward('web'), forward('postgres'), forward('browse')])

@@ -1,38 +1,17 @@
 import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import type { ForwardStatus, HostStatus, State, Status } from '../../src/model/status.ts'
+import type { HostStatus, State, Status } from '../../src/model/status.ts'
 import { openProgress } from '../../src/view/progress.ts'
-
-const since = '2026-03-01T11:55:00.000Z'
+import { shownForward, shownHost, shownStatus, since } from './shown.ts'
 
 function statusOf(host: State, forward: State, problem: HostStatus['problem'] = null): Status {
-  const rows = { since, problem }
-  const hosts = [
-    { name: 'acme', endpoint: 'me@acme:22', state: host, rttMs: null, reconnects: 0, retryAt: null, ...rows },
-  ]
-  const forwards: ForwardStatus[] = [
-    {
-      name: 'web',
-      kind: 'local',
-      via: 'acme',
-      listen: ['127.0.0.1:8080'],
-      to: 'localhost:80',
-      state: forward,
-      health: 'unknown',
-      connections: { active: 0, draining: 0, total: 0, failed: 0, refused: 0 },
-      bytes: { in: 0, out: 0 },
-      ...rows,
-    },
-  ]
-  return {
-    project: 'shop',
-    files: [],
-    config: { state: 'current', generation: 1, loadedAt: since, problems: [] },
-    supervisor: { pid: 1, startedAt: since, version: '0', watching: true },
-    hosts,
-    forwards,
-  }
+  return shownStatus({
+    hosts: [shownHost('acme', { endpoint: 'me@acme:22', state: host, problem })],
+    forwards: [
+      shownForward('web', { listen: ['127.0.0.1:8080'], to: 'localhost:80', state: forward, problem }),
+    ],
+  })
 }
 
 function screen() {

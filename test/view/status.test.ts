@@ -1,47 +1,17 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import type { ForwardStatus, HostStatus, Status } from '../../src/model/status.ts'
+import type { ForwardStatus, Status } from '../../src/model/status.ts'
 import { formatStatus } from '../../src/view/status.ts'
+import { shownForward, shownHost, shownStatus, since } from './shown.ts'
 
 const now = new Date('2026-03-01T12:00:00Z')
-const since = '2026-03-01T11:55:00.000Z'
-
-const acme: HostStatus = {
-  name: 'acme',
-  endpoint: 'deploy@acme.example.com:22',
-  state: 'open',
-  since,
-  rttMs: 12.4,
-  reconnects: 2,
-  retryAt: null,
-  problem: null,
-}
-
-const postgres: ForwardStatus = {
-  name: 'postgres',
-  kind: 'local',
-  via: 'acme',
-  listen: ['127.0.0.1:9000', '[::1]:9000'],
-  to: 'localhost:5432',
-  state: 'open',
-  since,
-  health: 'unknown',
+const acme = shownHost('acme', { rttMs: 12.4, reconnects: 2 })
+const postgres = shownForward('postgres', {
   connections: { active: 1, draining: 0, total: 42, failed: 0, refused: 0 },
   bytes: { in: 10_240, out: 512 },
-  problem: null,
-}
-
-function statusOf(change: Partial<Status> = {}): Status {
-  return {
-    project: 'shop',
-    files: ['/home/me/shop/tunnels.yaml'],
-    config: { state: 'current', generation: 1, loadedAt: since, problems: [] },
-    supervisor: { pid: 4711, startedAt: since, version: '0.1.0', watching: true },
-    hosts: [acme],
-    forwards: [postgres],
-    ...change,
-  }
-}
+})
+const statusOf = (change: Partial<Status> = {}) =>
+  shownStatus({ hosts: [acme], forwards: [postgres], ...change })
 
 const plain = { columns: null, color: false, now }
 
