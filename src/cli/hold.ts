@@ -6,6 +6,8 @@ import { type ControlClient, openControlClient } from '../control/client.ts'
 import { isAlive } from '../control/lock.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
 import { withTrust } from '../supervisor/selection.ts'
+import { wordChange } from '../view/plan.ts'
+import { makePrintable } from '../view/printable.ts'
 import { agree } from './agree.ts'
 import { untilGone } from './attach.ts'
 import type { Invocation } from './invocation.ts'
@@ -115,6 +117,9 @@ export function keepHolding(
 ): () => Promise<void> {
   let holding = first
   let isOver = false
+  const over = new AbortController()
+  const watch = () => void tellClosed(invocation, holding, over.signal).catch(() => {})
+  watch()
   const keep = async () => {
     for (let problem = await holding.over; problem && !isOver; problem = await holding.over) {
       invocation.terminal.complain(problem.summary)
@@ -122,13 +127,31 @@ export function keepHolding(
       if (typeof again === 'number') return
       again.leave()
       holding = again
+      watch()
     }
     if (!isOver) invocation.terminal.complain('The tunnels were closed by somebody else; the command runs on')
   }
   keep().catch((error: unknown) => showProblems(invocation, [problemOf(error)]))
   return async () => {
     isOver = true
+    over.abort()
     await giveBack(holding)
+  }
+}
+
+/** Says what somebody else, or an edit, takes away from under the command. Ends with the signal or the supervisor. */
+async function tellClosed(
+  { terminal }: Invocation,
+  { client, forwards }: Holding,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const event of await client.openEvents(signal)) {
+    if (event.event !== 'plan' || signal.aborted) continue
+    for (const change of event.plan.changes) {
+      const { action, what, name } = change
+      if (action !== 'close' || what !== 'forward' || !forwards.includes(name)) continue
+      terminal.complain(`${makePrintable(name)} is closed (${wordChange(change)}); the command runs on`)
+    }
   }
 }
 

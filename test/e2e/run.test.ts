@@ -217,6 +217,7 @@ test('what runs only for a command goes on where an `up` comes, and is closed by
   await said(last, 'begun')
   await cli.down(['db'])
   expect(await canListen('127.0.0.1', db)).toBe(true)
+  await eventually(() => last.stderr().includes('db is closed (no longer selected); the command runs on'))
   expect((await cli.run(['run', 'db', ...sh('echo $DB_PORT')])).stdout).toBe(`${db}\n`)
   await cli.down()
   cli.write('again', '')
