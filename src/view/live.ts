@@ -182,20 +182,18 @@ function forwardsAlone(live: Live, free: number, options: LiveViewOptions): stri
   const below = isWhole || free < LEAST_FREE ? 0 : 1
   const forwards = inSight(live, free - 1 - below)
   const [, table = []] = tablesOf({ ...status, hosts: [], forwards }, viewOf(live, options))
-  const word = wordOf(status.forwards.length - forwards.length, troubles)
+  const word = wordOf(status, status.forwards.length - forwards.length, troubles[0])
   return [...table.slice(0, free - below), ...[cut(word, options)].slice(0, below)]
 }
 
 /** A header, two forwards, and what is not seen. */
 const LEAST_FREE = 4
 
-function wordOf(hidden: number, troubles: readonly string[]): string {
-  const count = troubles.length > 1 ? `${troubles.length} problems: ` : ''
-  const parts = [
-    hidden > 0 ? [`… ${hidden} more`] : [],
-    troubles.slice(0, 1).map((head) => `${count}${head}`),
-  ]
-  return parts.flat().join(' · ')
+function wordOf({ config, hosts, forwards }: Status, hidden: number, trouble: string | undefined): string {
+  const summaries = [...hosts, ...forwards].flatMap(({ problem }) => problem?.summary ?? [])
+  const problems = new Set(summaries).size + (config.state === 'current' ? 0 : 1)
+  const count = problems > 1 ? `${problems} problems: ` : ''
+  return [...(hidden > 0 ? [`… ${hidden} more`] : []), ...(trouble ? [`${count}${trouble}`] : [])].join(' · ')
 }
 
 function cut(line: string, { columns }: LiveViewOptions): string {

@@ -138,12 +138,15 @@ function ageOf(since: string, now: Date): string {
   return formatAge(now.getTime() - Date.parse(since))
 }
 
-/** Of each all its lines: those after the first are indented. */
+/** Of each all its lines: those after the first are indented, or what the file's headline introduces. */
 export function troublesOf(status: Status, options: StatusViewOptions): string[][] {
   const blocks: string[][] = []
-  for (const line of formatTroubles(status, options))
-    if (line.startsWith(' ') && blocks.length > 0) blocks.at(-1)!.push(line)
+  const hasHeadline = configHeadlines[status.config.state] !== null
+  for (const line of formatTroubles(status, options)) {
+    const isIntroduced = hasHeadline && blocks.length === 1 && blocks[0]!.length === 1
+    if (blocks.length > 0 && (line.startsWith(' ') || isIntroduced)) blocks.at(-1)!.push(line)
     else blocks.push([line])
+  }
   return blocks
 }
 

@@ -13,7 +13,7 @@ export function fitTroubles(
   const heads = blocks.map(([head = '']) => (columns === null ? head : cutLine(head, columns)))
   if (heads.length > room) {
     const shown = heads.slice(0, room - 1)
-    return [...shown, `… ${heads.length - shown.length}${shown.length > 0 ? ' more' : ''} problems`]
+    return [...shown, `… ${heads.length - shown.length} more`]
   }
   let left = room - heads.length
   return blocks.flatMap((block, at) => {

@@ -123,7 +123,22 @@ test('what is wrong is seen, however many there are and however low the terminal
   }
   const lines = linesOf(beginLive(several, 0)).join('\n')
   expect(lines).toMatch(/of them in trouble/)
-  expect(lines).toMatch(/… \d+ more problems/)
+  expect(lines).toMatch(/^… \d+ more$/m)
+})
+
+test('a broken file is one problem, with its reason', () => {
+  const summary = 'A bracket is opened and not closed'
+  const broken = {
+    ...threeForwards,
+    config: {
+      ...threeForwards.config,
+      state: 'invalid' as const,
+      problems: [{ code: 'CONFIG_SYNTAX' as const, summary }],
+    },
+  }
+  const low = linesOf(beginLive(broken, 0), { rows: 9 }).join('\n')
+  expect(low).toMatch(/^The file on disk is broken/m)
+  expect(linesOf(beginLive(broken, 0)).join('\n')).toMatch(/is broken.*\n.*A bracket is opened/)
 })
 
 test('names are told from each other before there are bars', () => {
