@@ -11,6 +11,7 @@ import { formatJson } from '../view/json.ts'
 import { makePrintable } from '../view/printable.ts'
 import { refuseTroubled } from './addresses.ts'
 import { besideCommand, EXIT, exitCodeOfForwards } from './exit-code.ts'
+import type { Followed } from './follow.ts'
 import { giveBack, type Holding, hold, keepHolding } from './hold.ts'
 import type { Invocation } from './invocation.ts'
 import { runCommand } from './run-command.ts'
@@ -91,6 +92,7 @@ async function untilUsable(
     auto,
     // Whoever has the port is what the command would talk to.
     isFinal: ({ code }) => code === 'PORT_IN_USE' || code.startsWith('LISTEN_'),
+    onFollowed: waiting.follow,
     onFailures: waiting.tell,
   }).finally(waiting.stop)
   if (failures.length === 0) return variablesFor(client, forwards, auto)
@@ -124,18 +126,28 @@ async function variablesFor(
 function openWaiting({ terminal }: Invocation, client: ControlClient, names: readonly string[]) {
   const tellNew = tellKept(terminal)
   let isOver = false
+  let followed: Pick<Followed, 'isAsking'> | null = null
   const tell = (kept: readonly Kept[]) => {
-    if (!isOver) tellNew(kept)
+    if (!isOver && !followed?.isAsking) tellNew(kept)
   }
-  const timer = setTimeout(() => {
+  const say = () => {
+    // Who is asked knows why nothing happens.
+    if (followed?.isAsking) {
+      timer = setTimeout(say, QUIET_MS)
+      return
+    }
     terminal.note(`Waiting until a connection goes through ${names.map(makePrintable).join(', ')} …`)
     // A host that is not there would be told after the first round, which waits for it.
     const look = async () => tell(troubledForwards(await client.status(), names))
     look().catch(() => {})
-  }, QUIET_MS)
+  }
+  let timer = setTimeout(say, QUIET_MS)
+  const follow = (by: Pick<Followed, 'isAsking'>) => {
+    followed = by
+  }
   const stop = () => {
     isOver = true
     clearTimeout(timer)
   }
-  return { tell, stop }
+  return { follow, tell, stop }
 }

@@ -6,7 +6,7 @@ import type { ControlClient } from '../control/client.ts'
 import { type Problem, problemOf } from '../model/problem.ts'
 import type { ForwardStatus, Status } from '../model/status.ts'
 import { type Outcome, whileFollowing } from './first-outcome.ts'
-import { forwardsMeant, isLost } from './follow.ts'
+import { type Followed, forwardsMeant, isLost } from './follow.ts'
 import type { Invocation } from './invocation.ts'
 import { troubledForwards } from './tell-troubles.ts'
 
@@ -23,7 +23,9 @@ export interface Carrying extends Outcome {
   auto?: boolean
   /** What is not waited for, although it could heal. */
   isFinal?: (problem: Problem) => boolean
-  /** Is told, after each round, of those that are waited for. */
+  /** To be asked whether somebody is thinking about an answer: nothing may be written behind the question. */
+  onFollowed?: (followed: Pick<Followed, 'isAsking'>) => void
+  /** Is told, after each round in which nobody is being asked, of those that are waited for. */
   onFailures?: (failures: readonly ForwardStatus[]) => void
 }
 
@@ -39,9 +41,10 @@ export function untilCarried(
   outcome: Carrying,
 ): Promise<Carried> {
   const { hasPerson } = invocation.terminal
-  const { isFinal = () => false, onFailures } = outcome
+  const { isFinal = () => false, onFollowed, onFailures } = outcome
   const isProbed = (name: string) => outcome.probed?.includes(name) ?? true
-  return whileFollowing(invocation, client, outcome, async (_followed, over) => {
+  return whileFollowing(invocation, client, outcome, async (followed, over) => {
+    onFollowed?.(followed)
     let carried: Carried | null = null
     const all = outcome.probed ?? outcome.names
     const probe = probing(client, outcome)
@@ -51,7 +54,7 @@ export function untilCarried(
       asked = round ? round.failures.map(({ name }) => name).filter(isProbed) : all
       carried = round ?? carried
       if (over.aborted || (carried && isDecided(carried, hasPerson, isFinal))) break
-      if (round) onFailures?.(round.failures)
+      if (round && !followed.isAsking) onFailures?.(round.failures)
       await delay(pauseMs, undefined, { signal: over }).catch(() => {})
     }
     // Rejects where all is over because it has gone.

@@ -174,6 +174,22 @@ forwards:
     expect(await stateOf(cli)).toBe('open')
   })
 
+  test('run and up --wait ask, too, and write nothing behind the question while it is thought about', async () => {
+    const { cli } = await unknownServer()
+    const terminals = [await onTerminal(cli, ['up', '-d', '--wait'])]
+    await shows(terminals[0]!, QUESTION)
+    terminals.push(await onTerminal(cli, ['run', '--', 'echo', 'it ran']))
+    const run = terminals[1]!
+    await shows(run, QUESTION)
+    // Longer than `run` is silent about what it waits for, and than a round of looks takes that meets a host that waits.
+    const askedAt = Date.now()
+    await eventually(() => Date.now() - askedAt > 1_500)
+    for (const terminal of terminals) expect(shown(terminal).trimEnd().endsWith(QUESTION)).toBe(true)
+    run.type('yes\r')
+    expect(await Promise.all(terminals.map(({ ended }) => ended))).toEqual([0, 0])
+    expect(shown(run)).toContain('it ran')
+  })
+
   test('of two who are attached the first answers, and the question is taken back from the other', async () => {
     const { cli } = await unknownServer()
     const [first, second] = [await onTerminal(cli, ['up', '-d']), await onTerminal(cli, ['up', '-d'])]
