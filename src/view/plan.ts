@@ -1,4 +1,4 @@
-// A plan for people: `+ ~ ± -`, one line a change, why in words, and what it interrupts.
+// A plan for people: `+ ~ ± -`, one line a change, why in words, and what becomes of open connections.
 
 import type { PlanAction, PlanChange, PlanJson } from '../plan/plan.ts'
 import { makePrintable } from './printable.ts'
@@ -14,15 +14,15 @@ export function formatPlan(plan: PlanJson, options: { color: boolean }): string 
 const signs: Readonly<Record<PlanAction, string>> = { open: '+', update: '~', reopen: '±', close: '-' }
 const styles = { open: 'green', update: 'yellow', reopen: 'yellow', close: 'red' } as const
 
-/** One line without its end: `~ forward postgres: to changed; 3 connections drain`. */
+/** One line without its end: `~ forward postgres: to changed; 3 open connections drain`. */
 export function formatChange(change: PlanChange, { color }: { color: boolean }): string {
   const what = `${change.what} ${makePrintable(change.name)}`
   return `${paint(signs[change.action], styles[change.action], color)} ${what}: ${wordChange(change)}`
 }
 
-/** Why, and what it interrupts. */
+/** Why, and what becomes of open connections. */
 export function wordChange(change: PlanChange): string {
-  return `${formatCause(change)}${formatInterrupts(change.interrupts)}`
+  return `${formatCause(change)}${formatInterrupts(change)}`
 }
 
 function formatCause({ cause, fields }: PlanChange): string {
@@ -44,9 +44,20 @@ function formatCause({ cause, fields }: PlanChange): string {
   }
 }
 
-function formatInterrupts(interrupts: number): string {
+/** What an edit leaves behind goes on for as long as `drain` lets it; what a policy refuses now is cut. */
+function formatInterrupts({ cause, fields, interrupts }: PlanChange): string {
   if (interrupts === 0) return ''
-  return interrupts === 1 ? '; interrupts 1 open connection' : `; interrupts ${interrupts} open connections`
+  const what = interrupts === 1 ? '1 open connection' : `${interrupts} open connections`
+  const cuts = fields.filter(isPolicy).length
+  if (cuts > 0 && cuts === fields.length) return `; cuts ${what}`
+  // Some of each; and `restart` and `down NAME` may cut all of them.
+  if (cuts > 0 || cause === 'deselected' || (cause === 'changed' && fields.length === 0))
+    return `; interrupts ${what}`
+  return interrupts === 1 ? `; ${what} drains` : `; ${what} drain`
+}
+
+function isPolicy(field: string): boolean {
+  return field === 'allow_from' || field === 'allow_to'
 }
 
 function formatSummary({ summary }: PlanJson): string {

@@ -14,7 +14,7 @@ test('an empty plan says so', () => {
   expect(formatPlan(planOf([]), { color: false })).toBe('Nothing to change\n')
 })
 
-test('one line a change: its sign, what, why in words, and what it interrupts', () => {
+test('one line a change: its sign, what, why in words, and what becomes of open connections', () => {
   const changes: PlanChange[] = [
     { ...base, what: 'host', name: 'acme', action: 'open', cause: 'needed' },
     { ...base, action: 'open', cause: 'declared' },
@@ -29,21 +29,27 @@ test('one line a change: its sign, what, why in words, and what it interrupts', 
       fields: ['port'],
       interrupts: 1,
     },
-    { ...base, action: 'close', cause: 'removed' },
-    { ...base, action: 'close', cause: 'deselected' },
+    { ...base, action: 'update', cause: 'changed', fields: ['allow_from'], interrupts: 1 },
+    { ...base, action: 'update', cause: 'changed', fields: ['to', 'allow_to'], interrupts: 2 },
+    { ...base, action: 'reopen', cause: 'changed', interrupts: 2 },
+    { ...base, action: 'close', cause: 'removed', interrupts: 2 },
+    { ...base, action: 'close', cause: 'deselected', interrupts: 1 },
     { ...base, what: 'host', name: 'acme', action: 'close', cause: 'unused' },
   ]
   expect(formatPlan(planOf(changes), { color: false })).toBe(`\
 + host acme: needed by a forward
 + forward web: new in the file
 + forward web: now selected
-~ forward web: to, via changed; interrupts 3 open connections
-± host acme: port changed; interrupts 1 open connection
-- forward web: no longer in the file
-- forward web: no longer selected
+~ forward web: to, via changed; 3 open connections drain
+± host acme: port changed; 1 open connection drains
+~ forward web: allow_from changed; cuts 1 open connection
+~ forward web: to, allow_to changed; interrupts 2 open connections
+± forward web: restarted; interrupts 2 open connections
+- forward web: no longer in the file; 2 open connections drain
+- forward web: no longer selected; interrupts 1 open connection
 - host acme: no forward needs it any more
 
-3 to open, 1 to update, 1 to reopen, 3 to close
+3 to open, 3 to update, 2 to reopen, 3 to close
 `)
 })
 
