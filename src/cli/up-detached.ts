@@ -86,23 +86,32 @@ function tellWaiting({ options, terminal }: Invocation): (kept: readonly Forward
   }
 }
 
-/** Names what carries nothing, and why. All stays up, and what can heal goes on trying. */
+/** Names what carries nothing, and why. */
 function reportCarried(invocation: Invocation, { status, failures }: Carried): number {
   const { options, terminal } = invocation
   if (options.json)
     terminal.print(`${formatJson(failures.length > 0 ? { problems: failures.map(troubleOf) } : status)}\n`)
-  else if (failures.length > 0) tellTroubles(invocation, failures, 'is open, but nothing gets through')
+  else if (failures.length > 0) tellLeft(invocation, failures, 'is open, but nothing gets through')
   else if (status.forwards.length > 0) terminal.note('Each forward carries')
   return exitCodeOfForwards(failures)
 }
 
-/** Names what has not come up. The rest stays up, and what can heal goes on trying. */
+/** Names what has not come up. */
 function report(invocation: Invocation, status: Status, names: string[] | null): number {
   const { options, terminal } = invocation
   const troubled = troubledForwards(status, names)
   if (options.json) {
     const answer = troubled.length > 0 ? { problems: troubled.map(troubleOf) } : status
     terminal.print(`${formatJson(answer)}\n`)
-  } else tellTroubles(invocation, troubled)
+  } else tellLeft(invocation, troubled)
   return exitCodeOfForwards(troubled)
+}
+
+/** All stays up, and what can heal goes on trying: an exit code that is not 0 would make one think otherwise. */
+function tellLeft(invocation: Invocation, troubled: readonly ForwardStatus[], how?: string): void {
+  if (troubled.length === 0) return
+  tellTroubles(invocation, troubled, how)
+  const isTried = troubled.some(({ state }) => state === 'retrying' || state === 'opening')
+  const goesOn = isTried ? 'It is tried again in the background' : 'The project stays up in the background'
+  invocation.terminal.note(`${goesOn}, until \`tunnels down\``)
 }

@@ -240,6 +240,7 @@ describe('what does not come up', () => {
     expect(up.stderr).toMatch(/other is retrying/)
     expect(up.stderr).toContain(`127.0.0.1:${taken}`)
     expect(up.stderr).toContain('PORT_IN_USE')
+    expect(up.stderr).toMatch(/tried again in the background, until `tunnels down`\n$/)
     const states = Object.fromEntries((await cli.status()).forwards.map(({ name, state }) => [name, state]))
     expect(states).toEqual({ web: 'open', other: 'retrying', third: 'open' })
     expect((await cli.run(['status', '--check'])).code).toBe(1)
@@ -256,7 +257,7 @@ describe('what does not come up', () => {
     cli.write('tunnels.yaml', file(hostYaml(sshd, { identity_file: './stranger' })))
     const refused = await cli.run(['up', '-d'])
     expect(refused).toMatchObject({ code: 1 })
-    expect(refused.stderr).toContain('AUTH_FAILED')
+    expect(refused.stderr).toMatch(/AUTH_FAILED[^]*stays up in the background, until `tunnels down`\n$/)
     await cli.down()
 
     const unknown = { host_keys: undefined, user_known_hosts_file: './known_hosts' }
