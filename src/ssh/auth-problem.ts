@@ -118,7 +118,7 @@ function hintFor({ host, methods, tried, needs, isVariableRefused, said }: Refus
   if (methods.length > 0 && !methods.includes('publickey'))
     return `Check the user name, and the password of ${host.user} on the server`
   if (tried.length === 0)
-    return `Load a key with \`ssh-add\`, or ${howToSet(host, 'identity_file: ~/.ssh/KEY')}`
+    return `Load a key with \`ssh-add\`; or name one: \`-i ~/.ssh/KEY\` in a forward that is written as for ssh, else ${howToSet(host, 'identity_file: ~/.ssh/KEY')}`
   const password =
     needs.length > 0 ? '. For a password instead: `tunnels up` in a terminal, or password_env' : ''
   return `Check the user name, and that one of these keys is in ${host.user}'s authorized_keys on the server${password}`

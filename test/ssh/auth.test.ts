@@ -97,6 +97,7 @@ describe('keys from files', () => {
     expect(never.detail).toContain('preferred_authentications leaves publickey out')
     const other = await attempt(hostFor(server, { pubkeyAcceptedAlgorithms: 'rsa-*' }))
     expect(other.detail).toContain('No key was tried')
+    expect(other.hint).toContain('`-i ~/.ssh/KEY`')
     await open(
       hostFor(server, {
         preferredAuthentications: 'gssapi-with-mic,publickey',
