@@ -257,7 +257,7 @@ describe('what does not come up', () => {
     cli.write('tunnels.yaml', file(hostYaml(sshd, { identity_file: './stranger' })))
     const refused = await cli.run(['up', '-d'])
     expect(refused).toMatchObject({ code: 1 })
-    expect(refused.stderr).toMatch(/AUTH_FAILED[^]*stays up in the background, until `tunnels down`\n$/)
+    expect(refused.stderr).toMatch(/AUTH_FAILED[\s\S]*stays up in the background, until `tunnels down`\n$/)
     await cli.down()
 
     const unknown = { host_keys: undefined, user_known_hosts_file: './known_hosts' }
