@@ -84,6 +84,10 @@ function ask(port: number, call: string, headers: Record<string, string> = {}, b
   })
 }
 
+function webSocket(origin: string): Record<string, string> {
+  return { origin, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
+}
+
 /** The lines of news so far, for as long as the test runs. */
 function readNews(port: number, token: string): { news: News[]; leave(): void } {
   const news: News[] = []
@@ -138,6 +142,13 @@ test('nobody gets anything without the token, under another name, or from anothe
       { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
     ],
     ['what is not there, without it', 'GET /etc/passwd', {}],
+    ['a WebSocket of another page', `GET /news?token=${token}`, webSocket('https://evil.example')],
+    ['a WebSocket without it', 'GET /news', webSocket(own.origin)],
+    ['the page by a whole address', `GET http://127.0.0.1:${port}/?token=${token}`, {}],
+    ['the page with two of them', `GET /?token=${bad}&token=${token}`, {}],
+    ['all interfaces as a name', page, { host: `0.0.0.0:${port}` }],
+    ['a name that is our address', page, { host: `127.0.0.1.nip.io:${port}` }],
+    ['our address with a dot', page, { host: `127.0.0.1.:${port}` }],
   ]
   for (const [what, call, headers] of refused) {
     const { status, headers: got, text } = await ask(port, call, headers, call.startsWith('POST') ? web : '')
