@@ -4,8 +4,8 @@
 import type { WantedForward, WantedHost } from '../model/wanted.ts'
 
 export type PlanAction = 'open' | 'update' | 'reopen' | 'close'
-/** What is opened was `declared` since the last look, or had been left out so far and is `selected` by now. */
-export type PlanCause = 'declared' | 'selected' | 'removed' | 'deselected' | 'changed' | 'needed' | 'unused'
+/** What is opened is `declared`: just written, or in the file all along and only selected by now. */
+export type PlanCause = 'declared' | 'removed' | 'deselected' | 'changed' | 'needed' | 'unused'
 
 export interface PlanChange {
   action: PlanAction

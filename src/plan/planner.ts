@@ -88,8 +88,7 @@ function planForwards(wanted: Wanted, snapshot: Snapshot, refuses: Refuses) {
   for (const forward of wanted.forwards.values()) {
     const running = snapshot.forwards.get(forward.name)
     if (!running) {
-      const cause = snapshot.deselected?.has(forward.name) ? 'selected' : 'declared'
-      changes.push(change('open', 'forward', forward.name, cause))
+      changes.push(change('open', 'forward', forward.name, 'declared'))
       steps.push({ do: 'open-forward', forward })
       continue
     }

@@ -7,8 +7,6 @@ import type { WantedForward, WantedHost } from '../model/wanted.ts'
 export interface Snapshot {
   hosts: ReadonlyMap<string, WantedHost>
   forwards: ReadonlyMap<string, RunningForward>
-  /** Forwards that the selection left out so far: they explain why something opens. */
-  deselected?: ReadonlySet<string>
 }
 
 export interface RunningForward {

@@ -152,8 +152,7 @@ export class Loop {
   }
 
   planFor(wanted: Wanted): Plan {
-    const { deselected } = this.#held.loaded?.wanted ?? { deselected: new Set() }
-    return makePlan(wanted, { ...this.reconciler.snapshot(), deselected }, refuses)
+    return makePlan(wanted, this.reconciler.snapshot(), refuses)
   }
 
   async #hold(loaded: Proven, plan: Plan): Promise<void> {

@@ -28,9 +28,7 @@ export function wordChange(change: PlanChange): string {
 function formatCause({ cause, fields }: PlanChange): string {
   switch (cause) {
     case 'declared':
-      return 'new in the file'
-    case 'selected':
-      return 'now selected'
+      return 'declared in the file'
     case 'removed':
       return 'no longer in the file'
     case 'deselected':

@@ -49,7 +49,7 @@ test('the story is told to its end, and nothing is left', async () => {
   expect(text.match(/Hello from shop\.demo/g)).toHaveLength(2)
   expect(text).toContain('Hello from your own machine.')
   expect(text).toContain('~ forward web: to changed')
-  expect(text).toContain('+ forward docs: new in the file')
+  expect(text).toContain('+ forward docs: declared in the file')
   expect(text).toMatch(/heard 1 to \d+ before the edit, and to \d+ since: none missing/)
   expect(text).not.toContain('\u001b')
   await expectNothingLeft()

@@ -154,7 +154,7 @@ test('it shows what is true, and what is clicked happens', { timeout: 400_000 },
   // An edit is planned, then applied with a problem; a broken one is told with its place.
   const taken = await startHttp(undefined, { port: third! })
   cli.write('tunnels.yaml', fileOf({ ...forwards, taken: { local: taken.port, to: echo.port } }))
-  await has('.plan', /\+\s*open forward taken: new in the file/)
+  await has('.plan', /\+\s*open forward taken: declared in the file/)
   await has('.facts', 'the file has changed')
   expect((await cli.run(['reload'])).code).toBe(0)
   await has(

@@ -46,7 +46,7 @@ test('in a pipe it tells its story and ends by itself, within 15 seconds, with n
   expect(code).toBe(0)
   for (const answer of ['from web.demo', 'from your own machine', 'from shop.demo', 'none missing'])
     expect(stdout).toContain(answer)
-  expect(stdout).toContain('+ forward docs: new in the file')
+  expect(stdout).toContain('+ forward docs: declared in the file')
   expectNothingLeft(cli)
 })
 
@@ -60,7 +60,7 @@ test('on a terminal it stays; a second terminal sees it, an edit is applied, Ctr
     'webhook open',
   ])
   writeFileSync(file, `${readFileSync(file, 'utf8')}  extra: -L 0:web.demo:80 far\n`)
-  await eventually(() => demo.stdout().includes('forward extra: new in the file'))
+  await eventually(() => demo.stdout().includes('forward extra: declared in the file'))
   process.kill(status.supervisor.pid, 'SIGINT')
   expect(await demo.ended).toMatchObject({ code: 0 })
   expect(demo.stdout()).toContain('Everything that the demo had opened is closed again.')

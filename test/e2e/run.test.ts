@@ -118,7 +118,7 @@ test('beside `up` it adds what is missing, and takes nothing else away', async (
   expect(after).not.toHaveProperty('leases')
   const log = (await cli.run(['logs'])).stdout
   expect(log.match(/[+-] forward db: .*/g)).toEqual([
-    '+ forward db: now selected',
+    '+ forward db: declared in the file',
     '- forward db: no longer selected',
   ])
   expect(await canListen('127.0.0.1', db)).toBe(true)

@@ -18,7 +18,6 @@ function running(of: Wanted, connections = 0): Snapshot {
   return {
     hosts: of.hosts,
     forwards: new Map([...of.forwards.values()].map((spec) => [spec.name, { spec, open }])),
-    deselected: of.deselected,
   }
 }
 
@@ -203,15 +202,6 @@ describe('what the file says against what runs', () => {
       'close forward b deselected interrupts 0',
     ])
     expect(changes(from, wanted([]))).toContain('close host acme unused interrupts 0')
-  })
-
-  test('opening says whether it is new in the file, or was left out so far', () => {
-    const from = wanted([local('a', 9000)], [], ['b'])
-    const to = wanted([local('a', 9000), local('b', 9001), local('c', 9002)])
-    expect(changes(from, to)).toEqual([
-      'open forward b selected interrupts 0',
-      'open forward c declared interrupts 0',
-    ])
   })
 })
 

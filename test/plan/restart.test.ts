@@ -26,6 +26,6 @@ test('what was closed and opened again was reopened, and interrupted what it clo
   expect(changes.map((change) => formatChange(change, { color: false }))).toEqual([
     '± forward web: restarted; interrupts 2 open connections',
     '± host acme: restarted',
-    '+ forward new: new in the file',
+    '+ forward new: declared in the file',
   ])
 })

@@ -18,7 +18,6 @@ test('one line a change: its sign, what, why in words, and what becomes of open 
   const changes: PlanChange[] = [
     { ...base, what: 'host', name: 'acme', action: 'open', cause: 'needed' },
     { ...base, action: 'open', cause: 'declared' },
-    { ...base, action: 'open', cause: 'selected' },
     { ...base, action: 'update', cause: 'changed', fields: ['to', 'via'], interrupts: 3 },
     {
       ...base,
@@ -38,8 +37,7 @@ test('one line a change: its sign, what, why in words, and what becomes of open 
   ]
   expect(formatPlan(planOf(changes), { color: false })).toBe(`\
 + host acme: needed by a forward
-+ forward web: new in the file
-+ forward web: now selected
++ forward web: declared in the file
 ~ forward web: to, via changed; 3 open connections drain
 ± host acme: port changed; 1 open connection drains
 ~ forward web: allow_from changed; cuts 1 open connection
@@ -49,7 +47,7 @@ test('one line a change: its sign, what, why in words, and what becomes of open 
 - forward web: no longer selected; interrupts 1 open connection
 - host acme: no forward needs it any more
 
-3 to open, 3 to update, 2 to reopen, 3 to close
+2 to open, 3 to update, 2 to reopen, 3 to close
 `)
 })
 
