@@ -43,7 +43,7 @@ export async function diagnose(
     const before = seen.get(host.name)
     if (before) return before
     const jump = host.jump === null ? undefined : hosts.get(host.jump)
-    const looking = lookAt(host, jump ? look(jump) : null, carriers, both)
+    const looking = lookAt(host, jump ? look(jump) : null, { carriers, status, signal: both })
     seen.set(host.name, looking)
     return looking
   }
@@ -101,8 +101,7 @@ function runningOf({ name, kind, via }: WantedForward, status: Status | null): R
 async function lookAt(
   host: WantedHost,
   jumping: Promise<Seen> | null,
-  carriers: Carrier[],
-  signal: AbortSignal,
+  { carriers, status, signal }: { carriers: Carrier[]; status: Status | null; signal: AbortSignal },
 ): Promise<Seen> {
   const jump = await jumping
   const endpoint = formatEndpoint(host)
@@ -122,8 +121,16 @@ async function lookAt(
     return { diagnosis: told(null), far: farSideOf(host, carrier, progress, signal) }
   } catch (error) {
     signal.throwIfAborted()
-    return { diagnosis: told(problemOf(error)), far: null }
+    return { diagnosis: told(besideRunning(host, problemOf(error), status)), far: null }
   }
+}
+
+/** What a person has said to the supervisor stays with it: where it is let in, more is known than we can find out. */
+function besideRunning({ name }: WantedHost, problem: Problem, status: Status | null): Problem {
+  const isOpen = status?.hosts.some((host) => host.name === name && host.state === 'open')
+  if (!isOpen || problem.code !== 'AUTH_NEEDS_PERSON') return problem
+  const known = `The project that runs is connected to ${name}: \`tunnels status\` says what its connections have met`
+  return { ...problem, hint: problem.hint ? `${known}\n${problem.hint}` : known }
 }
 
 function farSideOf(host: WantedHost, carrier: Carrier, progress: Progress, signal: AbortSignal): FarSide {

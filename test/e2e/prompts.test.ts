@@ -276,6 +276,10 @@ describe.runIf(hasTerminals)('a passphrase on a terminal', () => {
     const logs = await cli.run(['logs', '-n', 'all', '--json'])
     const status = await cli.run(['status', '--json'])
     for (const text of [terminal.output(), logs.stdout, status.stdout]) expect(text).not.toContain('horse')
+    // What was said is the supervisor's alone: doctor does not get in, and says who is.
+    const doctor = await cli.run(['doctor', '--trust'])
+    expect(doctor.code).toBe(4)
+    expect(doctor.stdout).toMatch(/✗ login[\s\S]*is connected to acme[\s\S]*`tunnels status`/)
   })
 })
 
