@@ -58,8 +58,13 @@ function lostProblem(host: WantedHost, step: Step, cause: string): Problem {
     code: 'HOST_LOST',
     summary: `The connection to ${host.name} ended while ${step}: ${cause}`,
     detail: `With ${formatHostPort(host.hostname, host.port)}.`,
+    ...(step === 'waiting for the banner' && !host.proxyCommand && { hint: HINT_FOR_SILENCE }),
   }
 }
+
+/** Only the server knows: to us all of these look alike. */
+const HINT_FOR_SILENCE =
+  'The log of its sshd says why: MaxStartups, fail2ban, hosts.deny or a firewall may turn this machine away, or its configuration is broken'
 
 function strangeProblem({ name }: WantedHost, error: Error): Problem {
   return {

@@ -118,6 +118,9 @@ describe('why it does not connect', () => {
       const other = await startServer((socket) => socket.resume().end(banner))
       const problem = await attempt(hostFor(server, { port: other.port }))
       expect(problem.code).toBe('HOST_LOST')
+      expect(problem.hint ?? '').toEqual(
+        step === 'waiting for the banner' ? expect.stringContaining('MaxStartups') : '',
+      )
       expect(problem.summary).toContain(step)
     }
   })
