@@ -46,7 +46,9 @@ function configWords({ sshConfig = true }: HostSpec): string[] {
   return ['-F', sshConfig === false ? 'none' : sshConfig]
 }
 
+/** A file of -i that is not there is left out by ssh, which then tries its default keys: `none` would be one. */
 function identityWords(file: string): string[] {
+  if (file === 'none') return say('IdentityFile', file)
   return ['-i', file.replaceAll('%', '%%')]
 }
 

@@ -5,6 +5,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { readBounded } from '../files/bounded-read.ts'
 import type { WantedHost } from '../model/wanted.ts'
+import { isFile } from './known-hosts-files.ts'
 import { describeKind, openPrivateKey, publicHalfOf, readClearPart } from './private-key.ts'
 import { type PublicKey, parsePublicKey, publicKeyOf } from './public-key.ts'
 
@@ -37,10 +38,11 @@ const MAX_KEY_BYTES = 1024 * 1024
 /** Never rejects. */
 export async function loadKeyFiles(host: WantedHost): Promise<KeyFiles> {
   const notes: string[] = []
-  const loaded = await Promise.all(host.identityFiles.map((path) => loadKeyFile(path)))
+  const paths = host.identityFiles.filter(isFile)
+  const loaded = await Promise.all(paths.map((path) => loadKeyFile(path)))
   const files = loaded.flatMap((file, index) => {
     if (file !== 'missing') return [file]
-    if (host.identitiesNamed) notes.push(`There is no ${host.identityFiles[index]}.`)
+    if (host.identitiesNamed) notes.push(`There is no ${paths[index]}.`)
     return []
   })
   const certificates = await loadCertificates(host, notes)
@@ -49,10 +51,11 @@ export async function loadKeyFiles(host: WantedHost): Promise<KeyFiles> {
 
 /** Their own way of naming them replaces ssh's `PATH-cert.pub` beside a key. */
 async function loadCertificates(host: WantedHost, notes: string[]): Promise<PublicKey[]> {
-  const found = await Promise.all(host.certificateFiles.map(readPublicKeyFile))
+  const paths = host.certificateFiles.filter(isFile)
+  const found = await Promise.all(paths.map(readPublicKeyFile))
   return found.flatMap((key, index) => {
     if (typeof key === 'object' && key?.certificate) return [key]
-    notes.push(wordNoCertificate(host.certificateFiles[index]!, key))
+    notes.push(wordNoCertificate(paths[index]!, key))
     return []
   })
 }

@@ -57,6 +57,13 @@ describe('keys from files', () => {
     expect(silent.detail).not.toContain('/nowhere')
   })
 
+  test('none of ssh_config(5) is no file that is missing', async () => {
+    const server = await startSshd()
+    const problem = await attempt(hostFor(server, { identityFiles: ['none'], certificateFiles: ['none'] }))
+    expect(problem.detail).toContain('No key was tried.')
+    expect(problem.detail).not.toContain('There is no')
+  })
+
   test('one that others can read is ignored, with a word', async () => {
     const key = await newKey()
     const server = await startSshd({ authorizedKeys: [key.line] })
