@@ -13,7 +13,14 @@ import { readHealthcheck } from './healthcheck.ts'
 import { parseHostname } from './hostname.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 import { applies, openSubsection, read, type Section } from './reading.ts'
-import { parseBoolean, parseCount, parseList, parseText, parseVariableName } from './scalars.ts'
+import {
+  parseBoolean,
+  parseCount,
+  parseList,
+  parseSecretName,
+  parseText,
+  parseVariableName,
+} from './scalars.ts'
 import { parseMode } from './socket-mode.ts'
 import { readTemplates } from './templates.ts'
 import type { Plain } from './tree.ts'
@@ -88,7 +95,7 @@ function readAuth(section: Section, { to }: Ends): ForwardSpec['auth'] | undefin
     return undefined
   const auth = openSubsection(section, 'auth')
   const username = read(auth, 'username', parseUsername)
-  const passwordEnv = read(auth, 'password_env', parseVariableName)
+  const passwordEnv = read(auth, 'password_env', parseSecretName)
   return username !== undefined && passwordEnv !== undefined ? { username, passwordEnv } : undefined
 }
 

@@ -15,7 +15,7 @@ import {
   parseBoolean,
   parseCount,
   parseList,
-  parseVariableName,
+  parseSecretName,
   parseWord,
 } from './scalars.ts'
 import type { Plain } from './tree.ts'
@@ -68,8 +68,8 @@ export const hostOptions: { [F in Field]-?: Option<NonNullable<HostSpec[F]>> } =
   addressFamily: { key: 'address_family', parse: parseWord('any', 'inet', 'inet6') },
   sshConfig: { key: 'ssh_config', parse: parseSshConfig },
   hostKeys: { key: 'host_keys', parse: parseList(parseHostKey) },
-  passwordEnv: { key: 'password_env', parse: parseVariableName },
-  passphraseEnv: { key: 'passphrase_env', parse: parseVariableName },
+  passwordEnv: { key: 'password_env', parse: parseSecretName },
+  passphraseEnv: { key: 'passphrase_env', parse: parseSecretName },
   connect: { key: 'connect', parse: parseWord('always', 'on_demand') },
   disconnectAfterMs: { key: 'disconnect_after', parse: parseDuration, format: formatDuration },
 }

@@ -54,7 +54,13 @@ export function parseList<T>(parseItem: (value: Plain) => Parsed<T>): (value: Pl
 export function parseVariableName(value: Plain): Parsed<string> {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(String(value))
     ? parsed(String(value))
-    : refused('must be the name of an environment variable', 'The secret itself has no place in this file')
+    : refused('must be the name of an environment variable')
+}
+
+/** The name of the variable that holds a secret. */
+export function parseSecretName(value: Plain): Parsed<string> {
+  const name = parseVariableName(value)
+  return name.ok ? name : { ...name, hint: 'The secret itself has no place in this file' }
 }
 
 /** Algorithm names by comma, as in ssh_config(5): a leading +, - or ^ adds to, takes from or heads the default. */

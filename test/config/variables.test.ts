@@ -1,7 +1,7 @@
 // `env` and `env_prefix`: what is taken, and what is refused at its line.
 
 import { expect, test } from 'vitest'
-import { briefly, loadWell } from './loading.ts'
+import { briefly, load, loadWell } from './loading.ts'
 
 test('the defaults give what fits, and a forward its own', async () => {
   const { forwards } = await loadWell(`
@@ -44,6 +44,18 @@ forwards:
     '7:31 CONFIG_CONFLICT forwards.c-e.env_prefix',
     '9:3 CONFIG_CONFLICT forwards.C.E',
     '12:40 CONFIG_CONFLICT forwards.s.env.R_HOST',
+  ])
+})
+
+test('only a name that stands for a secret is told where the secret belongs', async () => {
+  const { problems } = await load(`
+forwards:
+  a: { via: acme, local: 1024, to: 80, env_prefix: "" }
+  b: { via: acme, dynamic: 1025, auth: { username: me, password_env: s3cret! } }
+`)
+  expect(problems.map(({ path, hint }) => [path, hint])).toEqual([
+    ['forwards.a.env_prefix', undefined],
+    ['forwards.b.auth.password_env', 'The secret itself has no place in this file'],
   ])
 })
 
