@@ -4,6 +4,7 @@
 import { parseDocument } from '../config/document.ts'
 import { findFiles } from '../config/find.ts'
 import { readSource } from '../config/read.ts'
+import { parseShortForm } from '../config/short-form.ts'
 import { isMap, type Plain } from '../config/tree.ts'
 import type { Completing } from './complete.ts'
 
@@ -22,14 +23,28 @@ export async function readNames(named: string[], { env, cwd }: Completing): Prom
     const { value: source } = await readSource(file)
     const { value } = source ? parseDocument(source).value : { value: null }
     if (!isMap(value)) continue
+    for (const name of keysOf(value.hosts)) all.hosts.add(name)
+    const usual = isMap(value.defaults) ? viaOf(value.defaults.forwards) : []
+    for (const via of usual) all.hosts.add(via)
     const forwards = isMap(value.forwards) ? value.forwards : {}
     for (const [name, forward] of Object.entries(forwards)) {
       all.forwards.add(name)
+      for (const via of viaOf(forward)) all.hosts.add(via)
       for (const profile of profilesOf(forward)) all.profiles.add(profile)
     }
-    for (const name of isMap(value.hosts) ? Object.keys(value.hosts) : []) all.hosts.add(name)
   }
   return { forwards: plain(all.forwards), hosts: plain(all.hosts), profiles: plain(all.profiles) }
+}
+
+function keysOf(value: Plain | undefined): string[] {
+  return isMap(value) ? Object.keys(value) : []
+}
+
+/** A host that only forwards name needs no entry under `hosts`. */
+function viaOf(forward: Plain | undefined): string[] {
+  const short = typeof forward === 'string' ? parseShortForm(forward) : null
+  const via = short?.ok ? short.value.pieces.via?.value : isMap(forward) ? forward.via : undefined
+  return typeof via === 'string' ? [via] : []
 }
 
 function profilesOf(forward: Plain): string[] {

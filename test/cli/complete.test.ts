@@ -70,12 +70,27 @@ test.each([
   expect(sorted(await ask(line, files))).toEqual(sorted(words))
 })
 
+test('a host that only forwards name is completed, too, where a name is what it is', async () => {
+  const files = {
+    'tunnels.yaml': `defaults: { forwards: { via: usual } }
+forwards:
+  web: -L 8080:h:80 acme.example.com -p 2222
+  db: { via: gate, local: 9000, to: 80 }
+  own: { via: "\${GATE:-x}", local: 9001, to: 80 }
+  far: { via: "me@far:2222", local: 9002, to: 80 }
+  evil: -D 1 "a;id"
+`,
+  }
+  expect(await ask('hostkeys ', files)).toBe('usual acme.example.com gate')
+  expect(await ask('up a', files)).toBe('acme.example.com')
+})
+
 test('what is broken has the names that can be made out, and no file has none', async () => {
   expect(
     await ask('up ', {
       'tunnels.yaml': 'forwards:\n  web: -L *:1:b:2 c\n  db: { via: *x }\n  api: -D 2 c\n',
     }),
-  ).toBe('web db api')
+  ).toBe('web db api c')
   for (const content of [
     '\0',
     '- a',
