@@ -97,6 +97,8 @@ async function stayUp(
   await followed.stop()
   if (ending === 'hopeless' && view.live)
     tellTroubles(invocation, troubledForwards(supervisor.status(), null))
+  // Where it is lines, the last event has said so.
+  if (ending === 'ended' && view.live) invocation.terminal.note('Everything is closed, by `tunnels down`')
   return end(invocation, supervisor, ending, signals)
 }
 

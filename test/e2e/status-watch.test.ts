@@ -168,6 +168,12 @@ describe.skipIf(!hasTerminals)('with keys', () => {
     expect(await first.ended).toBe(130)
     expect(first.output().split('\x1b[?1049l')[1]).toContain('Closing')
     expect((await cli.run(['status'])).code).toBe(3)
+
+    const third = await onTerminal(cli, ['up'], { rows: 30, columns: 120 })
+    await eventually(() => screenOf(third.output()).some((line) => /^› {2}web +open/.test(line)))
+    await cli.down()
+    expect(await third.ended).toBe(0)
+    expect(third.output().split('\x1b[?1049l')[1]).toContain('Everything is closed, by `tunnels down`')
   })
 })
 
