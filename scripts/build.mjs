@@ -27,6 +27,19 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 const aside = join(root, `dist.${process.pid}.tmp`)
 
+/**
+ * For sh its second line is a command, for node a string and a comment. Behind `--` node looks for none of its own options:
+ * it takes `--env-file` wherever it stands, and would set NODE_OPTIONS from a file that is ours to read. Process 1 of a
+ * container has to wait for whoever is left behind there, which node cannot and sh does by itself: so sh stays, and passes
+ * on the signals that only process 1 gets. What is typed on a terminal both get.
+ */
+const SECOND_LINE = [
+  '\':\' //; if [ $$ = 1 ]; then node -- "$0" "$@" <&0 & trap "kill -TERM $!" TERM; trap "kill -HUP $!" HUP',
+  '[ -t 0 ] && trap : INT || trap "kill -INT $!" INT',
+  'while wait $!; code=$?; kill -0 $! 2> /dev/null; do :; done; exit $code; fi',
+  'exec node -- "$0" "$@"',
+].join('; ')
+
 try {
   await run(process.execPath, ['scripts/generate.mjs'], { cwd: root })
   const [inputs, pageInputs] = await Promise.all([bundle(), bundlePage(), declarations(), manual()])
@@ -154,15 +167,10 @@ function licensesOf(inputs) {
   return texts.join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-/**
- * For sh its second line is a command, for node a string and a comment. Behind `--` node looks for none of its own options:
- * it takes `--env-file` wherever it stands, and would set NODE_OPTIONS from a file that is ours to read.
- * @param {string} file
- */
+/** @param {string} file */
 function makeExecutable(file) {
   const text = readFileSync(file, 'utf8')
-  if (!text.startsWith('#!'))
-    writeFileSync(file, `#!/usr/bin/env sh\n':' //; exec node -- "$0" "$@"\n${text}`)
+  if (!text.startsWith('#!')) writeFileSync(file, `#!/usr/bin/env sh\n${SECOND_LINE}\n${text}`)
   chmodSync(file, 0o755)
 }
 

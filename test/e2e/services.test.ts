@@ -2,7 +2,7 @@
 // ConfigMap that changes; and as a unit that systemd waits for.
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
@@ -11,7 +11,7 @@ import { exchange, failureOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { testFolder } from '../helpers/folder.ts'
 import { freePort } from '../helpers/ports.ts'
-import { descendantsOf } from '../helpers/processes.ts'
+import { descendantsOf, zombiesOf } from '../helpers/processes.ts'
 import { startEcho } from '../helpers/servers.ts'
 import { startSshd } from '../helpers/sshd.ts'
 import { projectVia } from './project-via.ts'
@@ -32,11 +32,17 @@ function mount(folder: string, version: number, data: Record<string, string>): v
 }
 
 test.runIf(canBeFirst)(
-  'as process 1: its log is JSON on stdout, a ConfigMap is followed, SIGTERM drains',
+  'as process 1: its log is JSON on stdout, a ConfigMap is followed, orphans do not stay, SIGTERM drains',
   async () => {
     const [sshd, echo] = [await startSshd(), await startEcho()]
     const [one, more] = [await freePort(), await freePort()]
-    const cli = projectVia(sshd, { web: { local: one, to: echo.port } })
+    const leavesOrphan = ['sh', '-c', `setsid sleep 0.1 & echo "$$" >> ${testFolder().path}/began`]
+    const web = {
+      local: one,
+      to: echo.port,
+      healthcheck: { type: 'command', command: leavesOrphan, interval: '1s' },
+    }
+    const cli = projectVia(sshd, { web })
     const exported = await cli.run(['export', 'kubernetes'])
     expect(exported.code, exported.stderr).toBe(0)
     const [config, workload] = parseAllDocuments(exported.stdout).map((document) => document.toJS())
@@ -46,8 +52,11 @@ test.runIf(canBeFirst)(
     const args = words
       .map((word) => word.replace('/etc/tunnels', folder))
       .filter((_, at) => words[at - 1] !== '--http' && words[at] !== '--http')
-    const first = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
-    const up = cli.start(args, { prefix: first })
+    // Without node before it: as an image starts the binary.
+    const binary = ['sh', '-c', 'shift; exec "$@"', 'sh']
+    const up = cli.start(args, {
+      prefix: ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', ...binary],
+    })
     await eventually(async () => (await failureOf(one)) === null)
     expect((await exchange(one, 'through')).toString()).toBe('through')
     // Nothing that somebody would have to agree to: that is held back here, as everywhere.
@@ -58,9 +67,13 @@ test.runIf(canBeFirst)(
     mount(folder, 2, { ...config.data, 'tunnels.yaml': edited })
     await eventually(async () => (await exchange(more, 'added').catch(() => '')).toString() === 'added')
     for (const line of up.stdout().trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('event')
+    const [first = 0] = descendantsOf(up.pid, 1)
+    const began = leavesOrphan[2]!.split('>> ')[1]!
+    await eventually(() => readFileSync(began, 'utf8').split('\n').length > 3)
+    await eventually(() => expect(zombiesOf(first)).toEqual([]))
     // unshare(1) does not pass it on.
-    for (const pid of descendantsOf(up.pid)) process.kill(pid, 'SIGTERM')
-    await up.ended
+    process.kill(first, 'SIGTERM')
+    expect((await up.ended).code).toBe(143)
     expect(await failureOf(one)).toBe('ECONNREFUSED')
   },
 )

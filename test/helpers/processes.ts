@@ -19,6 +19,16 @@ export function isAlive(pid: number): boolean {
   return processTable().some((entry) => entry.pid === pid)
 }
 
+/** Children of `pid` that have ended and that it has not waited for (proc(5)). */
+export function zombiesOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((each) => {
+      const stat = each > 0 ? readProc(each, 'stat') : ''
+      return stat.slice(stat.lastIndexOf(')') + 2).startsWith(`Z ${pid} `)
+    })
+}
+
 /** Processes whose command line or environment holds `text`, this one and its parents' left out. */
 export function processesWith(text: string): { pid: number; command: string }[] {
   return processTable().flatMap(({ pid }) => {
