@@ -33,7 +33,7 @@ interface Confirmation {
 /** What ssh2 calls when a channel is open. */
 type Opening = ((error: undefined, channel: BareChannel) => void) & { type?: unknown }
 
-/** In the place of ssh2's own, which is two streams that nobody would use: a fifth of what a connection cost. */
+/** In the place of ssh2's own, which is two streams that nobody would use: a seventh of what a connection cost. */
 class BareChannel {
   readonly incoming: ChannelSide
   readonly outgoing: ChannelSide
