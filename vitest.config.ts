@@ -11,7 +11,11 @@ const IN_TURN = [
   'bad-files',
   'bad-input',
   'bad-input-hosts',
+  'commands',
+  'dashboard',
   'doctor',
+  'edits',
+  'env',
   'forwards-jump',
   'health',
   'holders',
@@ -28,6 +32,7 @@ const IN_TURN = [
   'on-demand',
   'one-supervisor',
   'other-user',
+  'policy',
   'prompts',
   'proxy-command',
   'reload',
@@ -35,9 +40,11 @@ const IN_TURN = [
   'scale',
   'socks-input',
   'socks-replies',
+  'ssh-config',
   'state-folder',
   'status-watch',
   'tricks',
+  'trust',
 ].map((name) => `test/e2e/${name}.test.ts`)
 
 const isEverything = process.argv.some((word) => /\.ts$|^test\//.test(word))
