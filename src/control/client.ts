@@ -78,10 +78,14 @@ export async function openControlClient(options: {
 export function clientOf(holder: LockHolder, version: string): ControlClient {
   const ask = <T>(call: string, body: object | undefined, timeoutMs: number) =>
     askJson<T>({ holder, version, call, body, timeoutMs })
-  const lasting = (call: string, signal: AbortSignal) => {
-    const question = { holder, version, call, body: undefined, timeoutMs: QUICK_MS, signal }
-    return loadStreams().then((streams) => ({ ...streams, question }))
-  }
+  const lasting = (call: string, signal: AbortSignal) => ({
+    holder,
+    version,
+    call,
+    body: undefined,
+    timeoutMs: QUICK_MS,
+    signal,
+  })
   const healthz = async () => void (await ask('GET /healthz', undefined, QUICK_MS))
   /** One that does not even say that it lives is not waited for: it answers that whatever it does. */
   const work = async <T>(call: string, body: object | undefined, timeoutMs = WORK_MS) => {
@@ -122,18 +126,15 @@ export function clientOf(holder: LockHolder, version: string): ControlClient {
       await ask('POST /v1/answer', body, QUICK_MS)
     },
     attend: async (signal) => {
-      const { openStream, question } = await lasting('GET /v1/events?prompts=true', signal)
+      const { openStream } = await loadStreams()
+      const events = await openStream(lasting('GET /v1/events?prompts=true', signal))
       // Nobody reads them here, and a stream that is not read is cut off.
-      ;(await openStream(question)).on('error', () => {}).resume()
+      events.on('error', () => {}).resume()
     },
-    openEvents: async (signal, { connections = false } = {}) => {
-      const { askLines, question } = await lasting(`GET /v1/events?connections=${connections}`, signal)
-      return askLines<Event>(question)
-    },
-    openLogs: async (request, signal) => {
-      const { askLines, question } = await lasting(`GET /v1/logs?${formatLogsRequest(request)}`, signal)
-      return askLines<LogLine>(question)
-    },
+    openEvents: async (signal, { connections = false } = {}) =>
+      (await loadStreams()).askLines<Event>(lasting(`GET /v1/events?connections=${connections}`, signal)),
+    openLogs: async (request, signal) =>
+      (await loadStreams()).askLines<LogLine>(lasting(`GET /v1/logs?${formatLogsRequest(request)}`, signal)),
   }
 }
 

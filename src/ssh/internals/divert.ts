@@ -1,7 +1,7 @@
 // Where the packets of a channel go that is not ssh2's any more.
 
 import type { Client } from 'ssh2'
-import { insides } from './insides.ts'
+import { type Insides, insides } from './insides.ts'
 import type { ChannelWire } from './take-channel.ts'
 
 type Wires = Map<number, ChannelWire>
@@ -9,14 +9,26 @@ type Handler = (protocol: unknown, id: number, ...rest: never[]) => unknown
 
 const wiresByClient = new WeakMap<Client, Wires>()
 
-/** By our own number of the channel; null where ssh2 has another shape. */
+/** By our own number of the channel; null where ssh2 has another shape. Looked at once for a connection. */
 export function wiresOf(client: Client): Wires | null {
   const known = wiresByClient.get(client)
   if (known) return known
   const wires: Wires = new Map()
-  if (!divert(client, wires)) return null
+  if (!isPossible(insides(client)) || !divert(client, wires)) return null
   wiresByClient.set(client, wires)
   return wires
+}
+
+/** ssh2 has all that is used in its place. */
+function isPossible({ _protocol: protocol, _chanMgr: channels }: Insides): boolean {
+  const sends = [
+    protocol?.channelData,
+    protocol?.channelEOF,
+    protocol?.channelClose,
+    protocol?.channelWindowAdjust,
+  ]
+  const keeps = [channels?.get, channels?.update, channels?.remove]
+  return [...sends, ...keeps].every((method) => typeof method === 'function')
 }
 
 /** Written out, and no `intercept`: this is passed by every packet. */

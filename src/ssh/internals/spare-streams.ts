@@ -3,7 +3,7 @@
 import type { Client } from 'ssh2'
 import { wiresOf } from './divert.ts'
 import { insides, intercept, readModule } from './insides.ts'
-import { type ChannelSide, isPossible, isWhole } from './take-channel.ts'
+import { type ChannelSide, isWhole } from './take-channel.ts'
 
 /**
  * Channels to targets are opened without the streams that ssh2 makes for them. To be called before anybody else looks at
@@ -11,13 +11,13 @@ import { type ChannelSide, isPossible, isWhole } from './take-channel.ts'
  */
 export function spareStreams(client: Client): void {
   intercept(client, 'CHANNEL_OPEN_CONFIRMATION', ([, info], proceed) => {
-    const { _protocol: protocol, _chanMgr: channels } = insides(client)
+    const { _chanMgr: channels } = insides(client)
     const opening = channels?.get?.((info as Confirmation).recipient) as Opening
     const isDirect = typeof opening === 'function' && DIRECT.includes(opening.type)
-    if (!isDirect || !protocol || !channels || !isPossible(protocol, channels)) return proceed()
+    if (!isDirect || !wiresOf(client)) return proceed()
     const channel = new BareChannel(info as Confirmation)
-    if (!isWhole(channel.incoming) || !isWhole(channel.outgoing) || !wiresOf(client)) return proceed()
-    channels.update!(channel.incoming.id, channel)
+    if (!isWhole(channel.incoming) || !isWhole(channel.outgoing)) return proceed()
+    channels!.update!(channel.incoming.id, channel)
     return opening(undefined, channel)
   })
 }

@@ -2,7 +2,7 @@
 
 import type { Channel, Client } from 'ssh2'
 import { wiresOf } from './divert.ts'
-import { type Insides, insides, type Protocol } from './insides.ts'
+import { insides, type Protocol } from './insides.ts'
 
 /** What the server says on a channel (RFC 4254 5.2, 5.3). */
 export interface ChannelMessages {
@@ -33,25 +33,15 @@ export interface ChannelWire {
  * says on it, and ssh2 answers requests only. Null, and nothing is changed, where ssh2 has another shape.
  */
 export function takeChannel(client: Client, channel: Channel): ChannelWire | null {
-  const { _protocol: protocol, _chanMgr: channels } = insides(client)
+  const { _chanMgr: channels } = insides(client)
   const { incoming, outgoing } = channel as unknown as { incoming?: ChannelSide; outgoing?: ChannelSide }
-  if (!isWhole(incoming) || !isWhole(outgoing) || !protocol || !channels) return null
-  if (!isPossible(protocol, channels)) return null
-  if (channels.get!(incoming.id) !== channel) return null
+  if (!isWhole(incoming) || !isWhole(outgoing) || channels?.get?.(incoming.id) !== channel) return null
   const wires = wiresOf(client)
   if (!wires) return null
   const wire = new Wire(client, incoming, outgoing)
   wires.set(incoming.id, wire)
   channels.update!(incoming.id, new Husk(outgoing.id))
   return wire
-}
-
-/** ssh2 has all that is used in its place. */
-export function isPossible(protocol: Protocol, channels: NonNullable<Insides['_chanMgr']>): boolean {
-  const { channelData, channelEOF, channelClose, channelWindowAdjust } = protocol
-  const { get, update, remove } = channels
-  const methods = [channelData, channelEOF, channelClose, channelWindowAdjust, get, update, remove]
-  return methods.every((method) => typeof method === 'function')
 }
 
 export interface ChannelSide {
